@@ -1,0 +1,81 @@
+"""Atomic writes and digests: a file is either whole or not there."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import psutil
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on success flush it to disk and rename it to `path`.
+
+    The temporary name keeps the suffixes of `path`, because writers choose a format by them.
+    On any error, Ctrl-C included, the temporary file is removed and `path` is left as it was;
+    what a killed process left behind is removed by the next one that writes the same file.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(path)
+    temporary = path.with_name(f".tmp-{os.getpid()}-{secrets.token_hex(4)}-{path.name}")
+    try:
+        temporary.open("x").close()
+        yield temporary
+        _fsync(temporary)
+        temporary.replace(path)
+        _fsync(path.parent)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write `content` to `path` atomically."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write `content` to `path` as UTF-8 atomically."""
+    write_bytes(path, content.encode())
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write `content` to `path` as indented JSON with sorted keys, atomically; NaN is refused."""
+    write_text(path, json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n")
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's content in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def digest(paths: Iterable[Path]) -> str:
+    """Return one SHA-256 over the names and contents of `paths`, in sorted order."""
+    joint = hashlib.sha256()
+    for path in sorted(paths):
+        joint.update(f"{path.name}\0{sha256(path)}\0".encode())
+    return joint.hexdigest()
+
+
+def _sweep(path: Path) -> None:
+    """Remove temporary files for `path` whose process no longer lives."""
+    for stale in path.parent.glob(f".tmp-*-{glob.escape(path.name)}"):
+        if not psutil.pid_exists(int(stale.name.split("-")[1])):
+            stale.unlink(missing_ok=True)
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
