@@ -1,0 +1,1 @@
+"""Audio-visual video saliency prediction, after Yu et al., arXiv 2411.11454."""

@@ -1,0 +1,5 @@
+"""`python -m avrsp` is `avrsp`."""
+
+from avrsp.cli import main
+
+main()

@@ -1,0 +1,19 @@
+"""The command `avrsp`: each subcommand reads its arguments and calls one function."""
+
+from __future__ import annotations
+
+import click
+
+from avrsp.errors import exits_cleanly
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="avrsp")
+def commands() -> None:
+    """Predict where people look in a video with sound."""
+
+
+@exits_cleanly
+def main() -> None:
+    """Run the command line; errors that a user can act on end in one line and exit code 1."""
+    commands()

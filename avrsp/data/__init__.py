@@ -1,0 +1,1 @@
+"""From raw videos and eye tracking to stores, and from stores to clips."""

@@ -1,0 +1,1 @@
+"""One module for each raw layout; nothing else knows a raw format."""

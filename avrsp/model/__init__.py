@@ -1,0 +1,1 @@
+"""The network of the paper's Fig. 2."""

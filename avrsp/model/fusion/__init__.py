@@ -1,0 +1,1 @@
+"""The rows of Table V: ways to join visual and audio tokens."""

@@ -1,0 +1,1 @@
+"""Blocks and encoders without an opinion on saliency."""

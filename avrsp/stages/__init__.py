@@ -1,0 +1,1 @@
+"""One main() for each DVC stage."""

@@ -1,0 +1,1 @@
+"""All models behind one door."""
