@@ -1,0 +1,54 @@
+# Thin: each recipe is a command that a person could type.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+# No service is told that this runs.
+export DVC_NO_ANALYTICS := 1
+export MLFLOW_DISABLE_TELEMETRY := true
+
+.PHONY: help setup repro test test-slow bench lint format ffmpeg
+.DEFAULT_GOAL := help
+
+help: ## list what can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+setup: $(READY) ffmpeg ## create .venv and install everything that is pinned in requirements.lock
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "setup: found $$($(PYTHON) --version), expected Python 3.11 or later; name one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+ffmpeg:
+	@sh workflow/scripts/ensure_ffmpeg.sh
+
+repro: setup ## run the whole chain; on the default preset: generate, train, evaluate, report
+	dvc repro
+
+test: setup ## the default tests, under 6 minutes on 2 cores
+	pytest -n 2 -m "not slow"
+
+test-slow: setup ## the longer tests: kills, whole chains, mutations
+	pytest -m slow
+
+bench: setup ## speed and memory, as ratios against stated baselines in one run
+	@set -e; for script in tests/benchmarks/bench_*.py; do echo "== $$script"; python $$script; done
+
+lint: setup ## formatter, linters, types, floors, workflow
+	ruff format --check
+	ruff check
+	mypy
+	lint-imports
+	codespell
+	snakefmt --check Snakefile workflow
+	snakemake --lint
+
+format: setup ## rewrite sources in the house style
+	ruff format
+	ruff check --fix
+	snakefmt Snakefile workflow
