@@ -212,8 +212,9 @@ def _read(path: Path) -> Any:  # noqa: ANN401 - YAML holds anything until it is 
     except FileNotFoundError:
         raise ParamsError(f"{path}: no such file; run this inside a clone of the project") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
+        said = " ".join(str(error).split())
         raise ParamsError(
-            f"{path.name}: not YAML ({error}); correct it, or: git restore {path.name}"
+            f"{path.name}: not YAML ({said}); correct it, or: git restore {path.name}"
         ) from None
 
 

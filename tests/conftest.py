@@ -1,0 +1,33 @@
+"""What every test shares: shapes enforced at run time, one thread, workspaces of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from jaxtyping import install_import_hook
+
+install_import_hook(
+    ["avrsp.metrics", "avrsp.losses", "avrsp.nn", "avrsp.model", "avrsp.zoo"], "beartype.beartype"
+)
+torch.set_num_threads(1)  # two workers share two cores
+
+REAL = Path(__file__).parents[2] / "shared" / "real"
+
+
+@pytest.fixture
+def real() -> Path:
+    """Folder of real clips and gaze, which are not part of the repository."""
+    if not REAL.is_dir():
+        pytest.skip(f"real material is not there: {REAL}")
+    return REAL
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder that is both the workspace and the root."""
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_text((Path(__file__).parents[1] / "params.yaml").read_text())
+    return tmp_path

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from avrsp import files
+from avrsp.errors import one_line
+
+
+def test_a_write_replaces_the_file_and_leaves_nothing_else(tmp_path: Path) -> None:
+    target = tmp_path / "folder" / "a.json"
+    files.write_json(target, {"b": 1, "a": [1.5]})
+    files.write_json(target, {"a": 2})
+    assert target.read_text() == '{\n  "a": 2\n}\n'
+    assert [path.name for path in target.parent.iterdir()] == ["a.json"]
+
+
+def test_a_failed_write_leaves_the_old_content(tmp_path: Path) -> None:
+    target = tmp_path / "a.txt"
+    files.write_text(target, "old")
+    with pytest.raises(KeyboardInterrupt), files.replacing(target) as temporary:
+        temporary.write_text("half")
+        raise KeyboardInterrupt
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_the_temporary_name_keeps_the_suffixes(tmp_path: Path) -> None:
+    with files.replacing(tmp_path / "v.zarr.zip") as temporary:
+        assert temporary.name.endswith("v.zarr.zip")
+        assert temporary.parent == tmp_path
+
+
+def test_what_a_killed_writer_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    script = textwrap.dedent("""
+        import os, pathlib, signal, sys
+        from avrsp.files import replacing
+        with replacing(pathlib.Path(sys.argv[1])) as temporary:
+            temporary.write_text("half")
+            os.kill(os.getpid(), signal.SIGKILL)
+    """)
+    target = tmp_path / "a[1].txt"  # brackets are glob characters
+    done = subprocess.run([sys.executable, "-c", script, str(target)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert len(list(tmp_path.iterdir())) == 1
+    assert not target.exists()
+    files.write_text(target, "whole")
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_nan_is_refused_in_json(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        files.write_json(tmp_path / "a.json", {"cc": float("nan")})
+    assert not list(tmp_path.iterdir())
+
+
+def test_files_are_readable_as_the_umask_says(tmp_path: Path) -> None:
+    old = os.umask(0o027)
+    try:
+        files.write_text(tmp_path / "a", "a")
+    finally:
+        os.umask(old)
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o640
+
+
+def test_digest_depends_on_names_and_contents_not_on_order(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.write_text("1")
+    two.write_text("2")
+    assert files.sha256(one) == hashlib.sha256(b"1").hexdigest()
+    before = files.digest([one, two])
+    assert files.digest([two, one]) == before
+    two.write_text("3")
+    assert files.digest([one, two]) != before
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
+def test_a_full_disk_is_one_line() -> None:
+    with pytest.raises(OSError, match="No space left") as error:
+        Path("/dev/full").write_text("a")
+    assert error.value.errno == errno.ENOSPC
+    assert "free some space" in str(one_line(error.value))
