@@ -1,0 +1,142 @@
+"""Put the report together: the page, the tables in three formats, and the figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from avrsp.errors import StoreError
+from avrsp.files import write_bytes, write_text
+from avrsp.report import paper, provenance, sections, wording
+from avrsp.report.figures import hero
+from avrsp.report.formats import to_csv, to_latex, to_markdown
+from avrsp.report.inputs import Inputs
+from avrsp.report.names import title
+from avrsp.report.page import Chart, Page, Tile, charts, to_html
+from avrsp.report.palette import render
+from avrsp.report.selection import best_video, shifted_pair
+from avrsp.report.tables import Table, comparison, overview
+
+FORMATS = {"md": to_markdown, "csv": to_csv, "tex": to_latex}
+
+
+def write_report(folder: Path, inputs: Inputs) -> None:
+    """Write `index.html`, `tables/` and `figures/` into `folder`.
+
+    The same inputs give the same bytes; dates come from `inputs.about`.
+    """
+    tables = tuple(_tables(inputs))
+    page = _page(inputs, tables)
+    for table in tables:
+        for suffix, convert in FORMATS.items():
+            write_text(folder / "tables" / f"{table.name}.{suffix}", convert(table))
+    (folder / "figures").mkdir(parents=True, exist_ok=True)  # DVC expects it even when empty
+    for chart in (*charts(page.sections), *filter(None, [page.hero])):
+        write_bytes(folder / "figures" / f"{chart.name}.png", chart.picture.light)
+    write_text(folder / "index.html", to_html(page))
+
+
+def _page(inputs: Inputs, tables: tuple[Table, ...]) -> Page:
+    about = inputs.about
+    return Page(
+        title=wording.TITLE,
+        lead=wording.LEAD,
+        warning=wording.SAMPLE_WARNING if about.preset == "sample" else "",
+        tiles=tuple(_tiles(inputs)),
+        hero=_hero(inputs),
+        sections=(
+            sections.results(tables, inputs),
+            sections.predictions(inputs),
+            sections.comparison(inputs),
+            sections.training(inputs),
+            provenance.run(inputs),
+            provenance.data(inputs),
+            provenance.notes(inputs),
+        ),
+        colophon=f"Made by avrsp on {about.date} from preset {about.preset}.",
+    )
+
+
+def _tables(inputs: Inputs) -> Iterator[Table]:
+    about, results = inputs.about, inputs.results
+    splits = f"split{'s' if len(about.splits) > 1 else ''} {', '.join(map(str, about.splits))}"
+    setting = f"Preset {about.preset}, protocol {about.protocol}, {splits}"
+    averaged = [name for name in _scored(inputs) if name != "mean"]
+    over = ", ".join(map(title, averaged)) or "no dataset was scored"
+    yield overview(results, f"{setting}. Mean over {over}.")
+    for name in paper.COMPARED:
+        counts = ", ".join(
+            f"{_videos(inputs, dataset)} {title(dataset)}" for dataset in paper.DATASETS[name]
+        )
+        yield comparison(
+            name,
+            results,
+            f"{setting}. Test videos scored: {counts}.",
+            comparable=about.preset == "paper",
+            notes=(wording.DAGGER, wording.PRINTED, *_gaps(inputs, paper.DATASETS[name])),
+        )
+
+
+def _gaps(inputs: Inputs, datasets: Iterable[str]) -> Iterator[str]:
+    """Say for which datasets a method has no map of some frames."""
+    for method, scored in inputs.results.methods.items():
+        for dataset in datasets:
+            if dataset in scored and scored[dataset].missing:
+                count = scored[dataset].missing
+                yield f"{method} has no map for {count:,} frames of {title(dataset)}."
+
+
+def _scored(inputs: Inputs) -> list[str]:
+    found = (dataset for scored in inputs.results.methods.values() for dataset in scored)
+    return list(dict.fromkeys(found))
+
+
+def _videos(inputs: Inputs, dataset: str) -> int:
+    counts = [s[dataset].videos for s in inputs.results.methods.values() if dataset in s]
+    return max(counts, default=0)
+
+
+def _tiles(inputs: Inputs) -> Iterator[Tile]:
+    labels = {"AV": "AVRSP(AV)", "V": "AVRSP(V)", "centre prior": "Centre prior"}
+    for method, label in labels.items():
+        estimate = inputs.results.find(method, "mean", "cc")
+        if estimate:
+            yield Tile(f"{estimate.value:.3f}", f"{label}: mean CC", method.split()[0])
+    if inputs.manifest:
+        kept = sum(v.kept for entry in inputs.manifest.datasets.values() for v in entry.videos)
+        yield Tile(f"{kept:,}", "videos with eye tracking", "data")
+
+
+def _hero(inputs: Inputs) -> Chart | None:
+    """Show the sounding test video that AV predicts best, where gaze moved farthest."""
+    if inputs.manifest is None or inputs.rows.empty:
+        return None
+    sounding = {
+        (name, verdict.video)
+        for name, entry in inputs.manifest.datasets.items()
+        for verdict in entry.videos
+        if verdict.kept and verdict.has_sound
+    }
+    chosen = best_video(inputs.rows, sounding)
+    if chosen is None:
+        return None
+    dataset, split, video = chosen
+    rows = inputs.rows.query("dataset == @dataset and split == @split and video == @video")
+    store, maps = inputs.store(dataset, video), inputs.maps(dataset, split, video)
+    try:
+        pair = shifted_pair(rows, store)
+        picture = render(lambda theme: hero(store, maps, pair, theme))
+    except StoreError:
+        return None  # the section of predictions says what is wrong with the store
+    caption = (
+        f"{title(dataset)}, {video}, frames {pair[0]} and {pair[1]}: the test video with sound "
+        "that is predicted best, at two moments between which gaze moved far."
+    )
+    return Chart(
+        name="hero",
+        title="A clip with sound at two moments",
+        caption=caption,
+        alt=f"Frame with fixations, ground truth, and the maps of V and AV. {caption}",
+        picture=picture,
+        on_dark=True,
+    )

@@ -1,0 +1,139 @@
+"""What the report is made of, read from disk; whatever is not there stays empty."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from avrsp.data.manifest import Manifest, read_manifest
+from avrsp.data.store import MapStore, VideoStore
+from avrsp.errors import StoreError
+from avrsp.files import sha256
+from avrsp.report.names import in_order, method_name, run_name
+from avrsp.report.results import Results, read_results
+
+ROWS = ("dataset", "split", "video", "frame", "method", "fixations", "cc")
+"""Columns of the per-frame scores that the figures need."""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What was run, as the parameters say, and when and from which commit the report was made."""
+
+    preset: str
+    fusion: str
+    splits: tuple[int, ...]
+    seed: int
+    protocol: str
+    date: str
+    commit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the chain leaves its results.
+
+    Attributes:
+        manifest: The manifest of the stores.
+        stores: Folder of `<dataset>/<video>.zarr.zip`.
+        models: Folder of `<run>/model.json` and `<run>/history.json`.
+        maps: Folder of `<run>/<dataset>/<video>.zarr.zip`.
+        scores: Folder of `<run>.parquet`.
+        metrics: Folder of `<run>.json`.
+    """
+
+    manifest: Path
+    stores: Path
+    models: Path
+    maps: Path
+    scores: Path
+    metrics: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """All that was found.
+
+    Attributes:
+        manifest: None where no data was preprocessed.
+        manifest_digest: SHA-256 of the manifest's file; empty without one.
+        rows: Per-frame scores of all runs, with the column `model` ("V", "AV" or a reference).
+        results: Scores of whole datasets.
+        histories: By run, loss by epoch.
+        models: By run, what `model.json` says.
+    """
+
+    about: About
+    places: Places
+    manifest: Manifest | None
+    manifest_digest: str
+    rows: pd.DataFrame
+    results: Results
+    histories: Mapping[str, pd.DataFrame]
+    models: Mapping[str, Mapping[str, Any]]
+
+    def store(self, dataset: str, video: str) -> VideoStore:
+        """Return a video's store."""
+        return VideoStore(self.places.stores / dataset / f"{video}.zarr.zip")
+
+    def maps(self, dataset: str, split: int, video: str) -> dict[str, MapStore]:
+        """Return what each model predicted for a video; a model without maps is missing."""
+        found = {}
+        for model in ("V", "AV"):
+            folder = self.places.maps / run_name(model, split) / dataset
+            path = folder / f"{video}.zarr.zip"
+            if path.exists():
+                found[model] = MapStore(path)
+        return found
+
+
+def gather(places: Places, about: About) -> Inputs:
+    """Read everything that exists.
+
+    Raises:
+        StoreError: A file is there but is not what it should be.
+    """
+    there = places.manifest.exists()
+    return Inputs(
+        about=about,
+        places=places,
+        manifest=read_manifest(places.manifest) if there else None,
+        manifest_digest=sha256(places.manifest) if there else "",
+        rows=_rows(places.scores, about.protocol),
+        results=read_results(places.metrics),
+        histories=_histories(places.models),
+        models={path.parent.name: _json(path) for path in _each(places.models, "*/model.json")},
+    )
+
+
+def _rows(folder: Path, protocol: str) -> pd.DataFrame:
+    kept = [("protocol", "==", protocol)]
+    parts = [
+        pd.read_parquet(path, columns=list(ROWS), filters=kept)
+        for path in _each(folder, "*.parquet")
+    ]
+    if not parts:
+        return pd.DataFrame(columns=[*ROWS, "model"])
+    rows = pd.concat(parts, ignore_index=True)
+    return rows.assign(model=rows["method"].map(method_name))
+
+
+def _histories(folder: Path) -> dict[str, pd.DataFrame]:
+    found = {path.parent.name: path for path in folder.glob("*/history.json")}
+    return {run: pd.DataFrame(_json(found[run])) for run in sorted(found, key=in_order)}
+
+
+def _each(folder: Path, pattern: str) -> list[Path]:
+    return sorted(folder.glob(pattern))
+
+
+def _json(path: Path) -> Any:  # noqa: ANN401 - each kind of file has its own form
+    try:
+        return json.loads(path.read_text())
+    except json.JSONDecodeError as error:
+        raise StoreError(f"{path}: not JSON ({error}); remove it and run: dvc repro") from None

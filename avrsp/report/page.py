@@ -1,0 +1,185 @@
+"""The page `reports/index.html`: sections of blocks, rendered into one self-contained file."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from PIL import Image
+
+from avrsp.report.names import DIGITS, HEADINGS, LOWER_IS_BETTER, title
+from avrsp.report.palette import Picture
+from avrsp.report.tables import Cell, Table
+
+WEBP_QUALITY: Final = 88
+
+
+@dataclass(frozen=True, slots=True)
+class Prose:
+    """A paragraph."""
+
+    kind: ClassVar[str] = "prose"
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A paragraph that must not be overlooked, such as one that says what is missing."""
+
+    kind: ClassVar[str] = "notice"
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """A list of remarks."""
+
+    kind: ClassVar[str] = "points"
+
+    items: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Names with their values, such as a preset with its name."""
+
+    kind: ClassVar[str] = "facts"
+
+    items: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A plain table of text; `words` are the columns that hold words instead of numbers."""
+
+    kind: ClassVar[str] = "grid"
+
+    title: str
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    words: tuple[int, ...] = (0,)
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A picture that enlarges.
+
+    Attributes:
+        alt: What it shows, in words.
+        wide: Whether it takes the whole width of the page.
+        on_dark: Whether it stands on a ground that is dark on light pages too.
+    """
+
+    kind: ClassVar[str] = "chart"
+
+    name: str
+    title: str
+    caption: str
+    alt: str
+    picture: Picture
+    wide: bool = True
+    on_dark: bool = False
+
+    @property
+    def light(self) -> str:
+        """Return the picture for light pages as a data URI."""
+        return _data_uri(self.picture.light)
+
+    @property
+    def dark(self) -> str:
+        """Return the picture for dark pages as a data URI."""
+        return _data_uri(self.picture.dark)
+
+    @property
+    def pixels(self) -> tuple[int, int]:
+        """Return the picture's width and height, so that a page keeps its place free."""
+        with Image.open(io.BytesIO(self.picture.light)) as image:
+            return image.size
+
+
+Block = Prose | Notice | Points | Facts | Grid | Chart | Table
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the page under a heading; `anchor` is its address."""
+
+    anchor: str
+    title: str
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One number at the top of the page."""
+
+    value: str
+    label: str
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The whole page.
+
+    Attributes:
+        lead: One or two sentences below the title.
+        warning: What a reader must know before reading a number; empty for none.
+        tiles: The few numbers that a reader sees first.
+        hero: The picture that a reader sees first.
+    """
+
+    title: str
+    lead: str
+    sections: tuple[Section, ...]
+    warning: str = ""
+    tiles: tuple[Tile, ...] = ()
+    hero: Chart | None = None
+    colophon: str = field(default="")
+
+
+def to_html(page: Page) -> str:
+    """Return the page as HTML that needs no other file and no network."""
+    environment = Environment(
+        loader=PackageLoader("avrsp.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(dataset_title=title, heading=metric_heading, interval=interval)
+    return environment.get_template("index.html").render(page=page)
+
+
+def metric_heading(metric: str) -> tuple[str, str]:
+    """Return a metric's short name, and in words which way is better."""
+    return HEADINGS[metric], "lower" if metric in LOWER_IS_BETTER else "higher"
+
+
+def interval(cell: Cell, metric: str) -> str:
+    """Return a cell's 95 % interval to the digits of its metric; empty where there is none."""
+    estimate = cell.estimate
+    if estimate is None or estimate.low is None or estimate.high is None:
+        return ""
+    digits = DIGITS[metric]
+    return f"[{estimate.low:.{digits}f}, {estimate.high:.{digits}f}]"
+
+
+def charts(sections: Sequence[Section]) -> tuple[Chart, ...]:
+    """Return all pictures of the sections, in reading order."""
+    return tuple(
+        block for section in sections for block in section.blocks if isinstance(block, Chart)
+    )
+
+
+def _data_uri(png: bytes) -> str:
+    with Image.open(io.BytesIO(png)) as image:
+        stream = io.BytesIO()
+        image.convert("RGB").save(stream, format="webp", quality=WEBP_QUALITY, method=4)
+    return f"data:image/webp;base64,{base64.b64encode(stream.getvalue()).decode()}"

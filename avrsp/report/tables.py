@@ -1,0 +1,189 @@
+"""Tables as data: the paper's shape, this run's rows, and the printed rows kept apart from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Final
+
+from avrsp.report import paper
+from avrsp.report.names import DIGITS, LOWER_IS_BETTER, MODELS, REFERENCES, title
+from avrsp.report.results import Estimate, Results
+
+NOT_RUN: Final = "not run"
+
+Column = tuple[str, str]
+"""A dataset and a metric."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One number of a table, as text, with what a reader may want to know about it."""
+
+    text: str
+    estimate: Estimate | None = None
+    best: bool = False
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a number."""
+        return self.text != NOT_RUN
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One method; a column that is missing from `cells` was not run.
+
+    Attributes:
+        emphasis: Whether the row is one of this project's models.
+        contends: Whether the row may hold a best value.
+    """
+
+    method: str
+    cells: dict[Column, Cell]
+    emphasis: bool = False
+    contends: bool = True
+
+    def cell(self, column: Column) -> Cell:
+        """Return the cell in `column`."""
+        return self.cells.get(column, Cell(NOT_RUN))
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Rows of one source under a heading that says where their numbers come from."""
+
+    source: str
+    heading: str
+    rows: tuple[Row, ...]
+    ours: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table whose columns are metrics within datasets."""
+
+    kind: ClassVar[str] = "table"
+
+    name: str
+    title: str
+    caption: str
+    datasets: tuple[str, ...]
+    metrics: tuple[str, ...]
+    groups: tuple[Group, ...]
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """Return the columns from left to right."""
+        return tuple((dataset, metric) for dataset in self.datasets for metric in self.metrics)
+
+    @property
+    def has_intervals(self) -> bool:
+        """Whether any cell has an interval."""
+        cells = (cell for group in self.groups for row in group.rows for cell in row.cells.values())
+        return any(cell.estimate is not None and cell.estimate.low is not None for cell in cells)
+
+
+def comparison(
+    name: paper.TableName, results: Results, caption: str, *, comparable: bool, notes: Sequence[str]
+) -> Table:
+    """Return Table I or II: this run's models and references, then the paper's printed rows.
+
+    Args:
+        name: Which of the two.
+        results: What this run measured.
+        caption: Preset, protocol, splits and numbers of videos.
+        comparable: Whether this run scored the real datasets, so that the two may be compared.
+        notes: Further remarks below the table.
+    """
+    datasets = paper.DATASETS[name]
+    remark = (
+        "Printed in the paper"
+        if comparable
+        else "Printed in the paper, on the real datasets: not comparable with the rows above"
+    )
+    shown = " and ".join(filter(None, [", ".join(map(title, datasets[:-1])), title(datasets[-1])]))
+    return Table(
+        name=f"table-{name.lower()}",
+        title=f"Table {name}. {shown}",
+        caption=caption,
+        datasets=datasets,
+        metrics=paper.METRICS,
+        groups=(
+            measured(results, datasets, paper.METRICS),
+            Group("paper", remark, _printed(name), ours=False),
+        ),
+        notes=tuple(notes),
+    )
+
+
+def overview(results: Results, caption: str) -> Table:
+    """Return the means over datasets of every metric, KL included."""
+    metrics = (*paper.METRICS, "kl")
+    return Table(
+        name="overview",
+        title="All datasets at a glance",
+        caption=caption,
+        datasets=("mean",),
+        metrics=metrics,
+        groups=(measured(results, ("mean",), metrics),),
+    )
+
+
+def measured(results: Results, datasets: Iterable[str], metrics: Iterable[str]) -> Group:
+    """Return this run's rows; the best value of each column is marked.
+
+    The reference that looks at the ground truth of another frame takes no part in that.
+    """
+    columns = [(dataset, metric) for dataset in datasets for metric in metrics]
+    known = {**MODELS, **REFERENCES}
+    others = {method: method for method in results.methods if method not in known}
+    rows = [
+        Row(
+            label,
+            _cells(results, method, columns),
+            emphasis=method in MODELS,
+            contends=method != "other frame",
+        )
+        for method, label in {**MODELS, **others, **REFERENCES}.items()
+    ]
+    return Group("this run", "This run", tuple(_mark_best(rows, columns)), ours=True)
+
+
+def _cells(results: Results, method: str, columns: Iterable[Column]) -> dict[Column, Cell]:
+    found = {column: results.find(method, *column) for column in columns}
+    return {
+        column: Cell(f"{estimate.value:.{DIGITS[column[1]]}f}", estimate)
+        for column, estimate in found.items()
+        if estimate
+    }
+
+
+def _mark_best(rows: Sequence[Row], columns: Iterable[Column]) -> list[Row]:
+    best = {column: _best(rows, column) for column in columns}
+    return [
+        replace(
+            row,
+            cells={
+                column: replace(cell, best=row.contends and cell.text == best[column])
+                for column, cell in row.cells.items()
+            },
+        )
+        for row in rows
+    ]
+
+
+def _best(rows: Iterable[Row], column: Column) -> str | None:
+    """Return the best printed value, so that rows equal to the printed digit are all marked."""
+    texts = [row.cell(column).text for row in rows if row.contends and column in row.cells]
+    better = min if column[1] in LOWER_IS_BETTER else max
+    return better(texts, key=float, default=None)
+
+
+def _printed(name: paper.TableName) -> tuple[Row, ...]:
+    rows: dict[str, dict[Column, Cell]] = {}
+    for entry in paper.printed(name):
+        cells = rows.setdefault(entry.method, {})
+        cells.update({(entry.dataset, metric): Cell(text) for metric, text in entry.values.items()})
+    return tuple(Row(method, cells) for method, cells in rows.items())

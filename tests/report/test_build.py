@@ -1,0 +1,160 @@
+"""The whole report from a made-up run: complete, self-contained, repeatable, honest about gaps."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from avrsp.data.store import MapStore, VideoStore
+from avrsp.errors import StoreError
+from avrsp.report.build import write_report
+from avrsp.report.figures import write_hero
+from avrsp.report.inputs import About, Places, gather
+
+pytestmark = pytest.mark.usefixtures("small_pictures")
+
+
+class Reader(HTMLParser):
+    """Collects what the page refers to, its text, its anchors and its pictures without words."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+        self.anchors: set[str] = set()
+        self.silent: list[str] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.addresses += [given[name] or "" for name in ("src", "srcset", "href") if name in given]
+        self.anchors.add(given.get("id") or "")
+        if tag == "img" and not given.get("alt"):
+            self.silent.append(str(given))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def read(folder: Path) -> Reader:
+    reader = Reader()
+    reader.feed((folder / "index.html").read_text())
+    return reader
+
+
+def made(folder: Path) -> dict[str, bytes]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+@pytest.fixture(scope="module")
+def report(finished: Places, about: About, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("reports")
+    write_report(folder, gather(finished, about))
+    return folder
+
+
+def test_a_finished_run_gives_a_whole_report_twice_the_same(
+    report: Path, finished: Places, about: About, tmp_path: Path
+) -> None:
+    files = made(report)
+    names = ("overview", "table-i", "table-ii")
+    tables = {f"tables/{name}.{end}" for name in names for end in ("csv", "md", "tex")}
+    figures = {"hero", "learning-curves", "per-video", "strip-diem", "strip-avad"}
+    assert set(files) == {"index.html", *tables, *(f"figures/{name}.png" for name in figures)}
+    write_report(tmp_path, gather(finished, about))
+    assert made(tmp_path) == files
+
+
+def test_the_page_needs_nothing_but_itself(report: Path) -> None:
+    page = read(report)
+    outside = [address for address in page.addresses if not address.startswith(("data:", "#"))]
+    assert outside == []
+    assert {address[1:] for address in page.addresses if address.startswith("#")} <= page.anchors
+    assert page.silent == []
+
+
+def test_the_page_says_what_was_run_and_what_is_missing(report: Path) -> None:
+    text = read(report).text
+    for said in (
+        "cannot be compared with the numbers printed in the paper",
+        "id-of-av-split1",
+        "0123456789ab",
+        "2030-01-02",
+        "no frames in video_frames/AVAD/V9_Broken",
+        "Not run: ETMD, Coutrot1, Coutrot2, SumMe.",
+        "ETMD is absent: no archive.",
+        "AV has the higher mean CC on 6 of 6 test videos; the mean difference is +0.100",
+        "[0.500, 0.800]",  # AV's CC on DIEM
+        "v-split1: avad/V3_Gone: no maps",
+        "V has no map for 7 frames of DIEM.",
+        "not run",
+    ):
+        assert said in text
+
+
+def test_the_paper_preset_has_no_warning(places: Places, about: About, tmp_path: Path) -> None:
+    write_report(tmp_path, gather(places, replace(about, preset="paper")))
+    text = read(tmp_path).text
+    assert "cannot be compared" not in text
+    assert "not comparable" not in text
+
+
+def test_an_empty_folder_gives_a_page_that_says_so(
+    places: Places, about: About, tmp_path: Path
+) -> None:
+    write_report(tmp_path / "reports", gather(places, about))
+    text = read(tmp_path / "reports").text
+    for said in ("Nothing was evaluated", "no training history", "No data were preprocessed"):
+        assert said in text
+
+
+def test_a_model_that_was_not_run_leaves_its_place_empty(
+    finished: Places, about: About, tmp_path: Path
+) -> None:
+    found = gather(replace(finished, maps=tmp_path / "nowhere"), about)
+    only = found.rows[(found.rows["model"] == "V") & (found.rows["dataset"] == "avad")]
+    write_report(tmp_path / "reports", replace(found, rows=only))
+    assert "this figure needs the scores of both V and AV" in read(tmp_path / "reports").text
+    assert (tmp_path / "reports" / "figures" / "strip-avad.png").exists()
+
+
+def test_a_store_that_is_gone_is_named_in_its_place(
+    finished: Places, about: About, tmp_path: Path
+) -> None:
+    write_report(tmp_path, gather(replace(finished, stores=tmp_path / "nowhere"), about))
+    text = read(tmp_path).text
+    assert "DIEM: " in text
+    assert "nowhere/diem/" in text
+    assert "snakemake --cores all preprocess" in text
+    assert not (tmp_path / "figures" / "hero.png").exists()
+
+
+def test_a_damaged_file_is_named(places: Places, about: About) -> None:
+    (places.models / "pretrain").mkdir(parents=True)
+    (places.models / "pretrain" / "history.json").write_text("[{")
+    with pytest.raises(StoreError, match=r"pretrain/history\.json: not JSON"):
+        gather(places, about)
+
+
+def test_reporting_never_imports_torch() -> None:
+    code = "import sys, avrsp.stages.report; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_readmes_picture_comes_in_light_and_dark(finished: Places, tmp_path: Path) -> None:
+    name = "one.zarr.zip"
+    maps = {
+        model: MapStore(finished.maps / f"{model.lower()}-split1" / "diem" / name)
+        for model in ("V", "AV")
+    }
+    write_hero(tmp_path / "hero.png", VideoStore(finished.stores / "diem" / name), maps, (1, 9))
+    light, dark = (Image.open(tmp_path / f"hero{end}.png") for end in ("", "-dark"))
+    assert light.size == dark.size
+    assert light.convert("L").getpixel((0, 0)) == 255
+    assert dark.convert("L").getpixel((0, 0)) != 255

@@ -1,0 +1,66 @@
+"""Summaries as tables need them: read, named after their method, and pooled over splits."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from avrsp.errors import StoreError
+from avrsp.report.inputs import Places
+from avrsp.report.results import Estimate, Scored, pool, read_results
+
+
+def summary(cc: float, videos: int) -> dict[str, object]:
+    values = dict.fromkeys(("kl", "cc", "sim", "nss", "auc_judd"), cc)
+    ends = {f"{name}_interval": [cc - 0.1, cc + 0.1] for name in values}
+    counts = {"videos": videos, "frames": 10 * videos, "dropped": 1, "missing": 0}
+    return {**values, **ends, **counts}
+
+
+def write(places: Places, run: str, datasets: dict[str, dict[str, object]], mean: float) -> None:
+    places.metrics.mkdir(exist_ok=True)
+    faults = ["avad/V1: no maps"]
+    content = {"datasets": datasets, "mean": summary(mean, 9), "faults": faults}
+    (places.metrics / f"{run}.json").write_text(json.dumps(content))
+
+
+def numbers(estimate: Estimate | None) -> list[float]:
+    assert estimate is not None
+    return [each for each in (estimate.value, estimate.low, estimate.high) if each is not None]
+
+
+def test_one_split_is_taken_as_it_is(places: Places) -> None:
+    undefined = {**summary(0.2, 3), "nss": None, "nss_interval": [None, None]}
+    write(places, "av-split1", {"diem": summary(0.4, 5), "avad": undefined}, mean=0.3)
+    write(places, "centre-prior-split1", {"diem": summary(0.1, 5)}, mean=0.1)
+    results = read_results(places.metrics)
+    assert numbers(results.find("AV", "diem", "cc")) == pytest.approx([0.4, 0.3, 0.5])
+    assert results.find("AV", "avad", "nss") is None
+    assert results.find("V", "diem", "cc") is None
+    assert results.faults[0] == "av-split1: avad/V1: no maps"
+    assert numbers(results.find("centre prior", "mean", "cc")) == pytest.approx([0.1, 0.0, 0.2])
+
+
+def test_splits_are_pooled_by_their_videos_and_datasets_weigh_the_same(places: Places) -> None:
+    write(places, "v-split1", {"diem": summary(0.4, 1), "avad": summary(0.2, 2)}, mean=0.3)
+    write(places, "v-split2", {"diem": summary(0.8, 3)}, mean=0.8)
+    results = read_results(places.metrics)
+    assert numbers(results.find("V", "diem", "cc")) == pytest.approx([0.7])
+    assert results.methods["V"]["diem"].videos == 4
+    assert numbers(results.find("V", "avad", "cc")) == pytest.approx([0.2, 0.1, 0.3])
+    assert numbers(results.find("V", "mean", "cc")) == pytest.approx([0.45])
+
+
+def test_a_metric_that_one_split_does_not_define_is_not_pooled() -> None:
+    whole = Scored({"cc": Estimate(0.5), "nss": Estimate(1.0)}, 2, 20, 0, 0)
+    part = Scored({"cc": Estimate(0.3)}, 2, 20, 0, 0)
+    assert pool([whole, part]).metrics == {"cc": Estimate(0.4)}
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"datasets": {}}', '{"datasets": 3, "mean": 1}'])
+def test_what_is_no_summary_is_named(places: Places, content: str) -> None:
+    places.metrics.mkdir()
+    (places.metrics / "v-split1.json").write_text(content)
+    with pytest.raises(StoreError, match=r"v-split1\.json: not a summary"):
+        read_results(places.metrics)

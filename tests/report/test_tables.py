@@ -1,0 +1,96 @@
+"""Tables: the best of ours is marked, printed rows stay apart, what was not run says so."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+
+from avrsp.report.formats import to_csv, to_latex, to_markdown
+from avrsp.report.results import Estimate, Results, Scored
+from avrsp.report.tables import NOT_RUN, Table, comparison, overview
+
+
+def scored(**values: float) -> Scored:
+    estimates = {name: Estimate(value, value - 0.1, value + 0.1) for name, value in values.items()}
+    return Scored(estimates, videos=3, frames=90, dropped=1, missing=0)
+
+
+RESULTS = Results(
+    {
+        "V": {"diem": scored(sim=0.41, cc=0.5004, nss=1.204, auc_judd=0.81)},
+        "AV": {"diem": scored(sim=0.42, cc=0.4996, nss=1.196, auc_judd=0.80)},
+        "centre prior": {"diem": scored(sim=0.30, cc=0.31, nss=0.9, auc_judd=0.7)},
+        "other frame": {"diem": scored(sim=0.70, cc=0.80, nss=2.9, auc_judd=0.9)},
+    }
+)
+
+
+def table(*, comparable: bool = False) -> Table:
+    return comparison("I", RESULTS, "Preset sample", comparable=comparable, notes=["A note."])
+
+
+def read(text: str) -> dict[tuple[str, str], dict[str, str]]:
+    return {(row["source"], row["method"]): row for row in csv.DictReader(io.StringIO(text))}
+
+
+def test_equal_printed_digits_are_both_best() -> None:
+    visual, both = table().groups[0].rows[:2]
+    assert [row.cell(("diem", "cc")).best for row in (visual, both)] == [True, True]
+    assert [row.cell(("diem", "sim")).best for row in (visual, both)] == [False, True]
+    assert visual.cell(("diem", "nss")).text == both.cell(("diem", "nss")).text == "1.20"
+
+
+def test_another_frames_ground_truth_is_never_the_best() -> None:
+    other = next(row for row in table().groups[0].rows if row.method.startswith("other frame"))
+    assert other.cell(("diem", "cc")).text == "0.800"
+    assert not other.cell(("diem", "cc")).best
+
+
+def test_low_kl_is_the_best() -> None:
+    results = Results({"V": {"mean": scored(kl=1.5)}, "AV": {"mean": scored(kl=1.2)}})
+    rows = overview(results, "").groups[0].rows
+    assert [row.cell(("mean", "kl")).best for row in rows[:2]] == [False, True]
+
+
+def test_printed_rows_are_apart_and_never_marked() -> None:
+    ours, printed = table().groups
+    assert not any("Ours" in row.method for row in ours.rows)
+    assert len(printed.rows) == 12
+    assert not any(cell.best for row in printed.rows for cell in row.cells.values())
+    assert "not comparable" in printed.heading
+    assert "not comparable" not in table(comparable=True).groups[1].heading
+
+
+def test_csv_has_intervals_and_says_what_was_not_run() -> None:
+    rows = read(to_csv(table()))
+    ours = rows["this run", "AVRSP(V)"]
+    assert float(ours["diem_cc"]) == pytest.approx(0.5004)
+    assert float(ours["diem_cc_low"]) == pytest.approx(0.4004)
+    assert float(ours["diem_cc_high"]) == pytest.approx(0.6004)
+    assert ours["avad_cc"] == rows["this run", "uniform"]["diem_cc"] == NOT_RUN
+    assert rows["paper", "Ours(AV)"]["avad_nss"] == "3.84"
+
+
+def test_markdown_is_rectangular_and_bold() -> None:
+    text = to_markdown(table())
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    assert {line.count("|") for line in lines} == {14}
+    assert "| AVRSP(AV) | **0.420** | **0.500** | **1.20** | 0.800 | not run |" in text
+    assert text.startswith("## Table I. DIEM, ETMD and AVAD\n\nPreset sample\n")
+
+
+def test_latex_has_as_many_cells_as_columns() -> None:
+    text = to_latex(table())
+    body = text.split(r"\midrule")[1].splitlines()[2:-1]
+    assert {line.count("&") for line in body} == {12}
+    assert r"\textbf{0.420}" in text
+    assert "†" not in text
+
+
+def test_nothing_run_is_a_whole_table() -> None:
+    empty = comparison("II", Results(), "", comparable=True, notes=[])
+    texts = {row.cell(column).text for row in empty.groups[0].rows for column in empty.columns}
+    assert texts == {NOT_RUN}
+    assert to_markdown(empty).count(NOT_RUN) == 12 * len(empty.groups[0].rows)
