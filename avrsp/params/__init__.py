@@ -1,0 +1,113 @@
+"""The typed mirror of `params.yaml`: no defaults, no unknown keys, presets resolved by `active`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml  # noqa: TID251 - the one place
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from avrsp import paths
+from avrsp.errors import ParamsError
+from avrsp.params.fields import (
+    FUSIONS,
+    SPLITS,
+    DatasetName,
+    FusionName,
+    Precision,
+    PresetName,
+    ProtocolName,
+    Section,
+)
+from avrsp.params.sections import (
+    ClipParams,
+    ComputeParams,
+    EncoderParams,
+    EvaluationParams,
+    LoadingParams,
+    LossParams,
+    NetworkParams,
+    OptimiserParams,
+    Params,
+    StoreParams,
+    TrainParams,
+)
+from avrsp.params.world import WorldKinds, WorldParams, WorldScene, WorldSound, WorldViewers
+
+__all__ = [
+    "FUSIONS",
+    "SPLITS",
+    "ClipParams",
+    "ComputeParams",
+    "DatasetName",
+    "EncoderParams",
+    "EvaluationParams",
+    "FusionName",
+    "LoadingParams",
+    "LossParams",
+    "NetworkParams",
+    "OptimiserParams",
+    "Params",
+    "Precision",
+    "PresetName",
+    "ProtocolName",
+    "Section",
+    "StoreParams",
+    "TrainParams",
+    "WorldKinds",
+    "WorldParams",
+    "WorldScene",
+    "WorldSound",
+    "WorldViewers",
+    "load",
+    "parse",
+]
+
+
+def load(path: Path | None = None) -> Params:
+    """Read and check the parameters in `path`, by default the workspace's params.yaml.
+
+    Raises:
+        ParamsError: The file is missing, is not YAML, or a key is missing, unknown or wrong.
+    """
+    path = path or paths.workspace() / paths.PARAMS_FILE
+    return parse(_read(path), name=path.name)
+
+
+def parse(content: object, name: str = paths.PARAMS_FILE) -> Params:
+    """Check parameters that were already read from a file called `name`.
+
+    Raises:
+        ParamsError: A key is missing, unknown or wrong; the message names all such keys.
+    """
+    try:
+        return Params.model_validate(content)
+    except ValidationError as error:
+        faults = "; ".join(_describe(fault) for fault in error.errors())
+        raise ParamsError(
+            f"{name}: {faults}. Correct it, or undo what `dvc exp run -S` wrote: git restore {name}"
+        ) from None
+
+
+def _read(path: Path) -> Any:  # noqa: ANN401 - YAML holds anything until it is checked
+    try:
+        return yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise ParamsError(f"{path}: no such file; run this inside a clone of the project") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        said = " ".join(str(error).split())
+        raise ParamsError(
+            f"{path.name}: not YAML ({said}); correct it, or: git restore {path.name}"
+        ) from None
+
+
+def _describe(fault: ErrorDetails) -> str:
+    key = ".".join(str(part) for part in fault["loc"]) or "the file"
+    if fault["type"] == "missing":
+        return f"{key} is missing"
+    if fault["type"] == "extra_forbidden":
+        return f"{key} is not a known key"
+    allowed = fault["msg"].removeprefix("Input should be ")
+    return f"{key}: found {fault['input']!r}, expected {allowed}"
