@@ -2,15 +2,182 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any, Literal, get_args
+
 import click
 
-from avrsp.errors import exits_cleanly
+from avrsp.errors import EXIT_FAILURE, exits_cleanly
+from avrsp.params import DatasetName, Precision, ProtocolName
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="avrsp")
 def commands() -> None:
     """Predict where people look in a video with sound."""
+
+
+@commands.command()
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help="Folder for the raw files; what it already holds of this world is kept.",
+)
+@click.option(
+    "--datasets",
+    type=click.Choice(get_args(DatasetName)),
+    multiple=True,
+    default=get_args(DatasetName),
+    help="A dataset to generate; may be repeated. All seven by default.",
+)
+def world(out: Path, datasets: tuple[str, ...]) -> None:
+    """Generate the world of preset `sample` in the datasets' raw layouts."""
+    from avrsp import params
+    from avrsp.data.world.writers import write_dataset
+
+    settings = params.load()
+    for dataset in datasets:
+        write_dataset(dataset, out, settings.world, settings.seed)
+
+
+@commands.command()
+@click.argument("videos", nargs=-1, required=True)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help="Folder for the results.",
+)
+@click.option(
+    "--weights",
+    type=click.Path(path_type=Path),
+    help="Folder of a trained model; by default the latest fine-tuned audio-visual one.",
+)
+@click.option("--overlay/--no-overlay", default=True, help="The video with its maps and sound.")
+@click.option(
+    "--maps",
+    type=click.Choice(["npz", "zarr", "png", "video", "none"]),
+    default="npz",
+    show_default=True,
+    help="Form of the maps at the network's size.",
+)
+@click.option("--side-by-side", is_flag=True, help="Show the plain video left of the overlay.")
+@click.option("--json", "facts", is_flag=True, help="Peak, centre and entropy of each frame.")
+@click.option(
+    "--device", type=click.Choice(["cpu", "cuda", "auto"]), default="auto", show_default=True
+)
+@click.option(
+    "--precision", type=click.Choice(get_args(Precision)), default="float32", show_default=True
+)
+def predict(
+    videos: tuple[str, ...],
+    out: Path,
+    weights: Path | None,
+    device: str,
+    precision: Precision,
+    **wanted: Any,  # noqa: ANN401 - the rest says what to write, and `Wanted` has its types
+) -> None:
+    """Predict where people look in VIDEOS: files, folders, or quoted patterns such as '*.mp4'.
+
+    Running it again does only what is missing. The exit code is 1 where a video failed.
+    """
+    import signal
+
+    from avrsp.engine import inputs, predictor
+    from avrsp.engine.videos import Wanted, predict_videos
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # being killed cleans up, as Ctrl-C
+    found = inputs.find(videos)
+    model = predictor.load(weights, device=device, precision=precision)
+    if predict_videos(found, out, model, Wanted(**wanted)):
+        raise SystemExit(EXIT_FAILURE)
+
+
+@commands.command("import-weights")
+@click.argument(
+    "source",
+    metavar="FORMAT",
+    type=click.Choice(["s3d-kylemin", "s3d-torchvision", "soundnet8-pytorch", "soundnet8-npy"]),
+)
+@click.argument("file", type=click.Path(path_type=Path))
+def import_weights(source: str, file: Path) -> None:
+    """Convert FILE, published encoder weights of a FORMAT, to safetensors under data/weights/."""
+    from avrsp import paths
+    from avrsp.nn import weights
+
+    target, warning = weights.convert(source, file, paths.root() / "data" / "weights")
+    if warning:
+        click.echo(f"warning: {warning}", err=True)
+    click.echo(target)
+
+
+@commands.command()
+@click.option(
+    "--maps",
+    type=click.Path(exists=True, path_type=Path),
+    required=True,
+    help="Folder with <dataset>/<video> or <video>: a map store (.zarr.zip), a folder of images "
+    "numbered by frame, a video, or .npz. Or one such thing, named as its video.",
+)
+@click.option(
+    "--store",
+    "stores",
+    type=click.Path(exists=True, path_type=Path),
+    required=True,
+    help="Folder with <dataset>/<video>.zarr.zip, or one store. With a manifest.json in it, the "
+    "videos of --role in --split are scored, else all.",
+)
+@click.option(
+    "--protocol",
+    type=click.Choice([*get_args(ProtocolName), "all"]),
+    help="By whose rules; by default as params.yaml says.",
+)
+@click.option("--dataset", "datasets", multiple=True, help="Only this one; may be repeated.")
+@click.option("--split", type=click.IntRange(1, 3), default=1, show_default=True)
+@click.option(
+    "--role",
+    type=click.Choice(["test", "validation", "train"]),
+    default="test",
+    show_default=True,
+)
+@click.option("--method", help="Name in the rows; by default that of --maps.")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Rows of frames, with the summary beside it as .json. [default: <method>.parquet]",
+)
+@click.option("--allow-missing", is_flag=True, help="Exit with 0 although maps were unusable.")
+def evaluate(
+    maps: Path,
+    stores: Path,
+    protocol: ProtocolName | Literal["all"] | None,
+    allow_missing: bool,
+    **options: Any,  # noqa: ANN401 - click has checked them
+) -> None:
+    """Score the maps of any method against stored ground truth, with 95 % intervals over videos.
+
+    What is missing or unusable is named in one line each, the rest is scored, and the exit code
+    is 1. Running it again after an interruption goes on where it stopped.
+    """
+    from avrsp import params
+    from avrsp.engine.folders import Choice, Target, evaluate_folder
+
+    loaded = params.load()
+    chosen = protocol or loaded.evaluation.protocol
+    method = options["method"] or maps.name.split(".")[0]
+    target = Target(
+        method=method,
+        protocols=get_args(ProtocolName) if chosen == "all" else (chosen,),
+        out=options["out"] or Path(f"{method}.parquet"),
+    )
+    choice = Choice(options["datasets"], options["split"], options["role"])
+    text, faults = evaluate_folder(maps, stores, choice, target, loaded.evaluation, loaded.seed)
+    click.echo(text)
+    if faults:
+        click.echo(f"{len(faults)} faults, named above", err=True)
+    if faults and not allow_missing:
+        raise SystemExit(EXIT_FAILURE)
 
 
 @exits_cleanly

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,7 +12,7 @@ import torch
 from jaxtyping import install_import_hook
 
 install_import_hook(
-    ["avrsp.metrics", "avrsp.losses", "avrsp.nn", "avrsp.model", "avrsp.zoo"], "beartype.beartype"
+    ["avrsp.fixations", "avrsp.metrics", "avrsp.losses", "avrsp.nn", "avrsp.model", "avrsp.zoo"], "beartype.beartype"
 )
 torch.set_num_threads(1)  # two workers share two cores
 
@@ -31,3 +34,16 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "params.yaml").write_text((Path(__file__).parents[1] / "params.yaml").read_text())
     return tmp_path
+
+
+@pytest.fixture
+def make_video(tmp_path: Path) -> Callable[[str, str], Path]:
+    """What ffmpeg writes from the given arguments, under the given name, in an empty folder."""
+
+    def make(name: str, arguments: str) -> Path:
+        path = tmp_path / name
+        command = ["ffmpeg", "-v", "error", "-y", *shlex.split(arguments), f"file:{path}"]
+        subprocess.run(command, check=True, cwd=tmp_path, stdin=subprocess.DEVNULL)
+        return path
+
+    return make

@@ -81,14 +81,23 @@ class Run:
             with contextlib.suppress(BlockingIOError):
                 rest = rest[os.write(descriptor, rest) :]
 
-    def finish(self) -> int:
-        """Close the input, wait for the end and return the exit code."""
+    def finish(self, growing: Path | None = None) -> int:
+        """Close the input, wait for the end and return the exit code.
+
+        Raises:
+            RawDataError: It takes `STALL_SECONDS`, and longer than the file `growing` grows.
+        """
         if self.process.stdin is not None:
             self.process.stdin.close()
-        try:
-            return self.process.wait(STALL_SECONDS)
-        except subprocess.TimeoutExpired:
-            raise self._hung() from None
+        before: object = None
+        while True:
+            try:
+                return self.process.wait(STALL_SECONDS)
+            except subprocess.TimeoutExpired:
+                now = None if growing is None else (growing.stat().st_size, growing.stat().st_mtime)
+                if now == before:
+                    raise self._hung() from None
+                before = now
 
     def said(self, start: int = 0) -> bytes:
         """Return what ffmpeg has logged so far, from byte `start` on."""
