@@ -1,0 +1,113 @@
+"""One phase of training, from stores to a saved model: the paper's schedule has two of them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import nn
+
+from avrsp import files, zoo
+from avrsp.data.clips import ClipLoader, Clips
+from avrsp.data.manifest import Verdict, store_path
+from avrsp.data.sampling import EpochBatches, EvenClips, RandomClips, seed_of
+from avrsp.data.store import VideoStore
+from avrsp.engine import checkpoint
+from avrsp.engine.compute import device_named
+from avrsp.engine.plan import Phase, Videos, digest
+from avrsp.engine.run import CONFIG, WEIGHTS, ModelConfig, save_model, start_from
+from avrsp.engine.state import Row
+from avrsp.engine.train import Loaders, Log, train
+from avrsp.errors import StoreError
+from avrsp.nn.weights import load_into
+
+MODEL = "avrsp"
+HISTORY = "history.json"
+
+
+class Recorder(Protocol):
+    """Who is told what happens (`tracking.Record`)."""
+
+    run_id: str | None
+
+    def values(self, step: int, values: Mapping[str, float]) -> None:
+        """Note the values of an epoch."""
+        ...
+
+    def deliver(self, folder: Path, names: Sequence[str]) -> None:
+        """Note that the files of `folder` are the result."""
+        ...
+
+
+def run_phase(
+    phase: Phase, videos: Videos, *, workers: int, out: Path, states: Path, record: Recorder
+) -> Row:
+    """Train, and leave weights.safetensors, model.json, history.json and the record in `out`.
+
+    Goes on from a state in `states`, which is removed once the results are there.
+
+    Returns:
+        The row of the best epoch.
+
+    Raises:
+        StoreError: There are no videos to learn from, or none to judge by.
+    """
+    loaders = _loaders(phase, videos, workers)
+    model = build(phase).to(device_named(phase.compute.device))
+    history = train(model, loaders, phase.recipe, Log(phase.name, states, record.values))
+    config = ModelConfig(
+        model=MODEL,
+        settings=phase.settings,
+        length=phase.spec.length,
+        height=phase.spec.height,
+        width=phase.spec.width,
+        audio=phase.spec.audio,
+        run=phase.run,
+        digest=digest(phase, videos),
+        mlflow_run=record.run_id,
+    )
+    save_model(out, model, config)
+    files.write_json(out / HISTORY, history)
+    for row in history:  # those that a journal lost with its process; it takes none twice
+        record.values(int(row["epoch"]), row)
+    record.deliver(out, [WEIGHTS, CONFIG, HISTORY])
+    checkpoint.discard(states)
+    return min(history, key=lambda row: row["validation_loss"])
+
+
+def build(phase: Phase) -> nn.Module:
+    """Return the phase's network with the weights that it starts from, on the CPU."""
+    torch.manual_seed(seed_of(phase.recipe.seed, "weights", phase.run))
+    model = zoo.build(MODEL, **phase.settings)
+    if phase.start is not None:
+        fresh = start_from(model, phase.start)
+        new = f"; new: {', '.join(fresh)}" if fresh else ""
+        sys.stderr.write(f"{phase.name}: starts from {phase.start.name}{new}\n")
+    for part, path in phase.parts.items():
+        load_into(model.get_submodule(part), path)
+        sys.stderr.write(f"{phase.name}: {part} starts from {path.name}\n")
+    return model
+
+
+def _loaders(phase: Phase, videos: Videos, workers: int) -> Loaders:
+    recipe, train_params = phase.recipe, phase.recipe.train
+    clips, pin = train_params.clips_per_video, phase.compute.device != "cpu"
+
+    def loader(verdicts: list[Verdict], choose: RandomClips | EvenClips, role: str) -> ClipLoader:
+        if not verdicts:
+            raise StoreError(
+                f"{phase.name}: no video has the role {role}; see the manifest, and raise "
+                "validation_fraction if that is too small for so few videos"
+            )
+        stores = [VideoStore(store_path(videos.folder, each)) for each in verdicts]
+        seed = recipe.seed if isinstance(choose, RandomClips) else None
+        batches = EpochBatches(len(stores), clips, train_params.batch, seed)
+        return ClipLoader(Clips(stores, phase.spec, choose), batches, workers=workers, pin=pin)
+
+    return Loaders(
+        loader(videos.training, RandomClips(recipe.seed, train_params.flip), "train"),
+        loader(videos.validation, EvenClips(clips), "validation"),
+    )

@@ -1,0 +1,51 @@
+"""Score a split's test videos (DVC stages `evaluate-v`, `evaluate-av` and `references`)."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from avrsp import files, params, paths
+from avrsp.data.manifest import check_stores, read_manifest
+from avrsp.engine.evaluate import evaluate_references, evaluate_run, read_rows
+from avrsp.engine.references import REFERENCES
+from avrsp.engine.summary import summarise
+from avrsp.errors import exits_cleanly
+from avrsp.params import SPLITS
+
+
+@exits_cleanly
+def main() -> None:
+    """Write `data/scores/<what>-split<N>.parquet` and `reports/metrics/<method>-split<N>.json`."""
+    parser = argparse.ArgumentParser(prog="python -m avrsp.stages.evaluate")
+    parser.add_argument("what", choices=["v", "av", "references"])
+    parser.add_argument("--split", type=int, choices=SPLITS, required=True)
+    wanted = parser.parse_args()
+    what, split = wanted.what, wanted.split
+    loaded = params.load()
+    manifest, stores = read_manifest(paths.manifest(loaded.preset)), paths.stores(loaded.preset)
+    check_stores(manifest, stores)
+    test = manifest.videos(loaded.audio_visual_sets, split, "test")
+    run, protocol = f"{what}-split{split}", loaded.evaluation.protocol
+    out = paths.workspace() / "data" / "scores" / f"{run}.parquet"
+    if what == "references":
+        training = manifest.videos(loaded.audio_visual_sets, split, "train")
+        faults = evaluate_references(
+            stores, test, training, split=split, out=out, seed=loaded.seed, names=(protocol,)
+        )
+    else:
+        maps = paths.workspace() / "data" / "maps" / run
+        faults = evaluate_run(
+            maps, stores, test, method=what, split=split, out=out, names=(protocol,)
+        )
+    for fault in faults:
+        sys.stderr.write(f"avrsp: {fault}\n")
+    for method in REFERENCES if what == "references" else [what]:
+        rows = (part for part in read_rows(out) if part["method"].iat[0] == method)
+        summary = summarise(rows, protocol, loaded.evaluation.resamples, loaded.seed, faults)
+        name = f"{method.replace(' ', '-')}-split{split}.json"
+        files.write_json(paths.workspace() / "reports" / "metrics" / name, summary)
+
+
+if __name__ == "__main__":
+    main()

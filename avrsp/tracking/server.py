@@ -1,0 +1,133 @@
+"""MLflow itself: a database file in the project, or any server that MLFLOW_TRACKING_URI names.
+
+MLflow takes seconds to import, so nothing is imported before the first run is forwarded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock
+
+from avrsp import paths
+from avrsp.tracking import journal
+from avrsp.tracking.journal import Event
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run  # noqa: TID251 - the one place
+    from mlflow.tracking import MlflowClient  # noqa: TID251
+
+IDENTITY = "avrsp.record"
+FORWARDED = "avrsp.forwarded"
+LOCK_SECONDS = 60.0
+MANNERS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",  # a training does not wait for a server
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+}
+
+
+def address() -> str:
+    """Return where runs are kept: MLFLOW_TRACKING_URI, else `mlflow.db` in the project."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{paths.root() / 'mlflow.db'}"
+
+
+def forward(path: Path) -> str:
+    """Tell MLflow what it does not yet know of the journal at `path`; return the run's id.
+
+    MLflow keeps the number of events that it has, so forwarding again adds nothing. One process
+    forwards at a time: the first one creates the database.
+
+    Raises:
+        OSError, MlflowException, SQLAlchemyError: See `failures`.
+    """
+    events = journal.read(path)
+    lock = paths.root() / "data" / ".mlflow.lock"
+    with FileLock(lock, timeout=LOCK_SECONDS), _muted():
+        client = _client(address())
+        run = _run(client, events[0])
+        run_id: str = run.info.run_id
+        known = int(run.data.tags.get(FORWARDED, "0"))
+        for count, event in enumerate(events[known:], known + 1):
+            _tell(client, run_id, event, path.parent)
+            client.set_tag(run_id, FORWARDED, str(count))
+    return run_id
+
+
+def failures() -> tuple[type[Exception], ...]:
+    """Return the errors by which a server or database shows that it cannot be reached."""
+    with _muted():
+        from mlflow.exceptions import MlflowException  # noqa: PLC0415, TID251
+        from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
+    return OSError, MlflowException, SQLAlchemyError
+
+
+@functools.cache
+def _client(uri: str) -> MlflowClient:
+    from mlflow.tracking import MlflowClient  # noqa: PLC0415, TID251
+
+    for name in ("mlflow", "alembic", "urllib3"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    return MlflowClient(uri)
+
+
+@contextlib.contextmanager
+def _muted() -> Iterator[None]:
+    """Let MLflow neither warn nor report on us while it is imported and used."""
+    os.environ.update({name: value for name, value in MANNERS.items() if name not in os.environ})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _run(client: MlflowClient, start: Event) -> Run:
+    """Return the run that a journal's first event describes, created with its parent if new."""
+    experiment = _experiment(client, start["experiment"])
+    found = _found(client, experiment, start["identity"])
+    if found is not None:
+        return found
+    parent = _found(client, experiment, start["pipeline"])
+    if parent is None:
+        named = {IDENTITY: start["pipeline"]}
+        parent = client.create_run(experiment, tags=named, run_name=start["pipeline"])
+        client.set_terminated(parent.info.run_id)
+    tags = {IDENTITY: start["identity"], "mlflow.parentRunId": parent.info.run_id, **start["tags"]}
+    return client.create_run(experiment, start["time"], tags, run_name=start["name"])
+
+
+def _experiment(client: MlflowClient, name: str) -> str:
+    found = client.get_experiment_by_name(name)
+    if found is not None:
+        return str(found.experiment_id)
+    local = not os.environ.get("MLFLOW_TRACKING_URI")
+    place = (paths.root() / "mlartifacts").as_uri() if local else None
+    return client.create_experiment(name, artifact_location=place)
+
+
+def _found(client: MlflowClient, experiment: str, identity: str) -> Run | None:
+    runs = client.search_runs([experiment], f"tags.`{IDENTITY}` = '{identity}'", max_results=1)
+    return runs[0] if runs else None
+
+
+def _tell(client: MlflowClient, run_id: str, event: Event, folder: Path) -> None:
+    from mlflow.entities import Metric, Param  # noqa: PLC0415, TID251
+
+    match event:
+        case {"event": "start", "parameters": parameters}:
+            client.log_batch(run_id, params=[Param(*pair) for pair in parameters.items()])
+        case {"event": "values", "time": at, "step": step, "values": values}:
+            client.log_batch(run_id, [Metric(name, v, at, step) for name, v in values.items()])
+        case {"event": "file", "name": name} if (folder / name).is_file():
+            client.log_artifact(run_id, str(folder / name))
+        case {"event": "status", "status": "RUNNING"}:
+            client.update_run(run_id, status="RUNNING")
+        case {"event": "status", "status": status, "time": at}:
+            client.set_terminated(run_id, status, at)
