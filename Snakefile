@@ -1,0 +1,24 @@
+# Raw videos and gaze to one store a video: snakemake --cores all preprocess
+from snakemake.utils import min_version
+
+min_version("9.20")
+
+
+include: "workflow/rules/common.smk"
+
+
+if PARAMS.preset == "sample":
+
+    include: "workflow/rules/world.smk"
+
+
+include: "workflow/rules/store.smk"
+
+
+rule preprocess:
+    default_target: True
+    input:
+        stores=all_parts,
+        manifest=MANIFEST,
+        indexes=expand(INDEX, dataset=PARTS),
+        pictures=expand(PICTURE, dataset=PARTS),

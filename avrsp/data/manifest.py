@@ -1,0 +1,171 @@
+"""Verdicts on videos, and the manifest that collects them: the one file by which DVC knows stores.
+
+A verdict says whether a video was kept, why not, what was noted, and which role it has in each of
+the three splits. Sizes, rates and roles are read from here, never derived again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from avrsp.errors import StoreError
+from avrsp.files import write_text
+
+COMMAND = "snakemake --cores all preprocess"
+
+Role = Literal["train", "validation", "test", "none"]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+Kind = TypeVar("Kind", bound=_Record)
+
+
+class Verdict(_Record):
+    """What became of one video.
+
+    Attributes:
+        dataset: Key in `datasets.DATASETS`.
+        video: Name in the dataset's sheet.
+        kept: Whether it has a store.
+        reason: Why it was set aside; None where it was kept.
+        notes: Smaller findings, one short line each.
+        frames: Frames in the store.
+        fps: Frames a second, exact.
+        height: Rows of the ground truth in pixels.
+        width: Columns of the ground truth in pixels.
+        has_sound: Whether it has a sound track.
+        digest: SHA-256 of the store; empty where the video was set aside.
+        roles: Role in each split, "1" to "3".
+        origin: Digest of all that the store follows from: raw files, sheet, layout and code.
+    """
+
+    dataset: str
+    video: str
+    kept: bool
+    reason: str | None
+    notes: list[str]
+    frames: int
+    fps: float
+    height: int
+    width: int
+    has_sound: bool
+    digest: str
+    roles: dict[str, Role]
+    origin: str = ""
+
+
+class DatasetEntry(_Record):
+    """One dataset: absent with its reason, or present with a verdict on every listed video."""
+
+    present: bool
+    reason: str | None
+    videos: list[Verdict]
+
+
+class Manifest(_Record):
+    """Every dataset of a preset."""
+
+    preset: str
+    datasets: dict[str, DatasetEntry]
+
+    def videos(self, datasets: Iterable[str], split: int, role: Role) -> list[Verdict]:
+        """Return the kept videos that have `role` in `split`, by dataset and name.
+
+        Raises:
+            StoreError: A dataset is absent or unknown.
+        """
+        return [
+            verdict
+            for dataset in sorted(datasets)
+            for verdict in sorted(self._entry(dataset).videos, key=lambda each: each.video)
+            if verdict.kept and verdict.roles[str(split)] == role
+        ]
+
+    def _entry(self, dataset: str) -> DatasetEntry:
+        entry = self.datasets.get(dataset)
+        if entry is None:
+            known = ", ".join(sorted(self.datasets))
+            raise StoreError(f"dataset {dataset}: not in the manifest, which has {known}")
+        if not entry.present:
+            raise StoreError(f"dataset {dataset}: absent ({entry.reason})")
+        return entry
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read the manifest at `path`.
+
+    Raises:
+        StoreError: It is missing or damaged.
+    """
+    return _read(path, Manifest)
+
+
+def read_verdict(path: Path) -> Verdict:
+    """Read the verdict at `path`.
+
+    Raises:
+        StoreError: It is missing or damaged.
+    """
+    return _read(path, Verdict)
+
+
+def _read(path: Path, kind: type[Kind]) -> Kind:
+    name = kind.__name__.lower()
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise StoreError(f"{path}: no such {name}; run: {COMMAND}") from None
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(map(str, fault["loc"])) or "the file"
+        raise StoreError(
+            f"{path}: not a {name} ({where}: {fault['msg']}); remove it and run: {COMMAND}"
+        ) from None
+
+
+def write_record(path: Path, record: Verdict | Manifest) -> None:
+    """Write a verdict or a manifest as JSON, atomically."""
+    write_text(path, record.model_dump_json(indent=2) + "\n")
+
+
+def store_path(folder: Path, verdict: Verdict) -> Path:
+    """Return where the store of a kept video lies below `folder`."""
+    return folder / verdict.dataset / f"{verdict.video}.zarr.zip"
+
+
+def verdict_path(folder: Path, dataset: str, video: str) -> Path:
+    """Return where the verdict on a video lies below `folder`, beside its store."""
+    return folder / dataset / f"{video}.json"
+
+
+def check_stores(manifest: Manifest, folder: Path) -> None:
+    """Make sure that every listed store is there and its verdict is the one in the manifest.
+
+    Raises:
+        StoreError: A store is gone or was made anew; the message names the first of them.
+    """
+    kept = [each for entry in manifest.datasets.values() for each in entry.videos if each.kept]
+    faults = [fault for verdict in kept if (fault := _fault(folder, verdict))]
+    if faults:
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        raise StoreError(f"{faults[0]}{more}; run: {COMMAND}")
+
+
+def _fault(folder: Path, verdict: Verdict) -> str | None:
+    store = store_path(folder, verdict)
+    if not store.exists():
+        return f"{store}: the store is gone"
+    try:
+        beside = read_verdict(verdict_path(folder, verdict.dataset, verdict.video))
+    except StoreError as error:
+        return str(error)
+    if beside.digest != verdict.digest:
+        return f"{store}: the store is newer than the manifest"
+    return None

@@ -1,0 +1,95 @@
+"""The whole chain on a small world, by the commands that people type."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.pipeline.conftest import Run, git, shrink
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+
+WORLD = {
+    "frames": [40, 44],
+    "videos": {"diem": 6, "coutrot1": 6, "coutrot2": 6, "avad": 6, "etmd": 6, "summe": 6},
+    "unheard": {"height": 180, "train": 3, "validation": 2, "test": 1},
+}
+SAMPLE = {
+    "clip": {"length": 8},
+    "encoder": {"width": 0.0625},
+    "pretrain": {"epochs": 2},
+    "finetune": {"epochs": 2},
+}
+
+
+@pytest.fixture(scope="module")
+def finished(clone: Path, run: Run) -> Path:
+    shrink(clone, world=WORLD, sample=SAMPLE)
+    run("dvc", "repro")
+    return clone
+
+
+def test_reports_hold_finite_numbers_of_every_dataset(finished: Path) -> None:
+    for name in ("v-split1", "av-split1", "centre-prior-split1"):
+        summary = json.loads((finished / "reports" / "metrics" / f"{name}.json").read_text())
+        assert sorted(summary["datasets"]) == sorted(WORLD["videos"])
+        assert all(scores["cc"] is not None for scores in summary["datasets"].values())
+    page = (finished / "reports" / "index.html").read_text()
+    assert "not run" not in page.split("<table", 1)[1].split("</table>", 1)[0]
+    rows = pd.read_parquet(finished / "data" / "scores" / "av-split1.parquet")
+    assert rows["cc"].between(-1, 1).all()
+
+
+def test_a_second_run_runs_nothing(finished: Path, run: Run) -> None:
+    assert "Data and pipelines are up to date" in run("dvc", "repro").stdout
+    said = run("snakemake", "--cores", "all", "preprocess")
+    assert "Nothing to be done" in said.stdout + said.stderr
+    assert "profiles/default" in said.stdout + said.stderr
+    assert finished.exists()
+
+
+def test_dvc_shows_metrics_and_the_graph(finished: Path, run: Run) -> None:
+    assert "av-split1.json" in run("dvc", "metrics", "show").stdout
+    assert "finetune-av@1" in run("dvc", "dag").stdout
+    run("dvc", "plots", "show", "--out", str(finished / "plots"))
+    assert (finished / "plots" / "index.html").exists()
+
+
+def test_a_wrong_fusion_fails_at_once_in_one_line(finished: Path, run: Run) -> None:
+    git(finished, "add", "--all")
+    git(finished, "commit", "--quiet", "--allow-empty", "--message", "Keep the lock")
+    done = run("dvc", "exp", "run", "-S", "fusion=nonsense", check=False)
+    assert done.returncode != 0
+    said = done.stdout + done.stderr
+    assert said.count("avrsp: params.yaml: fusion: found 'nonsense', expected 'visual'") == 1
+    assert "Traceback" not in said
+    assert "preprocess" not in said.split("avrsp: params.yaml")[0]
+    git(finished, "restore", "params.yaml")
+
+
+def test_another_fusion_repeats_only_what_depends_on_it(finished: Path, run: Run) -> None:
+    done = run("dvc", "exp", "run", "-S", "fusion=mbt")
+    ran = {line for line in done.stdout.splitlines() if line.startswith("Running stage")}
+    assert ran == {
+        f"Running stage '{stage}':"
+        for stage in ("check", "finetune-av@1", "predict-av@1", "evaluate-av@1", "report")
+    }
+    assert "mbt" in (finished / "data" / "models" / "av-split1" / "model.json").read_text()
+
+
+def test_a_store_that_is_gone_is_named_with_the_command_that_makes_it(
+    finished: Path, run: Run
+) -> None:
+    gone = next((finished / "data" / "store" / "sample" / "avad").glob("*.zarr.zip"))
+    kept = gone.read_bytes()
+    gone.unlink()
+    done = run("python", "-m", "avrsp.stages.predict", "v", "--split", "1", check=False)
+    assert done.returncode == 1
+    assert gone.name in done.stderr
+    assert "snakemake --cores all preprocess" in done.stderr
+    assert "Traceback" not in done.stderr
+    run("snakemake", "--cores", "all", "preprocess")
+    assert gone.read_bytes() == kept

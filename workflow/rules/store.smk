@@ -1,0 +1,68 @@
+rule store:
+    input:
+        raw=raw_data,
+    output:
+        part=PART,
+    log:
+        "logs/store/{dataset}/{part}.log",
+    conda:
+        "../envs/convert.yaml"
+    params:
+        rows=rows,
+        origins=origins,
+        folder=RAW,
+        layout=asdict(LAYOUT),
+    script:
+        "../scripts/store.py"
+
+
+rule index:
+    input:
+        parts=parts_of,
+    output:
+        index=INDEX,
+    log:
+        "logs/index/{dataset}.log",
+    conda:
+        "../envs/convert.yaml"
+    params:
+        code=provenance.digest(["collect", "manifest"]),
+    script:
+        "../scripts/index.py"
+
+
+rule picture:
+    input:
+        parts=parts_of,
+    output:
+        picture=report(
+            PICTURE,
+            caption="../report/quality.rst",
+            category="Quality control",
+            labels={"dataset": "{dataset}"},
+        ),
+    log:
+        "logs/picture/{dataset}.log",
+    conda:
+        "../envs/convert.yaml"
+    params:
+        code=provenance.digest(["quality"]),
+    script:
+        "../scripts/picture.py"
+
+
+rule manifest:
+    input:
+        parts=all_parts,
+    output:
+        manifest=MANIFEST,
+    log:
+        "logs/manifest.log",
+    conda:
+        "../envs/convert.yaml"
+    params:
+        preset=PARAMS.preset,
+        absent=ABSENT,
+        code=provenance.digest(["collect", "manifest"]),
+    script:
+        "../scripts/manifest.py"

@@ -1,0 +1,13 @@
+rule world:
+    output:
+        side=SIDE,
+    log:
+        "logs/world/{dataset}.log",
+    conda:
+        "../envs/convert.yaml"
+    params:
+        spec=PARAMS.world.model_dump(mode="json"),
+        seed=PARAMS.seed,
+        code=provenance.world_digest(),
+    script:
+        "../scripts/world.py"

@@ -1,0 +1,8 @@
+from pathlib import Path
+
+from avrsp.data.jobs import logged
+from avrsp.data.quality import write_picture
+
+with logged(snakemake.log[0]):
+    picture = Path(snakemake.output.picture)
+    write_picture(picture, map(Path, snakemake.input.parts), picture.parents[1])
