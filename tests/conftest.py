@@ -12,7 +12,8 @@ import torch
 from jaxtyping import install_import_hook
 
 install_import_hook(
-    ["avrsp.fixations", "avrsp.metrics", "avrsp.losses", "avrsp.nn", "avrsp.model", "avrsp.zoo"], "beartype.beartype"
+    ["avrsp.fixations", "avrsp.metrics", "avrsp.losses", "avrsp.nn", "avrsp.model", "avrsp.zoo"],
+    "beartype.beartype",
 )
 torch.set_num_threads(1)  # two workers share two cores
 

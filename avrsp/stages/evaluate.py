@@ -44,6 +44,7 @@ def main() -> None:
         rows = (part for part in read_rows(out) if part["method"].iat[0] == method)
         summary = summarise(rows, protocol, loaded.evaluation.resamples, loaded.seed, faults)
         name = f"{method.replace(' ', '-')}-split{split}.json"
+        summary["preset"] = loaded.preset
         files.write_json(paths.workspace() / "reports" / "metrics" / name, summary)
 
 

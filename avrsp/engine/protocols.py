@@ -1,0 +1,116 @@
+"""Named evaluation protocols: what public code does between a predicted map and a table's number.
+
+The same maps give different numbers in different code. Each protocol says how a map is prepared,
+which frames count, what an undefined score means, and how frames are averaged; `PROTOCOLS` holds
+them side by side. What no protocol imitates: JPEG loss, random jitter, and MATLAB's treatment of
+the outermost pixels when it resizes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal, TypeAlias
+
+import numpy as np
+import torch
+from scipy.ndimage import gaussian_filter
+from torch import Tensor
+from torch.nn import functional as F
+
+from avrsp.params import ProtocolName
+
+Size: TypeAlias = tuple[int, int]
+Step: TypeAlias = Callable[[Tensor, Size], Tensor]
+
+GREYS = 255
+
+
+def resized(filtering: Literal["bilinear", "bicubic"]) -> Step:
+    """Return the step that resizes maps n x H x W to the truth's size, smoothed when it shrinks.
+
+    Bicubic is MATLAB's (a = -0.5). What it overshoots is cut off, as it is in 8-bit images.
+    """
+    return partial(_resize, filtering=filtering)
+
+
+def blurred(sigma: float, radius: int, border: Literal["symmetric", "reflect"]) -> Step:
+    """Return the step that blurs by a Gaussian of 2 `radius` + 1 pixels, borders as NumPy pads."""
+    return partial(_blur, sigma=sigma, radius=radius, border=border)
+
+
+def as_image(maps: Tensor, _: Size) -> Tensor:
+    """Stretch each map to 0..255 and round, as saving it as an 8-bit image does."""
+    low, high = maps.amin((-2, -1), keepdim=True), maps.amax((-2, -1), keepdim=True)
+    span = torch.where(high > low, high - low, 1.0)
+    return ((maps - low) / span * GREYS).round()
+
+
+def _resize(maps: Tensor, size: Size, *, filtering: str) -> Tensor:
+    if tuple(maps.shape[-2:]) == size:
+        return maps
+    low, high = maps.amin((-2, -1), keepdim=True), maps.amax((-2, -1), keepdim=True)
+    larger = F.interpolate(maps.unsqueeze(1), size, mode=filtering, antialias=True).squeeze(1)
+    return torch.clamp(larger, low, high)
+
+
+def _blur(maps: Tensor, _: Size, *, sigma: float, radius: int, border: str) -> Tensor:
+    mode: Literal["reflect", "mirror"] = "reflect" if border == "symmetric" else "mirror"
+    content = maps.cpu().numpy()
+    smooth = gaussian_filter(content, sigma, mode=mode, radius=radius, axes=(-2, -1))
+    return torch.from_numpy(np.asarray(smooth)).to(maps.device)
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """How maps become a dataset's score.
+
+    Attributes:
+        source: Where the rules come from.
+        steps: What happens to a map before it is scored at the truth's size.
+        first_frame: Index of the first frame that counts, from 0.
+        constant: Score of a constant prediction: "chance" (CC 0, NSS 0, AUC 0.5), or "undefined".
+        missing: A frame without a map is left out, or scores 0 in CC, SIM, NSS and AUC.
+        average: Over frames, then over videos; or over all frames at once.
+    """
+
+    source: str
+    steps: tuple[Step, ...]
+    first_frame: int = 0
+    constant: Literal["chance", "undefined"] = "undefined"
+    missing: Literal["left out", "zero"] = "left out"
+    average: Literal["videos", "frames"] = "videos"
+
+    def prepare(self, maps: Tensor, size: Size) -> Tensor:
+        """Return maps n x H x W of any size as n x h x w of `size`, ready to be scored."""
+        for step in self.steps:
+            maps = step(maps, size)
+        return maps
+
+
+PROTOCOLS: dict[ProtocolName, Protocol] = {
+    "avrsp": Protocol(
+        source="this project's: maps as predicted, every frame",
+        steps=(resized("bilinear"),),
+        constant="chance",
+    ),
+    "stavis": Protocol(
+        source="STAViS, eval_code: saved at network size, blurred there, frames from the ninth on",
+        steps=(as_image, blurred(2.0, radius=6, border="symmetric"), resized("bicubic")),
+        first_frame=8,
+    ),
+    "vinet": Protocol(
+        source="ViNet, generate_result and eval_diem: blurred at the frame's size, then saved",
+        steps=(resized("bilinear"), blurred(2.0, radius=5, border="reflect"), as_image),
+        missing="zero",
+    ),
+    "dhf1k": Protocol(
+        source="DHF1K, code_for_Metrics: maps as handed in, all frames of a dataset pooled",
+        steps=(resized("bicubic"),),
+        average="frames",
+    ),
+}
+"""In all of them the entries of several splits are pooled as STAViS pools them: a video that two
+splits test counts twice. DIEM's three models share one list, for which that is the mean of three
+means."""

@@ -1,0 +1,97 @@
+"""Fixations as places in a batch of maps, and counts of pixels against the values found there."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+Maps: TypeAlias = Float[Tensor, "*batch H W"]
+Fixations: TypeAlias = Bool[Tensor, "*batch H W"] | Int[Tensor, "_ 3"]
+Rows: TypeAlias = Float[Tensor, "maps pixels"]
+Thresholds: TypeAlias = Float[Tensor, "maps most"]
+
+LEVELS = 1 << 14
+"""Levels of the histogram that counts pixels at or above a threshold."""
+
+
+def locate(
+    maps: Maps, fixations: Fixations
+) -> tuple[Int[Tensor, " points"], Int[Tensor, " points"]]:
+    """Return each fixation's pixel in the flattened batch, ascending and once, and its map.
+
+    Raises:
+        ValueError: A listed fixation lies outside the maps; the message says which.
+    """
+    height, width = maps.shape[-2:]
+    if fixations.dtype == torch.bool:
+        pixel = fixations.flatten().nonzero().squeeze(-1)
+    else:
+        count = maps.shape[:-2].numel()
+        bounds = torch.tensor([height, width, count], device=fixations.device)
+        outside = ((fixations < 0) | (fixations >= bounds)).any(-1)
+        if outside.any():
+            found = tuple(fixations[outside][0].tolist())
+            raise ValueError(f"fixation (row, col, frame) {found} lies outside {tuple(maps.shape)}")
+        row, col, frame = fixations.long().unbind(-1)
+        pixel = torch.unique((frame * height + row) * width + col)
+    return pixel, pixel // (height * width)
+
+
+def comparable(maps: Maps) -> Rows:
+    """Return the maps as rows of pixels in a type that sorts on every device, values unchanged."""
+    maps = maps if maps.dtype in {torch.float32, torch.float64} else maps.float()
+    return maps.detach().reshape(maps.shape[:-2].numel(), -1)
+
+
+def thresholds(
+    values: Rows, pixel: Int[Tensor, " points"], frame: Int[Tensor, " points"]
+) -> tuple[Thresholds, Int[Tensor, "maps 1"]]:
+    """Return the located values, ascending in rows padded with infinity, and each row's count."""
+    count = torch.bincount(frame, minlength=values.shape[0])
+    start = count.cumsum(0) - count
+    place = torch.arange(pixel.numel(), device=pixel.device) - start[frame]
+    rows = values.new_full((values.shape[0], int(count.max())), torch.inf)
+    rows[frame, place] = values.flatten()[pixel]
+    return rows.sort(-1).values, count.unsqueeze(-1)
+
+
+def at_or_above(values: Rows, limits: Thresholds) -> Int[Tensor, "maps most"]:
+    """Count in each row of `values` those at or above each of the row's ascending limits."""
+    if values.is_cuda:  # bandwidth is cheap there, and a histogram's additions collide
+        return by_comparison(values, limits)
+    return torch.stack([_by_histogram(*row) for row in zip(values, limits, strict=True)])
+
+
+def by_comparison(values: Rows, limits: Thresholds) -> Int[Tensor, "maps most"]:
+    """Count as `at_or_above` does, one limit at a time: the definition."""
+    counts = torch.zeros(limits.shape, dtype=torch.int64, device=values.device)
+    for place, column in enumerate(limits.unbind(-1)):
+        counts[:, place] = (values >= column.unsqueeze(-1)).sum(-1)
+    return counts
+
+
+def _by_histogram(values: Tensor, limits: Tensor) -> Tensor:
+    """Count through a histogram of levels that rise with the value.
+
+    Levels without a limit are settled by a sum from the top. Only the few values that share their
+    level with a limit are compared, so the counts are exact.
+    """
+    low, high = values.aminmax()
+    span = high - low if high > low else torch.ones_like(high)
+    level = (values - low).div_(span).mul_(LEVELS - 1).int()
+    mark = (limits.clamp_max(high) - low).div_(span).mul_(LEVELS - 1).long()
+    settled = torch.bincount(level, minlength=LEVELS)
+    settled[mark] = 0
+    shared = torch.zeros(LEVELS, dtype=torch.bool)
+    shared[mark] = True
+    close = values[shared.index_select(0, level)]
+    rank = torch.searchsorted(limits, close, right=True)
+    ranked = torch.bincount(rank, minlength=limits.numel() + 1)
+    return _from_each_to_last(settled)[mark] + _from_each_to_last(ranked)[1:]
+
+
+def _from_each_to_last(counts: Tensor) -> Tensor:
+    return counts.sum() - counts.cumsum(0) + counts
