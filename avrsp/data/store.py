@@ -61,6 +61,13 @@ class _Hierarchy:
             raise self._damaged(f"no array `{name}`")
         return self._arrays[name]
 
+    def _read(self, name: str, start: int = 0, stop: int | None = None) -> NDArray[Any]:
+        array = self._array(name)
+        try:
+            return np.asarray(array[start:stop])
+        except (OSError, BadZipFile, RuntimeError, ValueError) as error:
+            raise self._damaged(f"`{name}`: {error}") from None
+
     def _open(self) -> None:
         if self._owner == os.getpid():
             return
@@ -100,7 +107,7 @@ class VideoStore(_Hierarchy):
         """Return frames N x H x W x 3 in the order of `indices`; no chunk is decoded twice."""
         array = self._array("frames")
         edges, rows = windows.spans(np.asarray(indices, np.int64), array.chunks[0])
-        found = [np.asarray(array[start:stop]) for start, stop in edges]
+        found = [self._read("frames", start, stop) for start, stop in edges]
         block: NDArray[np.uint8] = np.concatenate(found) if len(found) > 1 else found[0]
         return block if np.array_equal(rows, np.arange(len(block))) else block[rows]
 
@@ -110,7 +117,7 @@ class VideoStore(_Hierarchy):
 
     def densities(self, start: int, stop: int) -> NDArray[np.uint8]:
         """Return the ground-truth maps n x h x w of frames `start` up to `stop`."""
-        return np.asarray(self._array("density")[start:stop])
+        return self._read("density", start, stop)
 
     def fixations(self, frame: int) -> NDArray[np.int16]:
         """Return k x 2 rows and columns of the pixels fixated in one frame."""
@@ -128,7 +135,7 @@ class VideoStore(_Hierarchy):
         return cast("Samples", self._array("waveform"))
 
     def _kept(self, name: str) -> NDArray[Any]:
-        array = self._arrays[name] = np.asarray(self._array(name)[:])
+        array = self._arrays[name] = self._read(name)
         return array
 
 
@@ -140,7 +147,7 @@ class MapStore(_Hierarchy):
 
     def maps(self, start: int, stop: int) -> NDArray[np.float16]:
         """Return maps n x H x W of frames `start` to `stop` (exclusive)."""
-        return np.asarray(self._array("maps")[start:stop])
+        return self._read("maps", start, stop)
 
 
 def write_store(  # noqa: PLR0913 - one argument for each array

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -12,10 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from avrsp import metrics
-from avrsp.data.manifest import COMMAND
 from avrsp.data.store import VideoStore
 from avrsp.engine.protocols import PROTOCOLS
-from avrsp.errors import StoreError
 from avrsp.params import ProtocolName
 
 METRICS = ("kl", "cc", "sim", "nss", "auc_judd")
@@ -111,19 +108,12 @@ def _rows(
     )
     there = np.flatnonzero(predicted)
     if len(there):
-        density = torch.from_numpy(_truth(store, start, stop)[there])
+        density = torch.from_numpy(store.densities(start, stop)[there])
         points = _listed([fixated[place] for place in there])
         found = _scored(name, torch.from_numpy(maps[there].astype(np.float32)), density, points)
         for metric, values in found.items():
             rows.loc[there, metric] = values.numpy()
     return rows
-
-
-def _truth(store: VideoStore, start: int, stop: int) -> NDArray[np.uint8]:
-    try:
-        return store.densities(start, stop)
-    except BadZipFile as error:  # its checksums cover every chunk
-        raise StoreError(f"{store.path}: damaged ({error}); remove it and run: {COMMAND}") from None
 
 
 def _listed(fixated: Sequence[NDArray[np.integer]]) -> Tensor:
