@@ -1,0 +1,41 @@
+"""The place where sound enters, Fig. 2, middle: SoundNet and a fusion, or nothing (D10)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from avrsp.nn.soundnet import SoundNet
+
+
+class Listener(nn.Module):
+    """Hear the clip, and fuse it into X0 (Fig. 2, middle).
+
+    The fused tokens are added to X0, so that a network which starts from visual training (as the
+    paper's does) still sees what it saw, and a fusion has only to learn what sound changes.
+    """
+
+    def __init__(self, channels: int, fusion: nn.Module, *, token: int, width: float) -> None:
+        super().__init__()
+        self.soundnet = SoundNet(width=width)
+        self.visual = nn.Sequential(nn.Linear(channels, token), nn.LayerNorm(token))
+        self.audio = nn.Sequential(nn.Linear(self.soundnet.channels, token), nn.LayerNorm(token))
+        self.fusion = fusion
+        self.out = nn.Linear(token, channels)
+
+    def forward(self, x0: Tensor, waveform: Tensor, has_sound: Tensor) -> Tensor:
+        """Map X0, B x C x T x H x W, and B x 1 x S sound to F_av of X0's size."""
+        # Whatever stands in a silent clip's buffer, NaN included, must not reach the others.
+        waveform = torch.where(has_sound[:, None, None], waveform, 0.0)
+        audio = self.audio(self.soundnet(waveform).mT)  # b c m -> b m c
+        visual = self.visual(x0.flatten(2).mT)  # b c t h w -> b (t h w) c
+        fused: Tensor = self.out(self.fusion(visual, audio, has_sound))
+        return x0 + fused.mT.reshape(x0.shape)  # b (t h w) c -> b c t h w
+
+
+class Deaf(nn.Module):
+    """Stand in the visual network's place of `Listener`: X0 goes straight on (D10)."""
+
+    def forward(self, x0: Tensor, waveform: Tensor, has_sound: Tensor) -> Tensor:
+        """Return `x0`."""
+        return x0

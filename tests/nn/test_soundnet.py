@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from avrsp.nn.soundnet import SoundNet
+from avrsp.types import InputSpec
+
+
+def test_full_width_has_the_published_parameters() -> None:
+    with torch.device("meta"):
+        network = SoundNet()
+    assert sum(p.numel() for p in network.parameters()) == 2_874_320
+    assert network.channels == 1024
+
+
+@pytest.mark.parametrize(("length", "steps"), [(8, 2), (16, 2), (32, 3)])
+def test_every_clip_length_leaves_some_steps(length: int, steps: int) -> None:
+    samples = InputSpec(length, 32, 32, audio=True).samples
+    assert SoundNet(width=0.1)(torch.zeros(2, 1, samples)).shape[1:] == (104, steps)
+
+
+def test_layers_equal_the_published_table() -> None:
+    """Kernel, padding, pooling from the published model; sound is scaled to +-256 first."""
+    table = [(64, 32, 8), (32, 16, 8), (16, 8, 1), (8, 4, 1), (4, 2, 4), (4, 2, 1), (4, 2, 1)]
+    torch.manual_seed(0)
+    network = SoundNet(width=0.1).eval()
+    state = network.state_dict()
+    waveform = torch.rand(1, 1, 35_280) * 2 - 1
+    x = 256 * waveform
+    for i, (kernel, padding, pool) in enumerate(table):
+        conv, norm = f"layers.{i}.0", f"layers.{i}.1"
+        assert state[f"{conv}.weight"].shape[-1] == kernel
+        x = F.conv1d(x, state[f"{conv}.weight"], state[f"{conv}.bias"], 2, padding)
+        mean, var = state[f"{norm}.running_mean"], state[f"{norm}.running_var"]
+        x = F.relu(F.batch_norm(x, mean, var, state[f"{norm}.weight"], state[f"{norm}.bias"]))
+        x = F.max_pool1d(x, pool) if pool > 1 else x
+    torch.testing.assert_close(network(waveform), x)

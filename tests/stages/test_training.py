@@ -1,0 +1,111 @@
+"""The training stages, from parameters and stores to models, summaries and MLflow runs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml  # noqa: TID251 - a test writes parameters of its own
+
+from avrsp.data.manifest import DatasetEntry, Manifest, Role, Verdict, verdict_path, write_record
+from avrsp.data.store import StoreAttributes, write_store
+from avrsp.engine.run import load_model
+from avrsp.stages import finetune, pretrain
+from avrsp.tracking import JOURNAL, server
+
+COUNT = 10
+ROLES: tuple[Role, ...] = ("train", "train", "validation", "test")
+
+
+@pytest.fixture
+def small(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A workspace with tiny stores, a tiny network and one epoch a phase."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    values: dict[str, Any] = yaml.safe_load((workspace / "params.yaml").read_text())
+    values["audio_visual_sets"] = ["diem"]
+    sample = values["presets"]["sample"]
+    sample["clip"] = {"length": 8, "height": 32, "width": 64}
+    sample["encoder"]["width"] = 0.0625
+    sample["loading"]["workers"] = 0
+    for phase in ("pretrain", "finetune"):
+        sample[phase].update(epochs=1, clips_per_video=1, batch=2)
+    (workspace / "params.yaml").write_text(yaml.safe_dump(values))
+    folder, rng = workspace / "data" / "store" / "sample", np.random.default_rng(0)
+    entries = {}
+    for dataset in ("dhf1k", "diem"):
+        videos = [write_video(folder, dataset, number, rng) for number in range(len(ROLES))]
+        entries[dataset] = DatasetEntry(present=True, reason=None, videos=videos)
+    write_record(folder / "manifest.json", Manifest(preset="sample", datasets=entries))
+    return workspace
+
+
+def write_video(folder: Path, dataset: str, number: int, rng: np.random.Generator) -> Verdict:
+    name = f"video{number}"
+    write_store(
+        folder / dataset / f"{name}.zarr.zip",
+        frames=rng.integers(0, 256, (COUNT, 32, 64, 3), dtype=np.uint8),
+        densities=rng.integers(0, 256, (COUNT, 48, 96), dtype=np.uint8),
+        fixations=[np.zeros((0, 2), np.int16)] * COUNT,
+        waveform=rng.uniform(-1, 1, 882 * COUNT).astype(np.float32),
+        attributes=StoreAttributes(dataset, name, 25.0, 22_050, 1, "", "", COUNT, COUNT),
+        chunk=4,
+    )
+    verdict = Verdict(
+        dataset=dataset, video=name, kept=True, reason=None, notes=[], frames=COUNT, fps=25.0,
+        height=48, width=96, has_sound=True, digest=f"{dataset}{name}",
+        roles={"1": ROLES[number]},
+    )  # fmt: skip
+    write_record(verdict_path(folder, dataset, name), verdict)
+    return verdict
+
+
+def run_finetune(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["finetune", "--split", "1", *arguments])
+    finetune.main()
+
+
+@pytest.mark.slow
+def test_the_stages_deliver_models_that_follow_from_each_other(
+    small: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pretrain.main()
+    run_finetune(monkeypatch, "--visual")
+    run_finetune(monkeypatch, "--fusion", "mbt")
+    models = small / "data" / "models"
+    runs = {run: load_model(models / run)[2] for run in ("pretrain", "v-split1", "av-split1")}
+    assert [config.audio for config in runs.values()] == [False, False, True]
+    assert runs["av-split1"].settings["fusion"] == "mbt"
+    assert not list((small / "data" / "checkpoints").iterdir())
+    for name in ("pretrain", "finetune-v-split-1", "finetune-av-split-1"):
+        best = json.loads((small / "reports" / "training" / f"{name}.json").read_text())
+        assert best["validation_loss"] > 0
+    said = capsys.readouterr().err
+    assert "finetune-v split 1: starts from pretrain\n" in said
+    assert "finetune-av split 1: starts from pretrain; new: listen.audio" in said
+    client = server._client(server.address())
+    for run, config in runs.items():
+        assert config.mlflow_run is not None
+        kept = client.get_run(config.mlflow_run)
+        assert kept.info.status == "FINISHED"
+        assert kept.data.params["network.width"] == "0.0625"
+        assert set(kept.data.metrics) >= {"train_loss", "validation_loss", "clips_per_second"}
+        assert kept.data.tags["digest"] == config.digest
+        assert (models / run / JOURNAL).is_file()
+
+
+def test_a_lost_store_ends_in_one_line(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (small / "data" / "store" / "sample" / "dhf1k" / "video0.zarr.zip").unlink()
+    with pytest.raises(SystemExit):
+        pretrain.main()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("run: snakemake --cores all preprocess")
+
+
+def test_one_of_the_networks_must_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    for arguments in ([], ["--visual", "--fusion", "mbt"], ["--fusion", "nonsense"]):
+        with pytest.raises(SystemExit):
+            run_finetune(monkeypatch, *arguments)

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from avrsp import zoo
+from avrsp.errors import ParamsError, WeightsError
+from avrsp.nn.s3d import S3D
+from avrsp.nn.soundnet import SoundNet
+
+WIDTH = 0.05
+
+
+@pytest.mark.parametrize(
+    ("settings", "allowed"),
+    [
+        ({"fusion": "sum"}, "visual, add, mul, concat, bilinear, mbt, ravf"),
+        ({"pairs": 5}, "0 to 4"),
+        ({"heads": 3}, "divisors of 16"),
+        ({"width": 0.0}, "positive"),
+        ({"blocks": 0}, "1 or more"),
+        ({"pair": 3}, "audio, fusion, synergy"),
+    ],
+)
+def test_what_cannot_be_built_says_what_can(settings: dict[str, Any], allowed: str) -> None:
+    with pytest.raises(ParamsError, match=allowed):
+        zoo.build("avrsp", **{"width": WIDTH, **settings})
+
+
+def test_an_unknown_model_lists_the_known_ones() -> None:
+    with pytest.raises(ParamsError, match="allowed: avrsp"):
+        zoo.build("vinet")
+
+
+@pytest.mark.parametrize("shape", [(12, 64, 64), (8, 48, 64)])
+def test_a_clip_of_another_size_is_refused(shape: tuple[int, int, int]) -> None:
+    model = zoo.build("avrsp", audio=False, width=WIDTH)
+    with pytest.raises(ParamsError, match="multiples of 32"):
+        model(torch.zeros(1, 3, *shape))
+
+
+def test_encoders_start_from_files(tmp_path: Path) -> None:
+    files = {"s3d": tmp_path / "s3d.safetensors", "soundnet": tmp_path / "soundnet.safetensors"}
+    torch.manual_seed(1)
+    s3d, soundnet = S3D(width=WIDTH), SoundNet(width=WIDTH)
+    save_file(s3d.state_dict(), files["s3d"])
+    save_file(soundnet.state_dict(), files["soundnet"])
+    model = zoo.build("avrsp", width=WIDTH)
+    zoo.load_encoders(model, **files)
+    for part, source in (("encoder", s3d), ("listen.soundnet", soundnet)):
+        loaded = model.get_submodule(part).state_dict()
+        assert all(torch.equal(loaded[key], x) for key, x in source.state_dict().items())
+    zoo.load_encoders(zoo.build("avrsp", width=WIDTH, audio=False), **files)
+    with pytest.raises(WeightsError, match="misshapen"):
+        zoo.load_encoders(zoo.build("avrsp", width=0.2), s3d=files["s3d"], soundnet=None)
