@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from avrsp.errors import ParamsError
 from avrsp.params import Precision
+from avrsp.types import SaliencyModel
 
 
 def device_named(name: str) -> torch.device:
@@ -46,6 +48,18 @@ def check_trainable(device: torch.device, precision: Precision) -> None:
             "compute.precision: found bf16 for training on a CPU, where PyTorch's gradients are "
             "wrong; set it to float32, or compute.device to cuda"
         )
+
+
+def at_precision(model: SaliencyModel, device: torch.device, precision: Precision) -> SaliencyModel:
+    """Return `model` so that its own arithmetic runs at `precision`, and nobody else's does."""
+
+    def run(
+        frames: Tensor, waveform: Tensor | None = None, has_sound: Tensor | None = None
+    ) -> Tensor:
+        with autocasting(device, precision):
+            return model(frames, waveform, has_sound)
+
+    return run
 
 
 @contextlib.contextmanager

@@ -10,11 +10,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from avrsp import files, paths
 from avrsp.data.media import Frame
-from avrsp.engine.compute import autocasting, device_named
+from avrsp.engine.compute import at_precision, device_named
 from avrsp.engine.predict import predict_maps
 from avrsp.engine.run import CONFIG, WEIGHTS, load_model
 from avrsp.errors import WeightsError
@@ -60,7 +59,7 @@ class Predictor:
         """
         times: deque[float] = deque()
         maps = predict_maps(
-            self._run,
+            at_precision(self.model, self.device, self.precision),
             _images(frames, times),
             count=None,
             waveform=waveform,
@@ -71,14 +70,6 @@ class Predictor:
         )
         for saliency in maps:
             yield times.popleft(), saliency
-
-    def _run(
-        self, frames: Tensor, waveform: Tensor | None = None, has_sound: Tensor | None = None
-    ) -> Tensor:
-        # here and not around the iteration, or the caller's own code would run at `precision`
-        with autocasting(self.device, self.precision):
-            maps: Tensor = self.model(frames, waveform, has_sound)
-        return maps
 
 
 def _images(frames: Iterable[Frame], times: deque[float]) -> Iterator[NDArray[np.uint8]]:

@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from avrsp.data.manifest import Verdict, store_path
 from avrsp.data.store import VideoStore, write_maps
-from avrsp.engine.compute import autocasting, device_named
+from avrsp.engine.compute import at_precision, device_named
 from avrsp.engine.predict import predict_maps
 from avrsp.engine.run import load_model
 from avrsp.params import ComputeParams
@@ -35,13 +34,7 @@ def write_test_maps(
     """
     model, spec, _ = load_model(place)
     device = device_named(compute.device)
-    model.to(device)
-
-    def run(frames: Tensor, waveform: Tensor | None = None, has: Tensor | None = None) -> Tensor:
-        with autocasting(device, compute.precision):
-            maps: Tensor = model(frames, waveform, has)
-        return maps
-
+    run = at_precision(model.to(device), device, compute.precision)
     for place_in_list, video in enumerate(videos, 1):
         label = f"{out.name}, video {place_in_list} of {len(videos)}"
         maps = _maps(run, VideoStore(store_path(stores, video)), spec, compute.windows, device)
