@@ -11,6 +11,7 @@ from avrsp import zoo
 from avrsp.errors import ParamsError, WeightsError
 from avrsp.nn.s3d import S3D
 from avrsp.nn.soundnet import SoundNet
+from avrsp.nn.weights import load_into
 
 WIDTH = 0.05
 
@@ -44,16 +45,16 @@ def test_a_clip_of_another_size_is_refused(shape: tuple[int, int, int]) -> None:
 
 
 def test_encoders_start_from_files(tmp_path: Path) -> None:
-    files = {"s3d": tmp_path / "s3d.safetensors", "soundnet": tmp_path / "soundnet.safetensors"}
     torch.manual_seed(1)
-    s3d, soundnet = S3D(width=WIDTH), SoundNet(width=WIDTH)
-    save_file(s3d.state_dict(), files["s3d"])
-    save_file(soundnet.state_dict(), files["soundnet"])
     model = zoo.build("avrsp", width=WIDTH)
-    zoo.load_encoders(model, **files)
-    for part, source in (("encoder", s3d), ("listen.soundnet", soundnet)):
+    for part, source in (("encoder", S3D(width=WIDTH)), ("listen.soundnet", SoundNet(width=WIDTH))):
+        file = tmp_path / f"{part}.safetensors"
+        save_file(source.state_dict(), file)
+        load_into(model.get_submodule(part), file)
         loaded = model.get_submodule(part).state_dict()
         assert all(torch.equal(loaded[key], x) for key, x in source.state_dict().items())
-    zoo.load_encoders(zoo.build("avrsp", width=WIDTH, audio=False), **files)
     with pytest.raises(WeightsError, match="misshapen"):
-        zoo.load_encoders(zoo.build("avrsp", width=0.2), s3d=files["s3d"], soundnet=None)
+        load_into(
+            zoo.build("avrsp", width=0.2).get_submodule("encoder"),
+            tmp_path / "encoder.safetensors",
+        )
