@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import TypeVar
 
 from tqdm import tqdm
@@ -33,6 +35,19 @@ def track(
             said = time.monotonic()
             _say(label, count, total, unit, said - begin)
     _say(label, count, total, unit, time.monotonic() - begin)
+
+
+def timed(main: Callable[[], None]) -> Callable[[], None]:
+    """Make a program say on stderr, when it has done its work, how long that took."""
+
+    @functools.wraps(main)
+    def program() -> None:
+        begin = time.monotonic()
+        main()
+        name = " ".join([Path(sys.argv[0]).stem, *sys.argv[1:]])
+        sys.stderr.write(f"{name}: took {time.monotonic() - begin:.0f} s\n")
+
+    return program
 
 
 def _say(label: str, count: int, total: int | None, unit: str, seconds: float) -> None:

@@ -12,9 +12,11 @@ from avrsp.engine.references import REFERENCES
 from avrsp.engine.summary import summarise
 from avrsp.errors import exits_cleanly
 from avrsp.params import SPLITS
+from avrsp.progress import timed
 
 
 @exits_cleanly
+@timed
 def main() -> None:
     """Write `data/scores/<what>-split<N>.parquet` and `reports/metrics/<method>-split<N>.json`."""
     parser = argparse.ArgumentParser(prog="python -m avrsp.stages.evaluate")

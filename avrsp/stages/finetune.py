@@ -9,10 +9,12 @@ from avrsp.engine.plan import Phase
 from avrsp.engine.state import Recipe
 from avrsp.errors import exits_cleanly
 from avrsp.params import FUSIONS, SPLITS
+from avrsp.progress import timed
 from avrsp.stages import training
 
 
 @exits_cleanly
+@timed
 def main() -> None:
     """Write `data/models/{v,av}-split<N>/` and its summary below `reports/training/`."""
     wanted = arguments()

@@ -9,9 +9,11 @@ from avrsp.data.manifest import check_stores, read_manifest
 from avrsp.engine.testset import write_test_maps
 from avrsp.errors import exits_cleanly
 from avrsp.params import SPLITS
+from avrsp.progress import timed
 
 
 @exits_cleanly
+@timed
 def main() -> None:
     """Write `data/maps/{v,av}-split<N>/<dataset>/<video>.zarr.zip`."""
     parser = argparse.ArgumentParser(prog="python -m avrsp.stages.predict")

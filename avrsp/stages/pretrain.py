@@ -6,6 +6,7 @@ from avrsp import params
 from avrsp.engine.plan import Phase
 from avrsp.engine.state import Recipe
 from avrsp.errors import exits_cleanly
+from avrsp.progress import timed
 from avrsp.stages import training
 
 SPLIT = 1
@@ -13,6 +14,7 @@ SPLIT = 1
 
 
 @exits_cleanly
+@timed
 def main() -> None:
     """Write `data/models/pretrain/` and `reports/training/pretrain.json`."""
     loaded = params.load()

@@ -7,11 +7,13 @@ from datetime import UTC, datetime
 
 from avrsp import params, paths, tracking
 from avrsp.errors import exits_cleanly
+from avrsp.progress import timed
 from avrsp.report.build import write_report
 from avrsp.report.inputs import About, Places, gather
 
 
 @exits_cleanly
+@timed
 def main() -> None:
     """Write `reports/index.html`, `reports/tables/` and `reports/figures/`.
 
