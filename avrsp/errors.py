@@ -46,7 +46,8 @@ def one_line(error: BaseException) -> str | None:
     if isinstance(error, AvrspError):
         return " ".join(str(error).split())
     if isinstance(error, OSError) and error.errno in MACHINE_FAULTS:
-        return f"{error.filename or 'write'}: {MACHINE_FAULTS[error.errno]}"
+        place = f"{error.filename}: " if error.filename else ""
+        return f"{place}{MACHINE_FAULTS[error.errno]}"
     return None
 
 

@@ -34,12 +34,9 @@ from avrsp.errors import StoreError
 
 __all__ = ["MapStore", "StoreAttributes", "VideoStore", "write_maps", "write_store"]
 
-PIXELS = ZstdCodec(level=3)
-"""Finds the earlier frames of a chunk again: 0.07 to 0.61 of the raw size on natural video."""
-
-FLOATS = BloscCodec(cname="zstd", clevel=3, shuffle="shuffle")
 Codec = ZstdCodec | BloscCodec
-
+PIXELS = ZstdCodec(level=3)  # finds the earlier frames of a chunk again
+FLOATS = BloscCodec(cname="zstd", clevel=3, shuffle="shuffle")
 SOUND_CHUNK, MAPS_CHUNK = 65_536, 16
 
 
@@ -185,8 +182,8 @@ def write_maps(path: Path, maps: Iterable[NDArray[Any]], *, chunk: int = MAPS_CH
     """Write predicted maps H x W as float16, `chunk` at a time; return their number."""
     with sink.writing(path) as keys:
         group = zarr.create_group(MemoryStore(keys))
-        halves = (each.astype(np.float16) for each in maps)
-        return _stream(group, "maps", sink.stacked(halves, chunk), FLOATS)
+        halves = sink.stacked((each.astype(np.float16) for each in maps), chunk)
+        return _stream(group, "maps", halves, FLOATS)
 
 
 def _stream(group: zarr.Group, name: str, blocks: Iterable[NDArray[Any]], codec: Codec) -> int:
