@@ -93,8 +93,7 @@ def build(phase: Phase) -> nn.Module:
 
 
 def _loaders(phase: Phase, videos: Videos, workers: int) -> Loaders:
-    recipe, train_params = phase.recipe, phase.recipe.train
-    clips, pin = train_params.clips_per_video, phase.compute.device != "cpu"
+    seed, chosen, pin = phase.recipe.seed, phase.recipe.train, phase.compute.device != "cpu"
 
     def loader(verdicts: list[Verdict], choose: RandomClips | EvenClips, role: str) -> ClipLoader:
         if not verdicts:
@@ -103,11 +102,12 @@ def _loaders(phase: Phase, videos: Videos, workers: int) -> Loaders:
                 "validation_fraction if that is too small for so few videos"
             )
         stores = [VideoStore(store_path(videos.folder, each)) for each in verdicts]
-        seed = recipe.seed if isinstance(choose, RandomClips) else None
-        batches = EpochBatches(len(stores), clips, train_params.batch, seed)
+        drawn = isinstance(choose, RandomClips)
+        clips = chosen.clips_per_video if drawn else chosen.validation_clips
+        batches = EpochBatches(len(stores), clips, chosen.batch, seed if drawn else None)
         return ClipLoader(Clips(stores, phase.spec, choose), batches, workers=workers, pin=pin)
 
     return Loaders(
-        loader(videos.training, RandomClips(recipe.seed, train_params.flip), "train"),
-        loader(videos.validation, EvenClips(clips), "validation"),
+        loader(videos.training, RandomClips(seed, chosen.flip), "train"),
+        loader(videos.validation, EvenClips(chosen.validation_clips), "validation"),
     )

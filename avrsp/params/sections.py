@@ -73,10 +73,15 @@ class StoreParams(Section):
 
 
 class TrainParams(Section):
-    """One training phase; `batch` clips a step and process, `accumulate` steps an update."""
+    """One training phase; `batch` clips a step and process, `accumulate` steps an update.
+
+    An epoch draws `clips_per_video` windows of each training video; the same `validation_clips`
+    windows of each validation video judge every epoch.
+    """
 
     epochs: Count
     clips_per_video: Count
+    validation_clips: Count
     batch: Count
     accumulate: Count
     lr: Positive

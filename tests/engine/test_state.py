@@ -16,7 +16,9 @@ from avrsp.params import LossParams, OptimiserParams, TrainParams
 from avrsp.types import Clip, Sample
 
 RECIPE = Recipe(
-    train=TrainParams(epochs=9, clips_per_video=1, batch=2, accumulate=2, lr=1e-2, flip=True),
+    train=TrainParams(
+        epochs=9, clips_per_video=1, validation_clips=1, batch=2, accumulate=2, lr=1e-2, flip=True
+    ),
     optimiser=OptimiserParams(weight_decay=1e-2, factor=0.5, patience=0),
     loss=LossParams(kl=1.0, cc=-0.1, sim=-0.1),
     seed=7,

@@ -57,7 +57,13 @@ def write_video(folder: Path, name: str, seed: int) -> Path:
 def recipe(*, epochs: int = 2) -> Recipe:
     return Recipe(
         train=TrainParams(
-            epochs=epochs, clips_per_video=2, batch=2, accumulate=1, lr=3e-3, flip=True
+            epochs=epochs,
+            clips_per_video=2,
+            validation_clips=2,
+            batch=2,
+            accumulate=1,
+            lr=3e-3,
+            flip=True,
         ),
         optimiser=OptimiserParams(weight_decay=1e-5, factor=0.5, patience=0),
         loss=LossParams(kl=1.0, cc=-0.1, sim=-0.1),

@@ -32,7 +32,7 @@ def small(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     sample["encoder"]["width"] = 0.0625
     sample["loading"]["workers"] = 0
     for phase in ("pretrain", "finetune"):
-        sample[phase].update(epochs=1, clips_per_video=1, batch=2)
+        sample[phase].update(epochs=1, clips_per_video=1, validation_clips=1, batch=2)
     (workspace / "params.yaml").write_text(yaml.safe_dump(values))
     folder, rng = workspace / "data" / "store" / "sample", np.random.default_rng(0)
     entries = {}
