@@ -22,7 +22,3 @@ rule preprocess:
         manifest=MANIFEST,
         indexes=expand(INDEX, dataset=PARTS),
         pictures=expand(PICTURE, dataset=PARTS),
-
-
-onsuccess:
-    print(f"preprocess: took {time.monotonic() - BEGIN:.0f} s")

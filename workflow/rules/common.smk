@@ -1,6 +1,5 @@
 """What rules need to know: parameters and sheets, checked; names of files; input functions."""
 
-import time
 from dataclasses import asdict
 from pathlib import Path
 
