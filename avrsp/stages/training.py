@@ -74,7 +74,7 @@ def commit() -> dict[str, str]:
     """Return the commit of the workspace, and whether files differ from it; nothing outside git."""
     said = [
         subprocess.run(["git", *command], capture_output=True, text=True, check=False)
-        for command in (("rev-parse", "HEAD"), ("status", "--porcelain"))
+        for command in (("rev-parse", "HEAD"), ("status", "--porcelain", "--untracked-files=no"))
     ]
     if any(each.returncode for each in said):
         return {}
