@@ -12,59 +12,63 @@ and stays zero, as in the MIT code. Without a fixation, NSS, IG and the AUCs are
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from avrsp.fixations import Fixations, Maps, at_or_above, comparable, locate, thresholds
+from avrsp.fixations import Fixations, Maps, Places, at_or_above, comparable, locate, thresholds
+from avrsp.moments import (
+    EPSILON,
+    Moments,
+    Scores,
+    correlation,
+    divisor,
+    exact,
+    information,
+    inner,
+    intersection,
+    lift,
+    raised,
+    unless_empty,
+)
 
-Scores: TypeAlias = Float[Tensor, "*batch"]
 Baseline: TypeAlias = Float[Tensor, "*#batch H W"]
 
-EPSILON = 2.2204e-16
-"""MATLAB's eps, which keeps the logarithms of the MIT code finite."""
-
-ROUNDING = 1e-13
-"""How far a map of one value strays from its own float64 mean, relative to that mean."""
-
-SMALLEST = 1e-19
-"""Sums, ranges and deviations up to this are zero; above it, gradients are finite in float32."""
+PIECE = 1 << 18
+"""Pixels that a CPU works on at a time."""
 
 
 def kl(pred: Maps, density: Maps, *, epsilon: float = EPSILON) -> Scores:
     """Kullback-Leibler divergence of the prediction from the density (equation 16), in nats."""
-    p, g = _distribution(pred.double()), _distribution(density.double())
-    return (g * torch.log((epsilon + g) / (epsilon + p))).sum((-2, -1))
+    p, g = _distribution(pred), _distribution(density)
+    return inner(g, (g + epsilon).div_(p.add_(epsilon)).log_())
 
 
 def cc(pred: Maps, density: Maps) -> Scores:
     """Linear correlation of the two maps (equation 17); 0 where either map is constant."""
-    p, p_norm, p_flat = _centred(pred)
-    g, g_norm, g_flat = _centred(density)
-    score = (p * g).sum((-2, -1)) / (p_norm * g_norm)
-    return torch.where(p_flat | g_flat, 0.0, score)
+    (x, p), (y, g) = raised(pred), raised(density)
+    return correlation(inner(x, y), p, g, _pixels(pred))
 
 
 def sim(pred: Maps, density: Maps) -> Scores:
     """Intersection of the two maps as distributions (equation 18), each min-max scaled first."""
-    return torch.minimum(_stretched(pred), _stretched(density)).sum((-2, -1))
+    (x, p), (y, g) = raised(pred), raised(density)
+    return intersection(x, y, p, g)
 
 
 def nss(pred: Maps, fixations: Fixations) -> Scores:
     """Mean of the prediction at the fixated pixels, in standard deviations from its mean."""
-    centred, norm, flat = _centred(pred)
-    lift, count = _mean_at(centred, *locate(pred, fixations))
-    deviation = norm / math.sqrt(pred.shape[-2] * pred.shape[-1] - 1)
-    return _unless_empty(torch.where(flat, 0.0, lift / deviation), count)
+    return lift(pred, raised(pred)[1], locate(pred, fixations))
 
 
 def ig(pred: Maps, fixations: Fixations, baseline: Baseline) -> Scores:
     """Information gain over `baseline` at the fixated pixels, in bits a fixation."""
-    gain = torch.log2(EPSILON + _stretched(pred)) - torch.log2(EPSILON + _stretched(baseline))
-    return _unless_empty(*_mean_at(gain, *locate(pred, fixations)))
+    places, common = locate(pred, fixations), baseline.expand_as(pred)
+    own, other = (information(each, raised(each)[1], places) for each in (pred, common))
+    return own - other
 
 
 def auc_judd(pred: Maps, fixations: Fixations) -> Scores:
@@ -73,15 +77,26 @@ def auc_judd(pred: Maps, fixations: Fixations) -> Scores:
     Fixated pixels are the positives and all others the negatives. Both rates count the pixels at
     or above the threshold, so a tie earns half, which is what jitter gives it on average.
     """
-    values = comparable(pred)
-    limits, fixated = thresholds(values, *locate(pred, fixations))
-    hits = fixated - torch.searchsorted(limits, limits)
-    false_alarms = at_or_above(values, limits) - hits
-    others = (values.shape[-1] - fixated).clamp_min(1)
-    first = torch.zeros_like(fixated, dtype=torch.float64)
-    x = torch.cat([first, (false_alarms.double() / others).flip(-1), first + 1], -1)
-    y = torch.cat([first, (hits.double() / fixated).flip(-1), first + 1], -1)
-    return _unless_empty(torch.trapezoid(y, x), fixated.squeeze(-1)).reshape(pred.shape[:-2])
+    return _roc_area(pred, locate(pred, fixations))
+
+
+def together(pred: Maps, density: Maps, fixations: Fixations) -> dict[str, Scores]:
+    """Score maps n x H x W by `cc`, `sim`, `nss` and `auc_judd`; what these share is made once."""
+    places, pixels = locate(pred, fixations), _pixels(pred)
+    parts = [_compared(*both) for both in zip(pieces(pred), pieces(density), strict=True)]
+    product, overlap, *rest = (torch.cat(each) for each in zip(*parts, strict=True))
+    p, g = Moments(*rest[:4]), Moments(*rest[4:])
+    return {
+        "cc": correlation(product, p, g, pixels),
+        "sim": overlap,
+        "nss": lift(pred, p, places),
+        "auc_judd": _roc_area(pred, places),
+    }
+
+
+def pieces(maps: Maps) -> Sequence[Tensor]:
+    """Split maps n x H x W so that on a CPU what is computed between stays in its cache."""
+    return torch.split(maps, len(maps) if maps.is_cuda else max(1, PIECE // _pixels(maps)))
 
 
 def auc_shuffled(pred: Maps, fixations: Fixations, others: Fixations) -> Scores:
@@ -91,59 +106,45 @@ def auc_shuffled(pred: Maps, fixations: Fixations, others: Fixations) -> Scores:
     this is the value that such draws estimate.
     """
     values = comparable(pred)
-    positives, fixated = thresholds(values, *locate(pred, fixations))
-    negatives, compared = thresholds(values, *locate(pred, others))
+    positives, fixated = thresholds(values, locate(pred, fixations))
+    negatives, compared = thresholds(values, locate(pred, others))
     below = torch.searchsorted(negatives, positives).double()
     wins = (below + torch.searchsorted(negatives, positives, right=True)) / 2
     real = torch.arange(positives.shape[-1], device=pred.device) < fixated
-    pairs = fixated * compared
+    pairs = fixated * compared * _ordered(values)
     area = (wins * real).sum(-1, keepdim=True) / pairs
-    return _unless_empty(area, pairs).reshape(pred.shape[:-2])
+    return unless_empty(area, pairs).reshape(pred.shape[:-2])
 
 
-def _exact(maps: Tensor) -> Tensor:
-    """Return a float64 copy to be changed in place: fresh memory costs more than arithmetic."""
-    return maps.to(torch.float64, copy=True)
+def _pixels(maps: Maps) -> int:
+    return maps.shape[-2] * maps.shape[-1]
 
 
-def _distribution(maps: Tensor) -> Tensor:
-    """Divide each map by its sum; a map of zeros stays zero."""
-    total = maps.sum((-2, -1), keepdim=True)
-    return maps / torch.where(total > SMALLEST, total, 1.0)
+def _compared(pred: Maps, density: Maps) -> tuple[Tensor, ...]:
+    """Return the inner product and the overlap of some maps, and the moments of both."""
+    (x, p), (y, g) = raised(pred), raised(density)
+    return inner(x, y), intersection(x, y, p, g), *p, *g
 
 
-def _stretched(maps: Tensor) -> Tensor:
-    """Return each map, its minimum subtracted, as a distribution.
-
-    The division by the range that min-max scaling asks for cancels in the one by the sum. From a
-    constant map nothing is subtracted.
-    """
-    low, high = (end((-2, -1), keepdim=True).double() for end in (maps.amin, maps.amax))
-    raised = _exact(maps).sub_(torch.where(high - low > SMALLEST, low, 0.0))
-    return _distribution(raised)
-
-
-def _centred(maps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return maps less their means, the norms of these, and which maps are constant.
-
-    The norm of a constant map is given as 1: a quotient by it has a finite gradient.
-    """
-    maps = _exact(maps)
-    mean = maps.mean((-2, -1), keepdim=True)
-    stray = (ROUNDING * mean.detach().abs()).clamp_min(SMALLEST).squeeze((-2, -1))
-    centred = maps.sub_(mean)
-    norm = torch.linalg.vector_norm(centred, dim=(-2, -1))
-    flat = norm <= stray * math.sqrt(maps.shape[-2] * maps.shape[-1])
-    return centred, torch.where(flat, 1.0, norm), flat
+def _roc_area(pred: Maps, places: Places) -> Scores:
+    values = comparable(pred)
+    limits, fixated = thresholds(values, places)
+    hits = fixated - torch.searchsorted(limits, limits)
+    false_alarms = at_or_above(values, limits) - hits
+    others = (values.shape[-1] - fixated).clamp_min(1)
+    first = torch.zeros_like(fixated, dtype=torch.float64)
+    x = torch.cat([first, (false_alarms.double() / others).flip(-1), first + 1], -1)
+    y = torch.cat([first, (hits.double() / fixated).flip(-1), first + 1], -1)
+    known = (fixated * _ordered(values)).squeeze(-1)
+    return unless_empty(torch.trapezoid(y, x), known).reshape(pred.shape[:-2])
 
 
-def _mean_at(maps: Tensor, pixel: Tensor, frame: Tensor) -> tuple[Tensor, Tensor]:
-    """Return each map's mean over its located pixels, and how many those are."""
-    shape = maps.shape[:-2]
-    total = maps.new_zeros(shape.numel()).index_add(0, frame, maps.flatten()[pixel])
-    count = torch.bincount(frame, minlength=shape.numel())
-    return (total / count.clamp_min(1)).reshape(shape), count.reshape(shape)
+def _ordered(values: Tensor) -> Tensor:
+    """Say of which rows of values none is NaN."""
+    return ~values.amax(-1, keepdim=True).isnan()
 
 
-def _unless_empty(score: Tensor, count: Tensor) -> Tensor:
-    return torch.where(count > 0, score, torch.nan)
+def _distribution(maps: Maps) -> Tensor:
+    """Return each map divided by its sum; a map of zeros stays zero."""
+    values = exact(maps)
+    return values.div_(divisor(values.sum((-2, -1)))[..., None, None])

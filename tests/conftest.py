@@ -12,7 +12,15 @@ import torch
 from jaxtyping import install_import_hook
 
 install_import_hook(
-    ["avrsp.fixations", "avrsp.metrics", "avrsp.losses", "avrsp.nn", "avrsp.model", "avrsp.zoo"],
+    [
+        "avrsp.fixations",
+        "avrsp.moments",
+        "avrsp.metrics",
+        "avrsp.losses",
+        "avrsp.nn",
+        "avrsp.model",
+        "avrsp.zoo",
+    ],
     "beartype.beartype",
 )
 torch.set_num_threads(1)  # two workers share two cores

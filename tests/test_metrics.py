@@ -156,26 +156,6 @@ def test_a_perfect_prediction_has_the_best_score() -> None:
     assert metrics.auc_judd(where.double(), where).item() == 1
 
 
-def test_leading_dimensions_and_both_forms_of_fixations_agree() -> None:
-    scenes = [scene("smooth", seed) for seed in range(6)]
-    pred, density, fixated = (
-        torch.from_numpy(np.stack([each[part] for each in scenes])) for part in range(3)
-    )
-    frame, row, col = fixated.nonzero().unbind(-1)
-    listed = torch.stack([row, col, frame], -1).flip(0)
-    twice = torch.cat([listed, listed[:7]]).to(torch.int32)
-    shape = (2, 3, 48, 64)
-    for score in (metrics.nss, metrics.auc_judd):
-        alone = torch.stack([score(p, f) for p, f in zip(pred, fixated, strict=True)])
-        batch = score(pred.reshape(shape), fixated.reshape(shape))
-        torch.testing.assert_close(batch, alone.reshape(2, 3), rtol=1e-12, atol=0)
-        torch.testing.assert_close(score(pred, twice), alone, rtol=1e-12, atol=0)
-    for compare in (metrics.kl, metrics.cc, metrics.sim):
-        alone = torch.stack([compare(p, g) for p, g in zip(pred, density, strict=True)])
-        batch = compare(pred.reshape(shape), density.reshape(shape))
-        torch.testing.assert_close(batch, alone.reshape(2, 3), rtol=1e-12, atol=0)
-
-
 @settings(max_examples=30, deadline=None)
 @given(st.sampled_from(KINDS), st.floats(1e-3, 1e3), st.floats(-1e3, 1e3), st.integers(0, 99))
 def test_positive_affine_changes_of_the_prediction_change_nothing(

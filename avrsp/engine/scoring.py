@@ -17,11 +17,6 @@ from avrsp.params import ProtocolName
 
 METRICS = ("kl", "cc", "sim", "nss", "auc_judd")
 
-COMPARISONS = {"kl": metrics.kl, "cc": metrics.cc, "sim": metrics.sim}
-
-PIECE = 1 << 18
-"""Pixels scored at a time on a CPU, so that what is computed between stays in its cache."""
-
 
 def score_video(
     chunks: Iterable[NDArray[np.floating]],
@@ -54,28 +49,12 @@ def score_video(
 def measure(
     pred: Tensor, density: Tensor, fixations: Tensor, names: Sequence[str] = METRICS
 ) -> dict[str, Tensor]:
-    """Return the named metrics of a batch: maps n x h x w, fixations m x 3 (row, col, frame).
-
-    On a CPU all but AUC, which takes map by map anyway, are computed in pieces: all at once takes
-    several times as long.
-    """
-    step = max(1, PIECE // pred[0].numel()) if pred.device.type == "cpu" else len(pred)
-    found: dict[str, list[Tensor]] = {name: [] for name in names}
-    if "auc_judd" in found:
-        found["auc_judd"].append(metrics.auc_judd(pred, fixations))
-    for start, own in _split(fixations, len(pred), step):
-        p, g = pred[start : start + step], density[start : start + step]
-        for name in found.keys() & COMPARISONS.keys():
-            found[name].append(COMPARISONS[name](p, g))
-        if "nss" in found:
-            found["nss"].append(metrics.nss(p, own))
-    return {name: torch.cat(parts) for name, parts in found.items()}
-
-
-def _split(fixations: Tensor, count: int, step: int) -> Iterator[tuple[int, Tensor]]:
-    for start in range(0, count, step):
-        inside = (fixations[:, 2] >= start) & (fixations[:, 2] < start + step)
-        yield start, fixations[inside] - fixations.new_tensor([0, 0, start])
+    """Return the named metrics of a batch: maps n x h x w, fixations m x 3 (row, col, frame)."""
+    scores = metrics.together(pred, density, fixations)
+    if "kl" in names:
+        pieces = zip(metrics.pieces(pred), metrics.pieces(density), strict=True)
+        scores["kl"] = torch.cat([metrics.kl(*piece) for piece in pieces])
+    return {name: scores[name] for name in names}
 
 
 def _placed(
