@@ -5,56 +5,28 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TypeAlias
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
-from numpy.typing import NDArray
 from pyarrow import parquet
 
-from avrsp import fixations, metrics
+from avrsp import fixations, metrics, moments
 from avrsp.data.manifest import Verdict, store_path
 from avrsp.data.store import VideoStore
+from avrsp.engine import jobs as makers
 from avrsp.engine import maps, protocols, references, scoring
-from avrsp.engine.maps import Note
+from avrsp.engine.jobs import Job, map_job, reference_jobs, state
 from avrsp.errors import AvrspError, StoreError, one_line
 from avrsp.files import digest, replacing
 from avrsp.params import ProtocolName
 from avrsp.progress import track
 
-Source: TypeAlias = Callable[[VideoStore, Note], Iterable[NDArray[np.floating]]]
-
-CODE = (fixations, maps, metrics, protocols, references, scoring)
+CODE = (fixations, makers, maps, metrics, moments, protocols, references, scoring)
 """Modules that decide a row's numbers; parts that others wrote are not taken up again."""
 
 FAULTS = b"faults"
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One video to score by one method.
-
-    Attributes:
-        dataset: Its dataset.
-        video: Its name.
-        split: Whose model predicted it.
-        method: Name of the method in the rows.
-        store: Its ground truth.
-        source: Yields the maps, and notes what is wrong with some of them.
-        inputs: Identifies what `source` reads; another value is another result.
-    """
-
-    dataset: str
-    video: str
-    split: int
-    method: str
-    store: Path
-    source: Source
-    inputs: str
 
 
 def evaluate_run(  # noqa: PLR0913 - where from, what, and where to
@@ -100,32 +72,9 @@ def evaluate_references(  # noqa: PLR0913 - where from, what, and where to
     The centre prior is fitted on the `training` videos; `seed` draws the other frames. The rest is
     as for `evaluate_run`.
     """
+    named = [(each.dataset, each.video, store_path(stores, each)) for each in videos]
     prior = references.centre_prior([store_path(stores, each) for each in training])
-    sources: dict[str, Source] = {
-        "uniform": lambda store, _: references.uniform(store),
-        "centre prior": lambda store, _: references.constant(prior, len(store)),
-        "other frame": lambda store, _: references.other_frame(store, seed),
-    }
-    inputs = repr((hashlib.sha256(prior.tobytes()).hexdigest(), seed))
-    jobs = [
-        Job(each.dataset, each.video, split, method, store_path(stores, each), source, inputs)
-        for method, source in sources.items()
-        for each in videos
-    ]
-    return evaluate(jobs, out, names)
-
-
-def map_job(folder: Path, dataset: str, video: str, store: Path, by: tuple[str, int]) -> Job:
-    """Return the job of scoring what lies below `folder` for a video, by (method, split)."""
-    found = maps.find_maps(folder, dataset, video)
-
-    def source(truth: VideoStore, note: Note) -> Iterator[NDArray[np.float32]]:
-        if found is None:
-            raise StoreError(f"no maps in {folder} (see avrsp evaluate --help for their names)")
-        return maps.read_maps(found, len(truth), note)
-
-    method, split = by
-    return Job(dataset, video, split, method, store, source, _state(found))
+    return evaluate(reference_jobs(named, prior, split, seed), out, names)
 
 
 def evaluate(jobs: Sequence[Job], out: Path, names: Sequence[ProtocolName]) -> list[str]:
@@ -134,7 +83,7 @@ def evaluate(jobs: Sequence[Job], out: Path, names: Sequence[ProtocolName]) -> l
     folder = out.with_name(f".{out.stem}.parts")
     code = digest(Path(str(module.__file__)) for module in CODE)
     for job in track(jobs, total=len(jobs), label="evaluate", unit="video"):
-        key = repr((code, job.inputs, job.split, job.method, _state(job.store), tuple(names)))
+        key = repr((code, job.inputs, job.split, job.method, state(job.store), tuple(names)))
         name = f"{job.video}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.parquet"
         part = folder / job.dataset / job.method / name
         try:
@@ -182,12 +131,3 @@ def _join(parts: Sequence[Path], out: Path) -> None:
     with replacing(out) as temporary, parquet.ParquetWriter(temporary, schema) as writer:
         for part in parts:
             writer.write_table(parquet.read_table(part).replace_schema_metadata())
-
-
-def _state(path: Path | None) -> str:
-    """Say by sizes and times of change which state a file, or a folder's files, are in."""
-    if path is None or not path.exists():
-        return ""
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
-    states = ((each.name, each.stat().st_size, each.stat().st_mtime_ns) for each in files)
-    return repr((str(path), hashlib.sha256(repr(list(states)).encode()).hexdigest()))

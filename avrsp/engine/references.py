@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from avrsp import metrics
+from avrsp.data.gaze import blurred
 from avrsp.data.store import VideoStore
 from avrsp.engine.maps import CHUNK
 from avrsp.engine.protocols import resized
@@ -94,7 +95,8 @@ def between_observers(gaze: pd.DataFrame, size: tuple[int, int], sigma: float) -
     viewer's own pixels are the fixations; and the scores are averaged over viewers.
 
     Args:
-        gaze: A line for each gaze point, columns `frame, observer, row, col` (pixels within size).
+        gaze: A line for each gaze point, columns `frame, observer, row, col` (pixels within size),
+            as `Annotation.listed` has them.
         size: Height and width of the maps.
         sigma: Deviation of the Gaussian in pixels.
 
@@ -112,13 +114,9 @@ def _left_out(
     frame, count = int(gaze["frame"].iloc[0]), len(observers)
     if count < 2:  # noqa: PLR2004 - one viewer has no others
         return frame, count, np.nan, np.nan
-    bells = [
-        np.exp(-0.5 * ((np.arange(length) - gaze[axis].to_numpy()[:, None]) / sigma) ** 2)
-        for axis, length in zip(("row", "col"), size, strict=True)
-    ]
-    own = np.stack([bells[0][index == each].T @ bells[1][index == each] for each in range(count)])
+    points = gaze[["row", "col"]].to_numpy(np.int64)
+    own = np.stack([blurred(points[index == each], size, sigma) for each in range(count)])
     others = torch.from_numpy((own.sum(0) - own).astype(np.float32))
-    points = np.column_stack([gaze[["row", "col"]].to_numpy(), index]).astype(np.int64)
-    fixations = torch.from_numpy(points)
+    fixations = torch.from_numpy(np.column_stack([points, index]).astype(np.int64))
     nss, auc = metrics.nss(others, fixations), metrics.auc_judd(others, fixations)
     return frame, count, float(nss.mean()), float(auc.mean())

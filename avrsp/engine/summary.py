@@ -14,6 +14,9 @@ from avrsp.engine.intervals import Scores, interval, resample
 from avrsp.engine.scoring import METRICS
 from avrsp.params import ProtocolName
 
+LABELS = {"kl": "KL", "cc": "CC", "sim": "SIM", "nss": "NSS", "auc_judd": "AUC-J"}
+"""Metrics of the printed table and their headings there."""
+
 COUNTS = ("videos", "frames", "dropped", "missing")
 
 
@@ -82,22 +85,35 @@ def _known(value: float) -> float | None:
     return None if math.isnan(value) else float(value)
 
 
-def table(summaries: Sequence[Mapping[str, Any]]) -> str:
-    """Return summaries side by side as text: a line for each dataset and protocol."""
-    lines = [f"{'dataset':<10} {'protocol':<8} " + " ".join(f"{name:>20}" for name in METRICS)]
-    lines[0] += "".join(f" {name:>7}" for name in COUNTS)
-    names = [*summaries[0]["datasets"], "mean"]
-    for name in names:
-        for summary in summaries:
-            scores = {**summary["datasets"], "mean": summary["mean"]}[name]
-            cells = " ".join(f"{_cell(scores, metric):>20}" for metric in METRICS)
-            counts = "".join(f" {scores[key]:>7}" for key in COUNTS)
-            lines.append(f"{name:<10} {summary['protocol']:<8} {cells}{counts}")
-    return "\n".join(lines)
+def table(summaries: Mapping[str, Mapping[ProtocolName, Mapping[str, Any]]]) -> str:
+    """Return the summaries of methods by protocols as text: a block for each dataset.
+
+    A line of a block is a method by a protocol, with the interval of each score behind it.
+    """
+    width = max(map(len, ("method", *summaries)))
+    head = f"{'method':<{width}}  protocol" + "".join(f"  {each:<20}" for each in LABELS.values())
+    head += "".join(f"  {name:>6}" for name in COUNTS)
+    blocks = ["Scores with 95 % intervals over videos. Of KL, less is better."]
+    first = next(iter(next(iter(summaries.values())).values()))
+    datasets = list(first["datasets"])
+    for dataset in datasets + ["mean"] * (len(datasets) > 1):
+        lines = [dataset, head]
+        for method, protocols in summaries.items():
+            for name, summary in protocols.items():
+                scores = {**summary["datasets"], "mean": summary["mean"]}.get(dataset)
+                if scores:
+                    lines.append(f"{method:<{width}}  {name:<8}{_cells(scores)}")
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks)
+
+
+def _cells(scores: Mapping[str, Any]) -> str:
+    cells = "".join(f"  {_cell(scores, metric):<20}" for metric in LABELS)
+    return cells + "".join(f"  {scores[name]:>{max(6, len(name))}}" for name in COUNTS)
 
 
 def _cell(scores: Mapping[str, Any], metric: str) -> str:
     value, (low, high) = scores[metric], scores[f"{metric}_interval"]
     if value is None:
         return "-"
-    return f"{value:.3f}" if low is None else f"{value:.3f} [{low:.3f}, {high:.3f}]"
+    return f"{value:.3f}" if low is None else f"{value:.3f} [{low:.3f} {high:.3f}]"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,10 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner
 from numpy.typing import NDArray
 
-from avrsp.cli import commands
 from avrsp.data.manifest import Verdict
 from avrsp.data.store import VideoStore, write_maps
 from avrsp.engine import scoring
@@ -26,14 +23,6 @@ Write = Callable[..., Verdict]
 Predict = Callable[[int], list[NDArray[np.float32]]]
 
 COUNTS = {"a": 20, "b": 33, "c": 8}
-
-
-@pytest.fixture
-def videos(write_truth: Write, tmp_path: Path, predicted: Predict) -> list[Verdict]:
-    """Three videos, with maps below `tmp_path / "maps"`."""
-    for name, count in COUNTS.items():
-        write_maps(tmp_path / "maps" / "avad" / f"{name}.zarr.zip", predicted(count))
-    return [write_truth("avad", name, count) for name, count in COUNTS.items()]
 
 
 def run(tmp_path: Path, videos: list[Verdict], **options: Any) -> list[str]:
@@ -48,8 +37,8 @@ def run(tmp_path: Path, videos: list[Verdict], **options: Any) -> list[str]:
     )
 
 
-def test_a_row_for_each_frame(tmp_path: Path, videos: list[Verdict]) -> None:
-    assert run(tmp_path, videos) == []
+def test_a_row_for_each_frame(tmp_path: Path, three_videos: list[Verdict]) -> None:
+    assert run(tmp_path, three_videos) == []
     rows = pd.read_parquet(tmp_path / "rows.parquet")
     assert list(rows.groupby("video")["frame"].max() + 1) == list(COUNTS.values())
     expected = ["dataset", "split", "video", "method", "protocol", "frame", "fixations"]
@@ -73,9 +62,9 @@ def test_chunks_do_not_matter(tmp_path: Path, write_truth: Write, predicted: Pre
 
 
 def test_it_goes_on_where_it_was_interrupted(
-    tmp_path: Path, videos: list[Verdict], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, three_videos: list[Verdict], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run(tmp_path, videos)
+    run(tmp_path, three_videos)
     undisturbed = (tmp_path / "rows.parquet").read_bytes()
     (tmp_path / "rows.parquet").unlink()
     scored: list[str] = []
@@ -89,24 +78,24 @@ def test_it_goes_on_where_it_was_interrupted(
 
     monkeypatch.setattr(scoring, "score_video", counting)
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path, videos)
+        run(tmp_path, three_videos)
     assert not (tmp_path / "rows.parquet").exists()
-    run(tmp_path, videos)
+    run(tmp_path, three_videos)
     assert scored == ["a", "b", "stop", "c"]
     assert (tmp_path / "rows.parquet").read_bytes() == undisturbed
 
 
 def test_new_maps_are_not_answered_with_old_rows(
-    tmp_path: Path, videos: list[Verdict], predicted: Predict, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, three_videos: list[Verdict], predicted: Predict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(*_: Any) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr("avrsp.engine.evaluate._join", interrupted)
-        run(tmp_path, videos)
+        run(tmp_path, three_videos)
     write_maps(tmp_path / "maps" / "avad" / "a.zarr.zip", [1 - each for each in predicted(20)])
-    run(tmp_path, videos)
+    run(tmp_path, three_videos)
     rows = pd.read_parquet(tmp_path / "rows.parquet").query("video == 'a'")
     maps = np.stack([1 - each for each in predicted(20)]).astype(np.float16)
     fresh = score_video([maps], VideoStore(tmp_path / "store" / "avad" / "a.zarr.zip"))
@@ -130,66 +119,23 @@ def test_memory_does_not_grow_with_the_video(tmp_path: Path, write_truth: Write)
     assert peaks[2] < 1.2 * peaks[1]
 
 
-def invoke(tmp_path: Path, *options: str) -> tuple[int, str]:
-    arguments = ["--maps", str(tmp_path / "maps"), "--store", str(tmp_path / "store")]
-    out = str(tmp_path / "scores.parquet")
-    result = CliRunner().invoke(commands, ["evaluate", *arguments, "--out", out, *options])
-    return result.exit_code, result.output
-
-
-def test_one_command_prints_all_protocols(
-    workspace: Path, tmp_path: Path, videos: list[Verdict]
-) -> None:
-    code, said = invoke(tmp_path, "--protocol", "all")
-    assert code == 0
-    for name in ("avrsp", "stavis", "vinet", "dhf1k"):
-        assert sum(name in line for line in said.splitlines()) == 2  # the dataset and the mean
-    summary = json.loads((tmp_path / "scores.json").read_text())
-    assert summary["stavis"]["datasets"]["avad"]["frames"] == 20 + 33 + 8 - 3 * 8
-    assert summary["avrsp"]["mean"]["videos"] == len(videos)
-    assert workspace == tmp_path
-
-
-def test_faults_are_named_counted_and_survived(
-    workspace: Path, tmp_path: Path, videos: list[Verdict], predicted: Predict
-) -> None:
-    assert workspace == tmp_path
-    assert len(videos) == 3
-    folder = tmp_path / "maps" / "avad"
-    (folder / "a.zarr.zip").unlink()
-    spoilt = predicted(30)
-    spoilt[4][0, 0] = np.nan
-    write_maps(folder / "b.zarr.zip", spoilt)
-    code, said = invoke(tmp_path)
-    assert code == 1
-    lines = [line for line in said.splitlines() if line.startswith("avrsp: avad/")]
-    assert "avad/a: no maps in" in lines[0]
-    assert "avad/b: wrong count: 30 maps for 33 frames" in lines[1]
-    assert "avad/b: NaN or infinity inside: frame 4" in lines[2]
-    assert "3 faults" in said
-    summary = json.loads((tmp_path / "scores.json").read_text())["avrsp"]
-    assert len(summary["faults"]) == 3
-    assert summary["mean"] | {"videos": 2, "frames": 29 + 8, "missing": 4} == summary["mean"]
-    assert invoke(tmp_path, "--allow-missing")[0] == 0
-
-
-def test_damaged_stores_are_named(tmp_path: Path, videos: list[Verdict]) -> None:
+def test_damaged_stores_are_named(tmp_path: Path, three_videos: list[Verdict]) -> None:
     path = tmp_path / "store" / "avad" / "a.zarr.zip"
     content = bytearray(path.read_bytes())
     for place in range(2000, len(content) - 5000, 700):
         content[place] ^= 255
     path.write_bytes(content)
     (tmp_path / "maps" / "avad" / "b.zarr.zip").write_bytes(b"text")
-    faults = run(tmp_path, videos)
+    faults = run(tmp_path, three_videos)
     assert [fault.split(":")[0] for fault in faults] == ["avad/a", "avad/b"]
 
 
-def test_nothing_to_evaluate_is_an_error(tmp_path: Path, videos: list[Verdict]) -> None:
+def test_nothing_to_evaluate_is_an_error(tmp_path: Path, three_videos: list[Verdict]) -> None:
     with pytest.raises(StoreError, match="no video could be evaluated; the first: avad/a: no maps"):
         evaluate_run(
             tmp_path / "elsewhere",
             tmp_path / "store",
-            videos,
+            three_videos,
             method="av",
             split=1,
             out=tmp_path / "rows.parquet",
