@@ -11,6 +11,10 @@ if PARAMS.preset == "sample":
 
     include: "workflow/rules/world.smk"
 
+else:
+
+    include: "workflow/rules/download.smk"
+
 
 include: "workflow/rules/store.smk"
 
@@ -21,4 +25,4 @@ rule preprocess:
         stores=all_parts,
         manifest=MANIFEST,
         indexes=expand(INDEX, dataset=PARTS),
-        pictures=expand(PICTURE, dataset=PARTS),
+        pictures=pictures,

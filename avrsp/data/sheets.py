@@ -17,6 +17,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from avrsp import paths
 from avrsp.data.datasets import DATASETS
 from avrsp.data.manifest import Role
 from avrsp.data.world.plan import sheet
@@ -91,6 +92,20 @@ def prepared(dataset: str, rows: Iterable[Row], fraction: float) -> list[Row]:
         )
         for row in sorted(kept, key=lambda row: row.video)
     ]
+
+
+def folder(named: str | None) -> Path:
+    """Return the folder of preset `paper`'s sheets: one that params.yaml names, or data/sheets."""
+    return paths.workspace() / (named or "data/sheets")
+
+
+def published(folder: Path, dataset: str, fraction: float) -> list[Row]:
+    """Return the rows to convert of the sheet `folder`/<dataset>.tsv.
+
+    Raises:
+        ParamsError: There is no such sheet, or it is wrong.
+    """
+    return prepared(dataset, read_sheet(folder / f"{dataset}.tsv"), fraction)
 
 
 def _validation(dataset: str, rows: Sequence[Row], split: str, fraction: float) -> set[str]:

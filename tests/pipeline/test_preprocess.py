@@ -125,7 +125,8 @@ def test_a_change_in_the_converting_code_redoes_every_video(made: Path, run: Run
 def test_an_absent_dataset_is_recorded_with_its_reason(clone: Path, run: Run, made: Path) -> None:
     params = clone / "params.yaml"
     text = params.read_text()
-    params.write_text(text.replace("preset: sample", "preset: paper", 1))
+    paper = text.replace("preset: sample", "preset: paper", 1)
+    params.write_text(paper.replace("mirrors: null", "mirrors: []", 1))
     shutil.copytree(made / "data/raw/sample/mirror", clone / "data/raw/paper/mirror")
     shutil.rmtree(clone / "data/raw/paper/mirror/annotations/SumMe")
     (clone / "data/sheets/etmd.tsv").write_text(

@@ -7,6 +7,7 @@ from avrsp import params, paths
 from avrsp.data import parts, provenance, sheets
 from avrsp.data.convert import Layout
 from avrsp.data.datasets import DATASETS
+from avrsp.data.download import state
 
 
 def shown(path):
@@ -20,7 +21,9 @@ PARAMS = params.load()
 RAW = shown(paths.raw(PARAMS.preset))
 STORES = shown(paths.stores(PARAMS.preset))
 MANIFEST = shown(paths.manifest(PARAMS.preset))
+SUMMARY = f"{STORES}/summary.tsv"
 SIDE = f"{RAW}/world/{{dataset}}.json"
+STATE = str(state.place(Path(RAW), "{dataset}"))
 PART = f"{STORES}/{{dataset}}/parts/{{part}}.json"
 INDEX = f"{STORES}/{{dataset}}/index.tsv"
 PICTURE = f"{STORES}/{{dataset}}/quality.png"
@@ -34,29 +37,45 @@ LAYOUT = Layout(
 
 def sheet(dataset):
     """Return the videos of a dataset that are converted, with their roles."""
-    if PARAMS.preset == "sample":
-        rows = sheets.generated_sheet(PARAMS.world, PARAMS.seed, dataset)
-    else:
-        rows = sheets.read_sheet(
-            paths.workspace() / "data" / "sheets" / f"{dataset}.tsv"
+    if PARAMS.preset == "paper":
+        return sheets.published(
+            sheets.folder(PARAMS.data.sheets), dataset, PARAMS.validation_fraction
         )
+    rows = sheets.generated_sheet(PARAMS.world, PARAMS.seed, dataset)
     return sheets.prepared(dataset, rows, PARAMS.validation_fraction)
 
 
-def absence(dataset):
-    """Say why a dataset is absent; the world's never are, since they are made."""
-    return None if PARAMS.preset == "sample" else DATASETS[dataset].absence(Path(RAW))
-
-
-ABSENT = {dataset: reason for dataset in DATASETS if (reason := absence(dataset))}
 PARTS = {
     dataset: {
         f"{number:03d}": part
         for number, part in enumerate(parts.divide(sheet(dataset)))
     }
     for dataset in DATASETS
-    if dataset not in ABSENT
 }
+
+
+def absence(dataset):
+    """Say why a dataset is absent, once that is known; a dry run supposes that none is."""
+    if PARAMS.preset == "sample" or workflow.dryrun:
+        return None
+    path = checkpoints.fetch.get(dataset=dataset).output.state
+    return state.read(Path(path)).reason
+
+
+def present():
+    """Return the datasets whose raw files are there."""
+    return [dataset for dataset in DATASETS if not absence(dataset)]
+
+
+def absent(wildcards):
+    """Return the datasets that are absent, each with its reason."""
+    reasons = {dataset: absence(dataset) for dataset in DATASETS}
+    return {dataset: reason for dataset, reason in reasons.items() if reason}
+
+
+def names(wildcards):
+    """Return the names of a dataset's videos."""
+    return [row.video for row in sheet(wildcards.dataset)]
 
 
 def videos(dataset, part):
@@ -78,22 +97,30 @@ def origins(wildcards):
 
 
 def parts_of(wildcards):
-    """Return the files of a dataset's parts."""
-    return expand(PART, dataset=wildcards.dataset, part=PARTS[wildcards.dataset])
+    """Return the files of a dataset's parts; none where it is absent."""
+    there = [] if absence(wildcards.dataset) else PARTS[wildcards.dataset]
+    return expand(PART, dataset=wildcards.dataset, part=there)
 
 
 def all_parts(wildcards):
     """Return the files of all parts."""
     return [
         part
-        for dataset in PARTS
+        for dataset in present()
         for part in expand(PART, dataset=dataset, part=PARTS[dataset])
     ]
 
 
+def pictures(wildcards):
+    """Return the picture of each dataset that is there."""
+    return expand(PICTURE, dataset=present())
+
+
 def raw_data(wildcards):
     """Return what must exist before a dataset is converted."""
-    return expand(SIDE, dataset=wildcards.dataset) if PARAMS.preset == "sample" else []
+    if PARAMS.preset == "sample":
+        return expand(SIDE, dataset=wildcards.dataset)
+    return ancient(expand(STATE, dataset=wildcards.dataset))
 
 
 wildcard_constraints:
@@ -101,11 +128,15 @@ wildcard_constraints:
     part=r"\d+",
 
 
-for dataset in PARTS:
-    for part, listed in PARTS[dataset].items():
-        parts.forget(
-            Path(PART.format(dataset=dataset, part=part)),
-            dataset,
-            videos(dataset, part),
-            Path(STORES),
-        )
+# A job's own process need not look at the raw files of all the others.
+if workflow.is_main_process:
+    for dataset in PARTS:
+        for part in PARTS[dataset]:
+            path = Path(PART.format(dataset=dataset, part=part))
+            if path.exists():
+                parts.forget(path, dataset, videos(dataset, part), Path(STORES))
+
+if PARAMS.preset == "paper" and workflow.is_main_process:
+    for dataset, spec in DATASETS.items():
+        path = Path(STATE.format(dataset=dataset))
+        state.forget(path, spec, Path(RAW), PARAMS.data.mirrors)

@@ -56,13 +56,15 @@ rule manifest:
         parts=all_parts,
     output:
         manifest=MANIFEST,
+        summary=SUMMARY,
     log:
         "logs/manifest.log",
     conda:
         "../envs/convert.yaml"
     params:
         preset=PARAMS.preset,
-        absent=ABSENT,
-        code=provenance.digest(["collect", "manifest"]),
+        folder=RAW,
+        absent=absent,
+        code=provenance.digest(["collect", "manifest", "splits", "summary"]),
     script:
         "../scripts/manifest.py"

@@ -1,0 +1,1 @@
+"""From mirrors, or from what the user brought, to raw folders: fetched, checked, unpacked."""

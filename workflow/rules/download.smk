@@ -1,0 +1,13 @@
+checkpoint fetch:
+    output:
+        state=STATE,
+    log:
+        "logs/fetch/{dataset}.log",
+    conda:
+        "../envs/convert.yaml"
+    params:
+        folder=RAW,
+        videos=names,
+        mirrors=PARAMS.data.mirrors,
+    script:
+        "../scripts/fetch.py"
