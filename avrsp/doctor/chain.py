@@ -1,0 +1,104 @@
+"""What follows from the raw data: stores, weights, DVC's and MLflow's records."""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+
+from avrsp import paths
+from avrsp.data.manifest import COMMAND, Manifest, check_stores, read_manifest
+from avrsp.doctor.finding import Finding
+from avrsp.errors import StoreError
+from avrsp.params import EncoderParams
+
+
+def stores(preset: str, needed: Iterable[str]) -> Finding:
+    """Look at the manifest and at every store that it lists."""
+    path = paths.manifest(preset)
+    if not path.exists():
+        return Finding("stores", "to come", "no manifest", COMMAND)
+    try:
+        manifest = read_manifest(path)
+        check_stores(manifest, paths.stores(preset))
+    except StoreError as error:
+        return Finding("stores", "missing", str(error).partition("; run:")[0], COMMAND)
+    found, absent = _counted(manifest)
+    lacking = sorted(absent & set(needed))
+    if lacking:
+        return Finding("stores", "missing", f"{found}; absent: {', '.join(lacking)}", COMMAND)
+    return Finding("stores", "ready", found)
+
+
+def weights(encoder: EncoderParams) -> Finding:
+    """Look for the files that the encoders are to start from."""
+    named = {"S3D": encoder.s3d, "SoundNet": encoder.soundnet}
+    lost = [file for file in named.values() if file and not (paths.root() / file).is_file()]
+    if lost:
+        found = f"no {', '.join(lost)}"
+        return Finding("encoder weights", "missing", found, "avrsp import-weights FORMAT FILE")
+    said = [f"{name} from {file or 'random numbers'}" for name, file in named.items()]
+    return Finding("encoder weights", "ready", ", ".join(said))
+
+
+def models(splits: Iterable[int]) -> Finding:
+    """Look for the trained networks."""
+    names = ["pretrain", *(f"{kind}-split{split}" for kind in ("v", "av") for split in splits)]
+    folder = paths.workspace() / "data" / "models"
+    lost = [name for name in names if not (folder / name).is_dir()]
+    if not lost:
+        return Finding("trained models", "ready", ", ".join(names))
+    found = f"{len(names) - len(lost)} of {len(names)}"
+    return Finding("trained models", "to come", found, "dvc repro")
+
+
+def dvc() -> Finding:
+    """Look at what DVC needs and at what it has recorded."""
+    here = paths.workspace()
+    if not (here / ".dvc").is_dir() or not _in_git(here):
+        lost = ".dvc" if _in_git(here) else "git repository"
+        found = f"{here} has no {lost}, so DVC does not work in it"
+        return Finding("DVC", "missing", found, "git clone the project anew")
+    lock = here / "dvc.lock"
+    if not lock.exists():
+        return Finding("DVC", "to come", "no stage has run", "dvc repro")
+    stages = re.findall(r"^  [\w@-]+:$", lock.read_text(), re.MULTILINE)
+    return Finding("DVC", "ready", f"{len(stages)} stages recorded in dvc.lock")
+
+
+def mlflow() -> Finding:
+    """Look at where runs are kept, without asking a server."""
+    named = os.environ.get("MLFLOW_TRACKING_URI")
+    if named:
+        return Finding("MLflow", "ready", f"runs go to {_bare(named)} (not asked)")
+    database = paths.root() / "mlflow.db"
+    if not database.exists():
+        return Finding("MLflow", "to come", "no mlflow.db", "dvc repro")
+    try:
+        with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:
+            (count,) = connection.execute("SELECT COUNT(*) FROM runs").fetchone()
+    except sqlite3.Error as error:
+        found = f"{database} cannot be read ({error})"
+        return Finding("MLflow", "missing", found, f"mv {database} {database}.broken")
+    return Finding("MLflow", "ready", f"{count} runs in {database.name}")
+
+
+def _counted(manifest: Manifest) -> tuple[str, set[str]]:
+    verdicts = [each for entry in manifest.datasets.values() for each in entry.videos]
+    kept = sum(verdict.kept for verdict in verdicts)
+    absent = {name for name, entry in manifest.datasets.items() if not entry.present}
+    there = len(manifest.datasets) - len(absent)
+    aside = len(verdicts) - kept
+    return f"{kept} videos of {there} datasets, {aside} set aside", absent
+
+
+def _in_git(folder: Path) -> bool:
+    return any((above / ".git").exists() for above in (folder, *folder.parents))
+
+
+def _bare(address: str) -> str:
+    """Return an address without a user's name and password."""
+    return re.sub(r"//[^/@]*@", "//", address)

@@ -1,0 +1,96 @@
+"""All findings on the chosen preset, and how they are shown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from avrsp import params, paths
+from avrsp.data import sheets
+from avrsp.data.datasets import DATASETS
+from avrsp.doctor import chain, machine, raw
+from avrsp.doctor.finding import MARKS, Finding
+from avrsp.errors import ParamsError
+from avrsp.params import Params
+
+INDENT = 2
+
+
+def examine() -> tuple[str, list[Finding]]:
+    """Look at everything; return what was looked at, in a few words, and what was found."""
+    findings = [machine.python(), machine.programs(), machine.ffmpeg()]
+    try:
+        loaded = params.load()
+        rows = _rows(loaded) if loaded.preset == "paper" else {}
+    except ParamsError as error:
+        fault = Finding("parameters", "missing", str(error), "git restore params.yaml data/sheets")
+        return str(paths.workspace()), [*findings, fault]
+    preset = loaded.active
+    needed = {loaded.pretraining_set, *loaded.audio_visual_sets}
+    if loaded.preset == "paper":
+        size = raw.still_needed(rows, preset.clip)
+        mirrors = loaded.data.mirrors
+        data = [raw.dataset(spec, mirrors, key in needed) for key, spec in DATASETS.items()]
+        data.append(raw.checksums())
+    else:
+        size, data = raw.SAMPLE_BYTES, [raw.world()]
+    findings += [
+        machine.disk(size),
+        *data,
+        chain.stores(loaded.preset, needed),
+        chain.weights(preset.encoder),
+        chain.models(loaded.splits),
+        machine.gpu(preset.compute, loaded.preset),
+        chain.dvc(),
+        chain.mlflow(),
+    ]
+    return f"preset {loaded.preset}, fusion {loaded.fusion}, {paths.workspace()}", findings
+
+
+def next_command(findings: Sequence[Finding]) -> str:
+    """Return what to do first."""
+    missing = [each.command for each in findings if each.state == "missing" and each.command]
+    if missing:
+        return missing[0]
+    page = paths.workspace() / "reports" / "index.html"
+    done = page.exists() and all(finding.state == "ready" for finding in findings)
+    return "xdg-open reports/index.html" if done else "dvc repro"
+
+
+def runnable(findings: Sequence[Finding]) -> bool:
+    """Tell whether `dvc repro` could run."""
+    return all(finding.state != "missing" for finding in findings)
+
+
+def as_text(subject: str, findings: Sequence[Finding]) -> str:
+    """Return the findings as lines for people, with colours."""
+    width = max(len(finding.name) for finding in findings)
+    lines = [f"avrsp doctor: {subject}", ""]
+    for finding in findings:
+        sign, colour = MARKS[finding.state]
+        lines.append(f"{click.style(sign, fg=colour)} {finding.name:{width}}  {finding.found}")
+        if finding.state == "missing" and finding.command:
+            lines.append(f"{'':{width + INDENT}}  {click.style(finding.command, fg='yellow')}")
+    count = sum(finding.state == "missing" for finding in findings)
+    verdict = "dvc repro can run" if not count else f"dvc repro cannot run: {count} missing"
+    return "\n".join([*lines, "", f"{verdict}; next: {next_command(findings)}"])
+
+
+def as_json(findings: Sequence[Finding]) -> str:
+    """Return the findings for machines."""
+    content: dict[str, Any] = {
+        "runnable": runnable(findings),
+        "next": next_command(findings),
+        "findings": [asdict(finding) for finding in findings],
+    }
+    return json.dumps(content, indent=2)
+
+
+def _rows(loaded: Params) -> dict[str, list[sheets.Row]]:
+    folder = sheets.folder(loaded.data.sheets)
+    fraction = loaded.validation_fraction
+    return {key: sheets.published(folder, key, fraction) for key in DATASETS}

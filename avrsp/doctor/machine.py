@@ -1,0 +1,116 @@
+"""The machine: Python and its packages, programs, the GPU, the disk."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Final
+
+from avrsp import paths
+from avrsp.doctor.finding import Finding
+from avrsp.params import ComputeParams
+
+PACKAGES: Final = ("torch", "snakemake", "dvc", "mlflow", "zarr")
+PROGRAMS: Final = ("git", "snakemake", "dvc")
+MEDIA: Final = ("ffmpeg", "ffprobe")
+SECONDS: Final = 1.0
+"""How long a program is listened to."""
+
+DRIVER: Final = Path("/proc/driver/nvidia/gpus")
+SETUP: Final = "make setup"
+
+
+def python() -> Finding:
+    """Look at the interpreter and the packages that the workflow stands on."""
+    versions, absent = [f"{sys.version.split()[0]}"], []
+    for package in PACKAGES:
+        try:
+            versions.append(f"{package} {metadata.version(package)}")
+        except metadata.PackageNotFoundError:
+            absent.append(package)
+    if absent:
+        return Finding("Python", "missing", f"no {', '.join(absent)}", SETUP)
+    return Finding("Python", "ready", ", ".join(versions))
+
+
+def programs() -> Finding:
+    """Look for the programs that run the workflow."""
+    absent = [program for program in PROGRAMS if shutil.which(program) is None]
+    if absent:
+        advice = f"{SETUP} && source .venv/bin/activate"
+        return Finding("programs", "missing", f"no {', '.join(absent)} on the PATH", advice)
+    return Finding("programs", "ready", ", ".join(PROGRAMS))
+
+
+def ffmpeg() -> Finding:
+    """Look for ffmpeg and ffprobe."""
+    absent = [program for program in MEDIA if shutil.which(program) is None]
+    if absent:
+        found = f"no {' and no '.join(absent)} on the PATH"
+        advice = "sudo apt-get install ffmpeg   (macOS: brew install ffmpeg)"
+        return Finding("ffmpeg", "missing", found, advice)
+    said = _said("ffmpeg", "-version")
+    if said is None:
+        found = f"{shutil.which('ffmpeg')} does not run"
+        return Finding("ffmpeg", "missing", found, "install ffmpeg anew")
+    version = re.match(r"ffmpeg version (\S+)", said)
+    return Finding("ffmpeg", "ready", version[1] if version else "there; its version is unknown")
+
+
+def gpu(compute: ComputeParams, preset: str) -> Finding:
+    """Look for NVIDIA's driver, which tells of GPUs without torch."""
+    cards = _cards()
+    if cards:
+        return Finding("GPU", "ready", "; ".join(cards))
+    if compute.device == "cuda":
+        advice = "go on, on a machine with an NVIDIA GPU, with: dvc repro"
+        return Finding("GPU", "missing", f"none, and preset {preset} computes on cuda", advice)
+    return Finding("GPU", "ready", f"none, and preset {preset} needs none")
+
+
+def disk(needed: float) -> Finding:
+    """Compare the free disk space with an estimate of what is still to be written, in bytes."""
+    root = paths.root()
+    free = shutil.disk_usage(root).free
+    found = f"{free / 1e9:,.0f} GB free at {root}, about {needed / 1e9:,.0f} GB still needed"
+    if not os.access(root, os.W_OK):
+        return Finding("disk", "missing", f"{root} cannot be written to", f"chmod u+w {root}")
+    if free < needed:
+        return Finding("disk", "missing", found, "free some space, or put data/ on a larger disk")
+    return Finding("disk", "ready", found)
+
+
+def _cards() -> list[str]:
+    said = _said("nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader")
+    if said and said.strip():
+        return [line.strip() for line in said.splitlines() if line.strip()]
+    if not DRIVER.is_dir():
+        return []
+    texts = [(card / "information").read_text() for card in sorted(DRIVER.iterdir())]
+    return [match[1] for text in texts if (match := re.search(r"Model:\s*(.+)", text))]
+
+
+def _said(program: str, *arguments: str) -> str | None:
+    """Return what a program prints, nothing if it takes too long; None where it does not run."""
+    path = shutil.which(program)
+    if path is None:
+        return None
+    try:
+        done = subprocess.run(
+            [path, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    except subprocess.TimeoutExpired:
+        return ""
+    except OSError:
+        return None
+    return done.stdout if done.returncode == 0 else None

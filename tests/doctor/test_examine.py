@@ -1,0 +1,177 @@
+"""The whole examination, as people and machines see it."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from avrsp.data.datasets import DATASETS
+from avrsp.data.manifest import DatasetEntry, Manifest, write_record
+from avrsp.doctor import examine, machine
+from avrsp.doctor.finding import Finding
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def project(workspace: Path) -> Path:
+    """A folder that DVC could work in, with the true sheets."""
+    (workspace / ".dvc").mkdir()
+    (workspace / ".git").mkdir()
+    shutil.copytree(ROOT / "data" / "sheets", workspace / "data" / "sheets")
+    return workspace
+
+
+def choose_paper(project: Path) -> None:
+    params = project / "params.yaml"
+    params.write_text(params.read_text().replace("preset: sample", "preset: paper", 1))
+
+
+def found() -> dict[str, Finding]:
+    return {finding.name: finding for finding in examine.examine()[1]}
+
+
+def states() -> dict[str, str]:
+    return {name: finding.state for name, finding in found().items()}
+
+
+def test_a_fresh_clone_can_run_and_says_what_is_to_come(project: Path) -> None:
+    assert project.exists()
+    to_come = {name for name, state in states().items() if state == "to come"}
+    assert to_come == {"raw data", "stores", "trained models", "DVC", "MLflow"}
+    assert "missing" not in states().values()
+    assert examine.next_command(examine.examine()[1]) == "dvc repro"
+
+
+def test_without_ffmpeg_the_command_that_installs_it_comes_first(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "bin").mkdir()
+    for program in machine.PROGRAMS:
+        (project / "bin" / program).symlink_to(sys.executable)
+    monkeypatch.setenv("PATH", str(project / "bin"))
+    assert {name for name, state in states().items() if state == "missing"} == {"ffmpeg"}
+    assert "apt-get install ffmpeg" in examine.next_command(examine.examine()[1])
+    monkeypatch.setenv("PATH", str(project / "nothing"))
+    assert found()["programs"].found == "no git, snakemake, dvc on the PATH"
+
+
+def test_an_ffmpeg_that_does_not_run_is_told_from_one_that_is_slow(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "bin").mkdir()
+    for name in ("ffmpeg", "ffprobe"):
+        (project / "bin" / name).write_text("#!/bin/sh\nexit 1\n")
+        (project / "bin" / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{project / 'bin'}:{os.environ['PATH']}")
+    assert machine.ffmpeg().state == "missing"
+    (project / "bin" / "ffmpeg").write_text("#!/bin/sh\nexec sleep 60\n")
+    monkeypatch.setattr(machine, "SECONDS", 0.1)
+    assert machine.ffmpeg().state == "ready"
+
+
+def test_preset_paper_with_nothing_there_names_every_archive(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choose_paper(project)
+    monkeypatch.setattr(machine, "_cards", list)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: type("", (), {"free": 10**13})())
+    looked = found()
+    assert {name for name, each in looked.items() if each.state == "missing"} == {
+        "raw: dhf1k",
+        "GPU",
+    }
+    assert looked["raw: dhf1k"].command == (
+        "put it at data/raw/incoming/dhf1k/video and data/raw/incoming/dhf1k/annotation, "
+        "unpacked or as .rar, .zip or .tar.gz"
+    )
+    for dataset in DATASETS.keys() - {"dhf1k"}:
+        assert looked[f"raw: {dataset}"].found == "3 to download from cvsp.cs.ntua.gr"
+    (project / "data/raw/incoming/dhf1k").mkdir(parents=True)
+    (project / "data/raw/incoming/dhf1k/video.rar").touch()
+    (project / "data/raw/paper/dhf1k/annotation").mkdir(parents=True)
+    brought = found()["raw: dhf1k"]
+    assert brought.found == "1 brought in incoming/, 1 in place"
+    assert brought.command == "avrsp download dhf1k"
+
+
+def test_a_full_disk_stands_in_the_way(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    choose_paper(project)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: type("", (), {"free": 10**10})())
+    disk = found()["disk"]
+    assert disk.state == "missing"
+    assert disk.found.startswith("10 GB free")
+
+
+def test_an_archive_of_another_length_than_noted_is_named(project: Path) -> None:
+    choose_paper(project)
+    name = "dhf1k/annotation.zip"
+    pin = {name: {"bytes": 7, "sha256": "0" * 64}}
+    (project / "data/archives.lock").write_text(json.dumps(pin))
+    assert found()["checksums"].found == "1 archives noted in archives.lock"
+    (project / "data/raw/incoming/dhf1k").mkdir(parents=True)
+    (project / "data/raw/incoming" / name).write_bytes(b"123456")
+    assert found()["checksums"].command == f"avrsp download --accept-new {name}"
+
+
+def test_a_needed_dataset_that_is_absent_stands_in_the_way(project: Path) -> None:
+    absent = {"summe": DatasetEntry(present=False, reason="no mirror", videos=[])}
+    path = project / "data/store/sample/manifest.json"
+    write_record(path, Manifest(preset="sample", datasets=absent))
+    stores = found()["stores"]
+    assert stores.state == "missing"
+    assert stores.found == "0 videos of 0 datasets, 0 set aside; absent: summe"
+    assert stores.command == "snakemake --cores all preprocess"
+
+
+def test_wrong_parameters_are_a_finding(project: Path) -> None:
+    text = (project / "params.yaml").read_text()
+    (project / "params.yaml").write_text(text.replace("preset: sample", "preset: both", 1))
+    assert "preset: found 'both'" in found()["parameters"].found
+    assert not examine.runnable(examine.examine()[1])
+
+
+def test_a_broken_mlflow_database_and_a_server_are_told_apart(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "mlflow.db").write_text("not a database at all, although it bears the name")
+    assert found()["MLflow"].state == "missing"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://me:secret@example.org/mlflow")
+    assert found()["MLflow"].found == "runs go to https://example.org/mlflow (not asked)"
+
+
+def test_the_columns_are_aligned(project: Path) -> None:
+    subject, findings = examine.examine()
+    lines = click.unstyle(examine.as_text(subject, findings)).splitlines()
+    assert lines[0] == f"avrsp doctor: preset sample, fusion ravf, {project}"
+    shown = [line for line in lines if line.startswith(("✓", "·", "✗"))]
+    starts = {line.index(finding.found) for line, finding in zip(shown, findings, strict=True)}
+    assert len(starts) == 1
+
+
+def test_the_command_is_quick_and_imports_no_torch(project: Path) -> None:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    code = (
+        "import sys\nfrom avrsp.cli import commands\n"
+        "try:\n    commands(['doctor', '--json'])\nfinally:\n"
+        "    sys.stderr.write(str({'torch', 'mlflow', 'dvc', 'requests'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=project, capture_output=True, text=True, check=False
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    content = json.loads(done.stdout)
+    assert done.returncode == (0 if content["runnable"] else 1)
+    assert content["next"] == "dvc repro"
+    assert {"name", "state", "found", "command"} == set(content["findings"][0])
+    assert done.stderr == "set()"
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    assert spent < 3  # of the processor, since others may use it too
