@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 from zipfile import BadZipFile
 
@@ -38,7 +39,10 @@ class Fault(NamedTuple):
 
 
 class Item(NamedTuple):
-    """One readable clip: network input without the batch axis, target, and its name."""
+    """One readable clip: network input without the batch axis, target, and its name.
+
+    The name of a clip that counts for nothing is empty.
+    """
 
     clip: Clip
     density: Tensor
@@ -46,9 +50,16 @@ class Item(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Readable clips of a batch (None where there is none), their names, and what failed."""
+    """The clips of a batch that could be read, and those that could not.
 
-    sample: Sample | None
+    Attributes:
+        sample: The clips. Without names it holds one, a spare or a blank one: a network that
+            several processes train needs a clip in each of them.
+        names: Which clips count, in the order of `sample`.
+        faults: What could not be read.
+    """
+
+    sample: Sample
     names: list[str]
     faults: list[Fault]
 
@@ -106,7 +117,7 @@ class Clips(Dataset[Item | Fault]):
         choose: Callable[[str, int, Draw], Choice],
     ) -> None:
         self.sources = sources
-        self._spec = spec
+        self.spec = spec
         self._choose = choose
 
     def __getitem__(self, draw: Draw) -> Item | Fault:
@@ -122,26 +133,32 @@ class Clips(Dataset[Item | Fault]):
     def _read(self, source: VideoStore, name: str, draw: Draw) -> Item | Fault:
         choice = self._choose(name, len(source), draw)
         for frame in choice.frames:
-            density = target(source.density(frame), self._spec)
+            density = target(source.density(frame), self.spec)
             if density is not None:
                 break
         else:
             return Fault(name, "no frame has a target")
-        frames, sound, heard = read_window(source, frame, self._spec)
+        frames, sound, heard = read_window(source, frame, self.spec)
         if choice.mirrored:
             frames, density = frames.flip(-1), density.flip(-1)
-        return Item(Clip(frames, sound, torch.tensor(heard)), density, f"{name}:{frame}")
+        full = "" if draw.spare else f"{name}:{frame}"
+        return Item(Clip(frames, sound, torch.tensor(heard)), density, full)
 
 
-def collate(items: Sequence[Item | Fault]) -> Batch:
+def blank(spec: InputSpec) -> Item:
+    """Return a black and silent clip that counts for nothing."""
+    frames = torch.zeros(3, spec.length, spec.height, spec.width)
+    clip = Clip(frames, torch.zeros(1, spec.samples), torch.tensor(data=False))
+    return Item(clip, torch.zeros(spec.height, spec.width), "")
+
+
+def collate(spec: InputSpec, items: Sequence[Item | Fault]) -> Batch:
     """Stack the readable clips of a batch and list the others."""
-    good = [item for item in items if isinstance(item, Item)]
+    good = [item for item in items if isinstance(item, Item)] or [blank(spec)]
     faults = [item for item in items if isinstance(item, Fault)]
-    if not good:
-        return Batch(None, [], faults)
     clip = Clip(*(torch.stack(parts) for parts in zip(*(item.clip for item in good), strict=True)))
     density = torch.stack([item.density for item in good])
-    return Batch(Sample(clip, density), [item.name for item in good], faults)
+    return Batch(Sample(clip, density), [item.name for item in good if item.name], faults)
 
 
 class ClipLoader:
@@ -155,7 +172,7 @@ class ClipLoader:
         self._loader = DataLoader(
             clips,
             batch_sampler=batches,
-            collate_fn=collate,
+            collate_fn=partial(collate, clips.spec),
             num_workers=workers,
             pin_memory=pin,
             multiprocessing_context="forkserver" if workers else None,

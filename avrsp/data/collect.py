@@ -49,15 +49,17 @@ def write_index(index: Path, parts: Iterable[Path]) -> None:
 
 def write_manifest(
     path: Path, preset: str, parts: Iterable[Path], absent: Mapping[str, str]
-) -> None:
-    """Write the manifest: the verdicts on each dataset's videos, or why it is absent."""
+) -> Manifest:
+    """Write and return the manifest: the verdicts on each dataset's videos, or why it is absent."""
     found: dict[str, DatasetEntry] = {
         dataset: DatasetEntry(present=False, reason=reason, videos=[])
         for dataset, reason in absent.items()
     }
     for dataset, videos in groupby(read_parts(parts), key=lambda verdict: verdict.dataset):
         found[dataset] = DatasetEntry(present=True, reason=None, videos=list(videos))
-    write_record(path, Manifest(preset=preset, datasets=dict(sorted(found.items()))))
+    manifest = Manifest(preset=preset, datasets=dict(sorted(found.items())))
+    write_record(path, manifest)
+    return manifest
 
 
 def read_parts(parts: Iterable[Path]) -> list[Verdict]:

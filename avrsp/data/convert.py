@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
-from math import ceil
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +23,6 @@ from avrsp.data.raw import Counts, RawVideo
 from avrsp.data.sheets import Row
 from avrsp.data.store import StoreAttributes, write_store
 from avrsp.errors import RawDataError
-from avrsp.types import SOUND_RATE
 
 NOTHING: Final[dict[str, Any]] = {
     "reason": None,
@@ -105,19 +103,21 @@ class _Conversion:
         truth = verify.Watched(self.video.densities(used))
         densities = iter(truth)
         first = next(densities)
-        frames = self.video.frames(self.layout.height, self.layout.width)
+        frames = self.video.frames(self.layout.height, self.layout.width, notes)
+        seconds = used / self.row.fps
         write_store(
             self.store,
             frames=_first(frames, used, expected),
             densities=chain([first], densities),
             fixations=annotation.resized(first.shape).points,
-            waveform=_cut(sound, used / self.row.fps),
+            waveform=verify.fitted(sound.waveform, seconds) if sound else np.zeros(0, np.float32),
             attributes=self._attributes(used, sound),
             chunk=self.layout.chunk,
         )
+        notes += verify.size_notes(self.video.size(), first.shape)
         notes += truth.notes() + verify.fixation_notes(annotation, first.shape)
         if self.dataset.heard:
-            notes += verify.sound_notes(sound.waveform if sound else None, used / self.row.fps)
+            notes += verify.sound_notes(sound.waveform if sound else None, seconds)
         return self._verdict(
             kept=True,
             notes=notes,
@@ -160,10 +160,3 @@ def _first(
             yield frame
     if number != expected:
         raise _RecountError(number)
-
-
-def _cut(sound: wav.Sound | None, seconds: float) -> NDArray[np.float32]:
-    """Return the sound of a picture that lasts `seconds`; no window reads beyond its end."""
-    if sound is None:
-        return np.zeros(0, np.float32)
-    return sound.waveform[: ceil(seconds * SOUND_RATE)]

@@ -49,6 +49,12 @@ def read_frame(path: Path, height: int, width: int) -> NDArray[np.uint8]:
         return np.asarray(_eight_bits(image).convert("RGB").resize((width, height), RESIZE))
 
 
+def size(path: Path) -> tuple[int, int]:
+    """Return height and width of an image, reading no pixel."""
+    with _reading(path), Image.open(path) as image:
+        return image.height, image.width
+
+
 def read_map(path: Path) -> NDArray[np.uint8]:
     """Return an image as an h x w grey map at its own size."""
     with _reading(path), Image.open(path) as image:

@@ -111,18 +111,23 @@ def read_sound(path: Path, *, rate: int) -> NDArray[np.float32]:
     Raises:
         RawDataError: Not a video, or no frame of it can be decoded.
     """
+    return samples(b"".join(sound_chunks(path, rate=rate)))
+
+
+def sound_chunks(path: Path, *, rate: int) -> Iterator[bytearray]:
+    """Yield the sound as whole 16-bit samples; `read_sound` says which, and what it raises."""
     media = probe(path)
     if media.audio_stream is None:
-        return np.zeros(0, np.float32)
+        return
     begin = next(read_timed(path, height=2, width=2, most=1)).time
-    chunks: list[bytearray] = []
     with running(_sound_command(path, media, rate, begin)) as run:
         while chunk := run.read(SOUND_CHUNK):
-            chunks.append(chunk)
-    content = b"".join(chunks)
-    samples = np.frombuffer(content[: len(content) // 2 * 2], np.int16).astype(np.float32)
-    samples /= 32768
-    return samples
+            yield chunk[: len(chunk) // 2 * 2]
+
+
+def samples(content: bytes | bytearray) -> NDArray[np.float32]:
+    """Return 16-bit samples as float32 in [-1, 1]."""
+    return np.frombuffer(content, np.int16).astype(np.float32) / np.float32(32768)
 
 
 def _picture_command(

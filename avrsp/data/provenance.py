@@ -16,6 +16,7 @@ FOLDER: Final = Path(__file__).parent
 
 CONVERTING: Final = (
     "attributes",
+    "blocks",
     "convert",
     "gaze",
     "images",

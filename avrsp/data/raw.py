@@ -46,8 +46,12 @@ class RawVideo(Protocol):
         """Count what is there."""
         ...
 
-    def frames(self, height: int, width: int) -> Iterator[NDArray[np.uint8]]:
-        """Yield all frames H x W x 3 at the given size."""
+    def size(self) -> tuple[int, int]:
+        """Return height and width of the raw frames as they are shown."""
+        ...
+
+    def frames(self, height: int, width: int, notes: list[str]) -> Iterator[NDArray[np.uint8]]:
+        """Yield all frames H x W x 3 at the given size; `notes` receives a line on damage."""
         ...
 
     def densities(self, count: int) -> Iterator[NDArray[np.uint8]]:

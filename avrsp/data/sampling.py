@@ -17,11 +17,33 @@ import numpy as np
 
 
 class Draw(NamedTuple):
-    """One clip of an epoch: the position of its video in the list, and which of its clips."""
+    """One clip of an epoch.
+
+    Attributes:
+        epoch: Number of the epoch.
+        video: Position of its video in the list.
+        clip: Which of that video's clips.
+        spare: Whether it counts for nothing, being read so that a process has a clip at all.
+    """
 
     epoch: int
     video: int
     clip: int
+    spare: bool = False
+
+
+class Part(NamedTuple):
+    """The part of each batch that is for process `rank` of `ranks`."""
+
+    rank: int = 0
+    ranks: int = 1
+
+    def of(self, batch: list[Draw]) -> list[Draw]:
+        """Return every `ranks`-th clip; a spare one where the batch has none for this process."""
+        return batch[self.rank :: self.ranks] or [batch[0]._replace(spare=True)]
+
+
+WHOLE = Part()
 
 
 class Choice(NamedTuple):
@@ -67,16 +89,20 @@ class EpochBatches:
     """The batches of one epoch, for `DataLoader(batch_sampler=...)`.
 
     `epoch` and `start` (batches to leave out, those that were done before a resume) are set
-    before each iteration. Without a seed the clips come in the order of the videos.
+    before each iteration. Without a seed the clips come in the order of the videos. Several
+    processes have as many batches as one, and each reads its part of every batch.
     """
 
-    def __init__(self, videos: int, clips: int, batch: int, seed: int | None) -> None:
+    def __init__(
+        self, videos: int, clips: int, batch: int, seed: int | None, part: Part = WHOLE
+    ) -> None:
         self.epoch = 0
         self.start = 0
         self._videos = videos
         self._clips = clips
         self._batch = batch
         self._seed = seed
+        self._part = part
 
     def __len__(self) -> int:
         """Number of batches in a whole epoch."""
@@ -92,4 +118,4 @@ class EpochBatches:
             order = np.random.default_rng(seed_of(self._seed, self.epoch)).permutation(len(draws))
             draws = [draws[index] for index in order]
         for first in range(self.start * self._batch, len(draws), self._batch):
-            yield draws[first : first + self._batch]
+            yield self._part.of(draws[first : first + self._batch])

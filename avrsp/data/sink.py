@@ -1,13 +1,16 @@
-"""A zip file that takes a zarr hierarchy as it is written: flat memory, reproducible bytes."""
+"""A zip file that holds a zarr hierarchy: written in flat memory, always with the same bytes."""
 
 from __future__ import annotations
 
 import contextlib
+import mmap
+import struct
+import zlib
 from collections.abc import Iterable, Iterator, MutableMapping
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
-from zipfile import ZIP_STORED, ZipFile, ZipInfo
+from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +23,8 @@ Buffer: TypeAlias = Any
 METADATA = "zarr.json"
 EPOCH = (1980, 1, 1, 0, 0, 0)
 READABLE = 0o644 << 16
+LOCAL_HEADER, LENGTHS = 30, 26
+"""Bytes before an entry's name in the file, and where those of its name and extra are counted."""
 
 
 @contextlib.contextmanager
@@ -62,13 +67,20 @@ class ZipSink(MutableMapping[str, Buffer]):
     def finish(self) -> None:
         """Write the metadata."""
         for key in sorted(self._metadata):
-            self._write(key, self._metadata[key])
+            self.put(key, self._metadata[key].to_bytes())
 
     def __setitem__(self, key: str, value: Buffer) -> None:
         if key.endswith(METADATA):
             self._metadata[key] = value
         else:
-            self._write(key, value)
+            self.put(key, value.to_bytes())
+
+    def put(self, key: str, content: bytes) -> None:
+        """Write a chunk."""
+        entry = ZipInfo(key, date_time=EPOCH)
+        entry.compress_type = ZIP_STORED
+        entry.external_attr = READABLE
+        self._archive.writestr(entry, content)
 
     def __getitem__(self, key: str) -> Buffer:
         return self._metadata[key]
@@ -82,8 +94,34 @@ class ZipSink(MutableMapping[str, Buffer]):
     def __len__(self) -> int:
         return len(self._metadata)
 
-    def _write(self, key: str, value: Buffer) -> None:
-        entry = ZipInfo(key, date_time=EPOCH)
-        entry.compress_type = ZIP_STORED
-        entry.external_attr = READABLE
-        self._archive.writestr(entry, value.to_bytes())
+
+class ZipSource:
+    """The entries of a zip file in which nothing is compressed again, mapped into memory.
+
+    Raises:
+        BadZipFile: Not such a file; an entry raises it too where its checksum does not fit.
+    """
+
+    def __init__(self, path: Path) -> None:
+        with path.open("rb") as stream, ZipFile(stream) as archive:
+            self._entries = {entry.filename: entry for entry in archive.infolist()}
+            self._bytes = memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._entries
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def content(self, key: str) -> memoryview:
+        """Return the bytes of an entry, which are the file's own."""
+        entry = self._entries[key]
+        try:
+            lengths = struct.unpack_from("<HH", self._bytes, entry.header_offset + LENGTHS)
+        except struct.error:
+            raise BadZipFile(f"{key}: lies beyond the end of the file") from None
+        start = entry.header_offset + LOCAL_HEADER + sum(lengths)
+        found = self._bytes[start : start + entry.file_size]
+        if entry.compress_type != ZIP_STORED or zlib.crc32(found) != entry.CRC:
+            raise BadZipFile(f"{key}: its checksum does not fit")
+        return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from math import ceil
 from typing import Final
 
 import numpy as np
@@ -23,7 +24,7 @@ HUSH: Final = 1e-4
 """Full-scale amplitude below which a track is silence, -80 dB."""
 
 LAG: Final = 0.1
-"""Seconds by which sound may end before the picture without being noted."""
+"""Seconds by which sound may last longer or shorter than the picture without being noted."""
 
 
 def usable(counts: Counts, listed: int) -> tuple[int, list[str]]:
@@ -62,6 +63,13 @@ class Watched:
         return [f"{self.empty} empty density maps"] if self.empty else []
 
 
+def size_notes(frame: tuple[int, int], density: tuple[int, ...]) -> list[str]:
+    """Say whether density maps differ in size from the raw frames."""
+    if frame == density:
+        return []
+    return [f"frames of {frame}, density maps of {density} pixels"]
+
+
 def fixation_notes(annotation: Annotation, size: tuple[int, ...]) -> list[str]:
     """Say on how many frames nobody fixated anything, and whether maps differ in size."""
     notes = []
@@ -73,13 +81,22 @@ def fixation_notes(annotation: Annotation, size: tuple[int, ...]) -> list[str]:
 
 
 def sound_notes(waveform: NDArray[np.float32] | None, seconds: float) -> list[str]:
-    """Say what is missing in the sound of a picture that lasts `seconds`."""
+    """Say what is wrong with the sound of a picture that lasts `seconds`."""
     if waveform is None:
         return ["no sound file"]
     notes = []
     length = len(waveform) / SOUND_RATE
-    if length < seconds - LAG:
-        notes.append(f"sound lasts {length:.2f} s, the picture {seconds:.2f} s")
+    if abs(length - seconds) > LAG:
+        remedy = "padded with silence" if length < seconds else "cut"
+        notes.append(f"sound lasts {length:.2f} s, the picture {seconds:.2f} s: {remedy}")
     if not len(waveform) or np.abs(waveform).max() < HUSH:
         notes.append("the sound track is silent")
     return notes
+
+
+def fitted(waveform: NDArray[np.float32], seconds: float) -> NDArray[np.float32]:
+    """Return the sound of a picture that lasts `seconds`, cut or padded with silence."""
+    whole = np.zeros(ceil(seconds * SOUND_RATE), np.float32)
+    heard = waveform[: len(whole)]
+    whole[: len(heard)] = heard
+    return whole

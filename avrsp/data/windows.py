@@ -25,22 +25,6 @@ def ending_at(frame: int, length: int, count: int) -> NDArray[np.int64]:
     return _reflected(np.arange(first, frame + step, step, dtype=np.int64), count)
 
 
-def spans(
-    indices: NDArray[np.int64], chunk: int
-) -> tuple[list[tuple[int, int]], NDArray[np.int64]]:
-    """Return the spans [start, stop) to read for `indices`, and each index's row in their joint.
-
-    Spans leave out chunks of `chunk` frames that hold no wanted frame, and no two share a chunk:
-
-        chunk 4, indices 9 1 2 9 -> spans (1, 3) (9, 10), rows 2 0 1 2
-    """
-    wanted = np.unique(indices)
-    runs = np.split(wanted, np.flatnonzero(np.diff(wanted // chunk) > 1) + 1)
-    edges = [(int(run[0]), int(run[-1]) + 1) for run in runs]
-    held = np.concatenate([np.arange(start, stop) for start, stop in edges])
-    return edges, np.searchsorted(held, indices)
-
-
 def _reflected(indices: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     """Fold indices from 0 upwards into a video of `count` frames, as a triangle wave."""
     if count == 1:

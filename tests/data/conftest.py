@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +13,13 @@ import soundfile
 from PIL import Image
 from scipy.io import savemat
 
-from avrsp.data.convert import Layout
+from avrsp.data.convert import Layout, convert
+from avrsp.data.datasets import DATASETS
+from avrsp.data.manifest import Verdict
 from avrsp.data.sheets import Row
+from avrsp.data.store import VideoStore
+
+Convert = Callable[..., Verdict]
 
 LISTED = 6
 HEIGHT, WIDTH = 24, 40
@@ -97,3 +103,21 @@ def row() -> Row:
 def layout() -> Layout:
     """Stores of 16 x 24 pixels."""
     return Layout(height=16, width=24, chunk=4, code="c0de")
+
+
+@pytest.fixture
+def converted(tmp_path: Path, row: Row, layout: Layout) -> Convert:
+    """Convert the video of a dataset, with changes to its row, into `store`."""
+
+    def run(dataset: str = "diem", **changes: object) -> Verdict:
+        changed = row.model_copy(update=changes)
+        store = tmp_path / "store" / f"{changed.video}.zarr.zip"
+        return convert(DATASETS[dataset], changed, tmp_path / "raw", store, layout)
+
+    return run
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> VideoStore:
+    """The store of the mirror's video."""
+    return VideoStore(tmp_path / "store" / "a.zarr.zip")

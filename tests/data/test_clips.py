@@ -10,7 +10,7 @@ import torch
 
 from avrsp.data.audio import excerpt
 from avrsp.data.clips import Batch, ClipLoader, Clips, normalised, read_window, target
-from avrsp.data.sampling import EpochBatches, EvenClips, RandomClips
+from avrsp.data.sampling import WHOLE, EpochBatches, EvenClips, Part, RandomClips
 from avrsp.data.store import StoreAttributes, VideoStore, write_store
 from avrsp.data.windows import ending_at
 from avrsp.errors import StoreError
@@ -45,11 +45,17 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> list[VideoStore]:
     return [write_video(folder, f"video{count}", count) for count in (11, 20, 33)]
 
 
-def batches_of(
-    stores: list[VideoStore], *, epoch: int, start: int = 0, workers: int = 0, seed: int = 1
+def batches_of(  # a keyword for each thing that must not matter
+    stores: list[VideoStore],
+    *,
+    epoch: int,
+    start: int = 0,
+    workers: int = 0,
+    seed: int = 1,
+    part: Part = WHOLE,
 ) -> list[Batch]:
     clips = Clips(stores, SPEC, RandomClips(seed, flip=True))
-    order = EpochBatches(len(stores), 3, 2, seed)
+    order = EpochBatches(len(stores), 3, 2, seed, part)
     return list(ClipLoader(clips, order, workers=workers, pin=False).epoch(epoch, start))
 
 
@@ -94,8 +100,6 @@ def test_an_epoch_depends_on_seed_and_number_only(stores: list[VideoStore]) -> N
     first, again = batches_of(stores, epoch=2), batches_of(stores, epoch=2)
     assert names(first) == names(again)
     for one, two in zip(first, again, strict=True):
-        assert one.sample is not None
-        assert two.sample is not None
         assert torch.equal(one.sample.clip.frames, two.sample.clip.frames)
         assert torch.equal(one.sample.density, two.sample.density)
     assert names(batches_of(stores, epoch=3)) != names(first)
@@ -113,10 +117,30 @@ def test_worker_processes_change_nothing(stores: list[VideoStore]) -> None:
     alone, helped = batches_of(stores, epoch=0), batches_of(stores, epoch=0, workers=2)
     assert names(alone) == names(helped)
     for one, two in zip(alone, helped, strict=True):
-        assert one.sample is not None
-        assert two.sample is not None
         assert torch.equal(one.sample.clip.frames, two.sample.clip.frames)
         assert torch.equal(one.sample.clip.waveform, two.sample.clip.waveform)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_processes_divide_the_batches_of_one_among_them(
+    stores: list[VideoStore], workers: int
+) -> None:
+    alone = batches_of(stores, epoch=1, start=2)
+    parts = [
+        batches_of(stores, epoch=1, start=2, workers=workers, part=Part(rank, 2))
+        for rank in range(2)
+    ]
+    assert [len(each) for each in parts] == [len(alone), len(alone)]
+    for whole, first, second in zip(alone, *parts, strict=True):
+        assert [*first.names, *second.names] == whole.names
+        counted = [each.sample for each in (first, second) if each.names]
+        frames = torch.cat([sample.clip.frames for sample in counted])
+        assert torch.equal(frames, whole.sample.clip.frames)
+        density = torch.cat([sample.density for sample in counted])
+        assert torch.equal(density, whole.sample.density)
+    last = parts[1][-1]  # of a batch of one clip
+    assert last.names == []
+    assert torch.equal(last.sample.clip.frames, alone[-1].sample.clip.frames)
 
 
 def test_empty_targets_are_never_drawn_and_any_other_frame_may_be(
@@ -130,7 +154,6 @@ def test_half_of_the_clips_are_mirrored_with_their_targets(stores: list[VideoSto
     at = []
     for epoch in range(12):
         for batch in batches_of(stores[2:], epoch=epoch):
-            assert batch.sample is not None
             for name, density in zip(batch.names, batch.sample.density, strict=True):
                 frame = int(name.split(":")[1])
                 column = int(density.amax(0).argmax())
@@ -160,7 +183,7 @@ def test_a_broken_store_is_a_fault_and_the_others_stay(
     assert sorted(name.split(":")[0] for name in names(batches)) == ["diem/video20"] * 3
     faults = {fault.video for batch in batches for fault in batch.faults}
     assert {"video 3 of 4", "video 4 of 4"} <= faults
-    assert all(batch.sample is None or len(batch.names) for batch in batches)
+    assert all(len(batch.sample.density) == max(len(batch.names), 1) for batch in batches)
 
 
 def test_normalised_frames_have_one_axis_order() -> None:

@@ -10,7 +10,7 @@ WITHOUT_INFLUENCE = {
     "manifest",  # how verdicts are kept
     "readers",  # an empty package
     "sheets",  # a video's row is in its origin
-    "windows",  # reading order
+    "stored",  # reads what was written
 }
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from avrsp.data import media
 from avrsp.data.gaze import Annotation
+from avrsp.data.probe import probe
 from avrsp.data.raw import Counts, files, run_of
 from avrsp.data.readers.maps import read_annotation, read_densities
 
@@ -55,9 +56,14 @@ class Dhf1kVideo:
             fixations=_counted(self._fixations, "mat"),
         )
 
-    def frames(self, height: int, width: int) -> Iterator[NDArray[np.uint8]]:
-        """Yield every presented frame at the given size."""
-        return media.read_frames(self._file, height=height, width=width)
+    def size(self) -> tuple[int, int]:
+        """Return height and width of the frames as they are shown."""
+        found = probe(self._file)
+        return found.height, found.width
+
+    def frames(self, height: int, width: int, notes: list[str]) -> Iterator[NDArray[np.uint8]]:
+        """Yield every presented frame at the given size; `notes` receives a line on damage."""
+        return media.read_frames(self._file, height=height, width=width, notes=notes)
 
     def densities(self, count: int) -> Iterator[NDArray[np.uint8]]:
         """Yield the first `count` density maps at their own size."""

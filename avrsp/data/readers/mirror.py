@@ -60,8 +60,12 @@ class MirrorVideo:
             fixations=_counted(self._annotations, "fixMap", "mat"),
         )
 
-    def frames(self, height: int, width: int) -> Iterator[NDArray[np.uint8]]:
-        """Yield all frames at the given size."""
+    def size(self) -> tuple[int, int]:
+        """Return height and width of the first frame."""
+        return images.size(self._frames / "img_00001.jpg")
+
+    def frames(self, height: int, width: int, notes: list[str]) -> Iterator[NDArray[np.uint8]]:
+        """Yield all frames at the given size; a damaged one is an error, never a note."""
         for number in range(1, self._count + 1):
             yield images.read_frame(self._frames / f"img_{number:05d}.jpg", height, width)
 

@@ -1,0 +1,152 @@
+"""Random clips from a store against the usual loader, and against numcodecs alone; sizes.
+
+The usual loader opens, decodes and resizes the 32 JPEG files of 640 x 480 that a clip needs, with
+PIL; a clip from the store comes with its sound and its target. numcodecs alone reads and
+decompresses the same chunks of frames, density and sound, with as many threads. All read from the
+page cache, and the median over random clips counts. Frames are those of the videos named as
+arguments; without any, of a picture that ffmpeg generates, and then the size is not judged.
+Exits with 1 where a bar is missed.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from statistics import median
+from zipfile import ZipFile
+
+import numpy as np
+from numcodecs import Blosc, Zstd
+from numpy.typing import NDArray
+from PIL import Image
+
+from avrsp.data import blocks, media
+from avrsp.data.audio import excerpt, extent
+from avrsp.data.store import SOUND_CHUNK, StoreAttributes, VideoStore, write_store
+from avrsp.data.windows import ending_at
+from avrsp.types import SOUND_RATE
+
+HEIGHT, WIDTH, LENGTH, SAMPLES, CHUNK = 224, 384, 32, 70_560, 8
+MOST, CLIPS, SIGMA = 160, 20, 30.0
+TRUTH = 480, 640
+LEAST_RATIO, TARGET_RATIO, MOST_OVERHEAD, MOST_SIZE = 10.0, 14.0, 1.6, 0.65
+PICTURE = "testsrc2=size=1280x720:rate=30"
+RATE = 25.0
+
+
+def made(folder: Path) -> Path:
+    """Generate a video."""
+    path = folder / "generated.mp4"
+    command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", PICTURE, "-frames:v", str(MOST)]
+    subprocess.run([*command, "-pix_fmt", "yuv420p", path], check=True)
+    return path
+
+
+def decoded(video: Path) -> NDArray[np.uint8]:
+    """Return the first frames at network size."""
+    frames = media.read_frames(video, height=HEIGHT, width=WIDTH)
+    return np.stack([frame for _, frame in zip(range(MOST), frames, strict=False)])
+
+
+def stored(folder: Path, frames: NDArray[np.uint8]) -> Path:
+    """Write the store of a video whose truth wanders, and its frames as the mirror has them."""
+    rng = np.random.default_rng(0)
+    rows, columns = np.ogrid[: TRUTH[0], : TRUTH[1]]
+    count = len(frames)
+    densities = (
+        255 * np.exp(-((rows - 240 + t % 99) ** 2 + (columns - 320 + t) ** 2) / (2 * SIGMA**2))
+        for t in range(count)
+    )
+    path = folder / "video.zarr.zip"
+    write_store(
+        path,
+        frames=frames,
+        densities=(each.astype(np.uint8) for each in densities),
+        fixations=[rng.integers(0, TRUTH[0], (20, 2)) for _ in range(count)],
+        waveform=rng.normal(0, 0.1, int(count / RATE * SOUND_RATE)).astype(np.float32),
+        attributes=StoreAttributes("diem", "a", RATE, 44_100, 2, "", "", count, count),
+        chunk=CHUNK,
+    )
+    for number, frame in enumerate(frames):
+        image = Image.fromarray(frame).resize(TRUTH[::-1])
+        image.save(folder / f"img_{number:05d}.jpg", quality=90)
+    return path
+
+
+def loader(folder: Path, window: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Read a clip from JPEG files."""
+    clip = []
+    for frame in window:
+        with Image.open(folder / f"img_{frame:05d}.jpg") as image:
+            clip.append(np.asarray(image.convert("RGB").resize((WIDTH, HEIGHT))))
+    return np.stack(clip)
+
+
+def ours(store: VideoStore, window: NDArray[np.int64]) -> object:
+    """Read a clip with its sound and target from the store."""
+    sound = excerpt(store.sound, RATE, window, SAMPLES)
+    return store.frames(window), sound, store.density(int(window[-1]))
+
+
+def alone(archive: ZipFile, pool: ThreadPoolExecutor, window: NDArray[np.int64]) -> object:
+    """Read and decompress the chunks that such a clip needs."""
+    first, last = int(window[0]) // CHUNK, int(window[-1]) // CHUNK
+    start, stop = (sample // SOUND_CHUNK for sample in extent(RATE, window))
+    pixels = [f"frames/c/{k}/0/0/0" for k in range(first, last + 1)]
+    content = [archive.read(key) for key in (*pixels, f"density/c/{last}/0/0")]
+    sound = [archive.read(f"waveform/c/{k}") for k in range(start, stop + 1)]
+    return [*pool.map(Zstd().decode, content), *map(Blosc().decode, sound)]
+
+
+def spent(work: Callable[[NDArray[np.int64]], object], window: NDArray[np.int64]) -> float:
+    """Return the seconds that the quicker of two readings takes."""
+    seconds = []
+    for _ in range(2):
+        begin = time.perf_counter()
+        work(window)
+        seconds.append(time.perf_counter() - begin)
+    return min(seconds)
+
+
+def measured(video: Path | None) -> tuple[float, float, float]:
+    """Return how often faster than the loader, how much slower than numcodecs, and the size."""
+    with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(blocks.THREADS) as pool:
+        folder = Path(name)
+        frames = decoded(video or made(folder))
+        path = stored(folder, frames)
+        rng, count, store = np.random.default_rng(1), len(frames), VideoStore(path)
+        windows = [ending_at(int(t), LENGTH, count) for t in rng.integers(LENGTH, count, CLIPS)]
+        with ZipFile(path) as archive:
+            works = (
+                lambda window: loader(folder, window),
+                lambda window: ours(store, window),
+                lambda window: alone(archive, pool, window),
+            )
+            seconds = [[spent(work, window) for work in works] for window in windows]
+        usual, clip, bare = (median(column) for column in zip(*seconds, strict=True))
+        return usual / clip, clip / bare, path.stat().st_size / frames.nbytes
+
+
+def main() -> None:
+    """Measure each video and compare with the bars."""
+    videos: list[Path | None] = [Path(each) for each in sys.argv[1:]]
+    good, sizes = True, []
+    out = sys.stdout.write
+    for video in videos or [None]:
+        ratio, overhead, size = measured(video)
+        sizes.append(size)
+        good &= ratio >= LEAST_RATIO and overhead <= MOST_OVERHEAD
+        out(f"{video.name if video else 'generated'}: a clip {ratio:.1f} times as fast as 32 ")
+        out(f"JPEG files, {overhead:.2f} times numcodecs alone, store {size:.2f} of raw frames\n")
+    out(f"at least {LEAST_RATIO:.0f} times (target {TARGET_RATIO:.0f}), at most {MOST_OVERHEAD}")
+    out(f" times numcodecs; on natural video at most {MOST_SIZE}: {np.mean(sizes):.2f}\n")
+    raise SystemExit(not good or (bool(videos) and np.mean(sizes) > MOST_SIZE))
+
+
+if __name__ == "__main__":
+    main()
