@@ -16,6 +16,7 @@ EXIT_INTERRUPTED = 130
 MACHINE_FAULTS = {
     errno.ENOSPC: "the disk is full; free some space and run the same command again",
     errno.EDQUOT: "the disk quota is used up; free some space and run the same command again",
+    errno.EFBIG: "the file is larger than allowed here (ulimit -f); raise that and run it again",
     errno.EROFS: "the disk is mounted read-only; mount it writable and run the same command again",
     errno.EACCES: "permission denied; make the path writable and run the same command again",
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -16,10 +15,11 @@ from avrsp.data.manifest import Verdict, store_path
 from avrsp.data.sampling import EpochBatches, EvenClips, RandomClips, seed_of
 from avrsp.data.store import VideoStore
 from avrsp.engine import checkpoint
-from avrsp.engine.compute import device_named
+from avrsp.engine.placement import placed
 from avrsp.engine.plan import Phase, Videos, digest
+from avrsp.engine.position import Row
+from avrsp.engine.ranks import ALONE, Ranks
 from avrsp.engine.run import CONFIG, WEIGHTS, ModelConfig, save_model, start_from
-from avrsp.engine.state import Row
 from avrsp.engine.train import Loaders, Log, train
 from avrsp.errors import StoreError
 from avrsp.nn.weights import load_into
@@ -37,17 +37,29 @@ class Recorder(Protocol):
         """Note the values of an epoch."""
         ...
 
+    def update(self, step: int, values: Mapping[str, float]) -> None:
+        """Note the values of an update."""
+        ...
+
     def deliver(self, folder: Path, names: Sequence[str]) -> None:
         """Note that the files of `folder` are the result."""
         ...
 
 
-def run_phase(
-    phase: Phase, videos: Videos, *, workers: int, out: Path, states: Path, record: Recorder
+def run_phase(  # noqa: PLR0913 - what, from where to where, and who is told
+    phase: Phase,
+    videos: Videos,
+    *,
+    workers: int,
+    out: Path,
+    states: Path,
+    record: Recorder | None,
+    ranks: Ranks = ALONE,
 ) -> Row:
     """Train, and leave weights.safetensors, model.json, history.json and the record in `out`.
 
-    Goes on from a state in `states`, which is removed once the results are there.
+    Goes on from a state in `states`, which is removed once the results are there. Of several
+    processes the main one writes; the others have no `record`.
 
     Returns:
         The row of the best epoch.
@@ -55,10 +67,22 @@ def run_phase(
     Raises:
         StoreError: There are no videos to learn from, or none to judge by.
     """
-    loaders = _loaders(phase, videos, workers)
-    model = build(phase).to(device_named(phase.compute.device))
-    history = train(model, loaders, phase.recipe, Log(phase.name, states, record.values))
-    config = ModelConfig(
+    loaders = _loaders(phase, videos, workers, ranks)
+    model = placed(build(phase, ranks), phase.compute, ranks)
+    heard = (record.values, record.update) if record else ()
+    history = train(model, loaders, phase.recipe, Log(phase.name, states, *heard), ranks)
+    if record:
+        files.write_json(out / HISTORY, history)
+        save_model(out, model, _config(phase, videos, record))
+        for row in history:  # those that a journal lost with its process; it takes none twice
+            record.values(int(row["epoch"]), row)
+        record.deliver(out, [WEIGHTS, CONFIG, HISTORY])
+        checkpoint.discard(states)
+    return min(history, key=lambda row: row["validation_loss"])
+
+
+def _config(phase: Phase, videos: Videos, record: Recorder) -> ModelConfig:
+    return ModelConfig(
         model=MODEL,
         settings=phase.settings,
         length=phase.spec.length,
@@ -69,30 +93,23 @@ def run_phase(
         digest=digest(phase, videos),
         mlflow_run=record.run_id,
     )
-    save_model(out, model, config)
-    files.write_json(out / HISTORY, history)
-    for row in history:  # those that a journal lost with its process; it takes none twice
-        record.values(int(row["epoch"]), row)
-    record.deliver(out, [WEIGHTS, CONFIG, HISTORY])
-    checkpoint.discard(states)
-    return min(history, key=lambda row: row["validation_loss"])
 
 
-def build(phase: Phase) -> nn.Module:
+def build(phase: Phase, ranks: Ranks = ALONE) -> nn.Module:
     """Return the phase's network with the weights that it starts from, on the CPU."""
     torch.manual_seed(seed_of(phase.recipe.seed, "weights", phase.run))
     model = zoo.build(MODEL, **phase.settings)
     if phase.start is not None:
         fresh = start_from(model, phase.start)
         new = f"; new: {', '.join(fresh)}" if fresh else ""
-        sys.stderr.write(f"{phase.name}: starts from {phase.start.name}{new}\n")
+        ranks.say(f"{phase.name}: starts from {phase.start.name}{new}")
     for part, path in phase.parts.items():
         load_into(model.get_submodule(part), path)
-        sys.stderr.write(f"{phase.name}: {part} starts from {path.name}\n")
+        ranks.say(f"{phase.name}: {part} starts from {path.name}")
     return model
 
 
-def _loaders(phase: Phase, videos: Videos, workers: int) -> Loaders:
+def _loaders(phase: Phase, videos: Videos, workers: int, ranks: Ranks) -> Loaders:
     seed, chosen, pin = phase.recipe.seed, phase.recipe.train, phase.compute.device != "cpu"
 
     def loader(verdicts: list[Verdict], choose: RandomClips | EvenClips, role: str) -> ClipLoader:
@@ -104,7 +121,8 @@ def _loaders(phase: Phase, videos: Videos, workers: int) -> Loaders:
         stores = [VideoStore(store_path(videos.folder, each)) for each in verdicts]
         drawn = isinstance(choose, RandomClips)
         clips = chosen.clips_per_video if drawn else chosen.validation_clips
-        batches = EpochBatches(len(stores), clips, chosen.batch, seed if drawn else None)
+        order = seed if drawn else None
+        batches = EpochBatches(len(stores), clips, chosen.batch, order, ranks.part)
         return ClipLoader(Clips(stores, phase.spec, choose), batches, workers=workers, pin=pin)
 
     return Loaders(

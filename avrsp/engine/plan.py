@@ -19,18 +19,24 @@ PACKAGE = Path(__file__).parents[1]
 CODE = (
     "losses.py",
     "metrics.py",
+    "moments.py",
     "nn/**/*.py",
     "model/**/*.py",
     "zoo/**/*.py",
     "data/audio.py",
+    "data/blocks.py",
     "data/clips.py",
     "data/sampling.py",
     "data/store.py",
+    "data/stored.py",
     "data/windows.py",
     "engine/checkpoint.py",
     "engine/compute.py",
     "engine/phase.py",
+    "engine/placement.py",
     "engine/plan.py",
+    "engine/position.py",
+    "engine/ranks.py",
     "engine/run.py",
     "engine/state.py",
     "engine/train.py",
@@ -51,7 +57,7 @@ class Phase:
         network: Which parts the network has.
         encoder: Its width, momentum, and weights to start from.
         recipe: Schedule, optimiser, loss, seed, precision.
-        compute: The device.
+        compute: The device, and by which means the network runs there.
         start: Folder of the phase whose weights this one starts from.
     """
 
@@ -111,7 +117,7 @@ def digest(phase: Phase, videos: Videos) -> str:
             each.model_dump() for each in (phase.clip, recipe.train, recipe.optimiser, recipe.loss)
         ],
         "seed": recipe.seed,
-        "compute": [phase.compute.device, recipe.precision],
+        "compute": [phase.compute.device, recipe.precision, phase.compute.compile],
         "training": [video.digest for video in videos.training],
         "validation": [video.digest for video in videos.validation],
         "start": [files.sha256(path) for path in weights],

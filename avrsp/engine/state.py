@@ -7,9 +7,11 @@ by (seed, update), so that nothing drawn depends on how often training was inter
 
 from __future__ import annotations
 
+import contextlib
+import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 
 import torch
 from torch import Tensor, nn
@@ -20,17 +22,12 @@ from avrsp.data.clips import Batch
 from avrsp.data.sampling import seed_of
 from avrsp.engine.checkpoint import Checkpoint
 from avrsp.engine.compute import autocasting, check_trainable
-from avrsp.errors import AvrspError
+from avrsp.engine.placement import recomputing, statistics_kept
+from avrsp.engine.position import DivergenceError, Position, Row
+from avrsp.engine.ranks import ALONE, Ranks
 from avrsp.losses import saliency_loss
 from avrsp.params import LossParams, OptimiserParams, Precision, TrainParams
-from avrsp.types import Clip
-
-Row = dict[str, float]
-"""One epoch's losses and metrics, by the names that history.json has."""
-
-
-class DivergenceError(AvrspError):
-    """The loss or its gradient is not finite."""
+from avrsp.types import Clip, Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,31 +41,25 @@ class Recipe:
     precision: Precision
 
 
-@dataclass(slots=True)
-class Position:
-    """How far training has come: epochs behind, and what the present epoch has seen so far."""
-
-    epoch: int = 0
-    batches: int = 0
-    updates: int = 0
-    clips: int = 0
-    loss: float = 0.0
-    history: list[Row] = field(default_factory=list)
-
-
 class Training:
-    """A network, its optimiser, its scheduler, how far it has come, and its best weights."""
+    """A network, its optimiser, its scheduler, how far it has come, and its best weights.
 
-    def __init__(self, model: nn.Module, recipe: Recipe) -> None:
+    Of several processes each has one; after every update they are the same.
+    """
+
+    def __init__(self, model: nn.Module, recipe: Recipe, ranks: Ranks = ALONE) -> None:
         self.model = model
         self.recipe = recipe
+        self.ranks = ranks
         self.device = next(model.parameters()).device
         self.at = Position()
         self.best: dict[str, Tensor] = {}
         check_trainable(self.device, recipe.precision)
         chosen = recipe.optimiser
+        self._shared = ranks.sharing(model)
+        self._recomputing = recomputing(model)
         self._optimiser = AdamW(
-            model.parameters(), lr=recipe.train.lr, weight_decay=chosen.weight_decay
+            model.parameters(), lr=recipe.train.lr, weight_decay=chosen.weight_decay, fused=True
         )
         self._scheduler = ReduceLROnPlateau(
             self._optimiser, factor=chosen.factor, patience=chosen.patience
@@ -81,11 +72,16 @@ class Training:
 
     def predict(self, clip: Clip) -> Tensor:
         """Return B x H x W float32 maps of a clip that lies on the device."""
+        return self._called(self.model, clip)
+
+    def _called(self, network: nn.Module, clip: Clip) -> Tensor:
         with autocasting(self.device, self.recipe.precision):
-            return self.model(*clip).float()  # type: ignore[no-any-return]
+            return network(*clip).float()  # type: ignore[no-any-return]
 
     def update(self, batches: Sequence[Batch]) -> None:
         """Make one optimiser step by the mean gradient over all clips of `batches`.
+
+        Of several processes, each gives the parts of the same batches that it has read.
 
         Raises:
             DivergenceError: The loss or its gradient is not finite; no step was made.
@@ -93,24 +89,43 @@ class Training:
         torch.manual_seed(seed_of(self.recipe.seed, "update", self.at.updates))
         self.model.train()
         self._optimiser.zero_grad(set_to_none=True)
-        total = sum(len(batch.names) for batch in batches)
-        for batch in batches:
-            if batch.sample is not None:
-                self._accumulate(batch, len(batch.names) / total)
+        counts = self.ranks.summed([len(batch.names) for batch in batches])
+        total = sum(counts)
+        read = [batch for batch, count in zip(batches, counts, strict=True) if count]
+        for left, batch in zip(reversed(range(len(read))), read, strict=True):
+            with self.ranks.keeping(self._shared) if left else contextlib.nullcontext():
+                # Sharing takes the mean over processes, where the sum is wanted.
+                self._accumulate(batch, self.ranks.count * len(batch.names) / total)
         if total:
             self._step([name for batch in batches for name in batch.names])
         self.at.batches += len(batches)
         self.at.updates += 1
 
     def _accumulate(self, batch: Batch, share: float) -> None:
-        assert batch.sample is not None
-        clip, density = on(self.device, batch.sample.clip), batch.sample.density.to(self.device)
-        loss = saliency_loss(self.predict(clip), density, self.recipe.loss)
-        value = float(loss.detach())
-        self._check("loss", value, batch.names)
-        (loss * share).backward()  # type: ignore[no-untyped-call]
-        self.at.loss += value * len(batch.names)
-        self.at.clips += len(batch.names)
+        loss = self._loss(self._shared, batch.sample, counted=bool(batch.names))
+        own = len(batch.names)
+        value, clips = self.ranks.summed([float(loss.detach()) * own, own])
+        self._check("loss", value / clips, batch.names)
+        with statistics_kept(self.model) if self._recomputing else contextlib.nullcontext():
+            (loss * share).backward()  # type: ignore[no-untyped-call]
+        self.at.loss += value
+        self.at.clips += int(clips)
+
+    def _loss(self, network: nn.Module, sample: Sample, *, counted: bool) -> Tensor:
+        pred = self._called(network, on(self.device, sample.clip))
+        if not counted:
+            return 0.0 * pred.sum()
+        return saliency_loss(pred, sample.density.to(self.device), self.recipe.loss)
+
+    def holds(self, sample: Sample) -> bool:
+        """Say whether the device's memory holds a step on `sample`, which is tried in vain."""
+        try:
+            self._loss(self.model, sample, counted=True).backward()  # type: ignore[no-untyped-call]
+        except torch.OutOfMemoryError:
+            return False
+        finally:
+            self._optimiser.zero_grad(set_to_none=True)
+        return True
 
     def _step(self, names: Sequence[str]) -> None:
         gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
@@ -119,11 +134,8 @@ class Training:
 
     def _check(self, what: str, value: float, names: Sequence[str]) -> None:
         if not math.isfinite(value):
-            raise DivergenceError(
-                f"the {what} is {value} at epoch {self.at.epoch + 1}, "
-                f"update {self.at.updates + 1}, on {', '.join(names)}; lower `lr` of this phase, "
-                "or look at these clips"
-            )
+            found = [json.loads(own) for own in self.ranks.gathered(json.dumps(names))]
+            raise DivergenceError.of(what, value, self.at, [name for own in found for name in own])
 
     def end_epoch(self, validation: Mapping[str, float]) -> Row:
         """Close the epoch with its validation results; keep the weights if they are the best."""
@@ -158,10 +170,13 @@ class Training:
             grouped[kind][rest] = tensor
         self.model.load_state_dict(grouped["model"])
         self.best = {name: tensor.to(self.device) for name, tensor in grouped["best"].items()}
+        parameters = [*self.model.parameters()]
         moments: dict[int, dict[str, Tensor]] = {}
         for name, tensor in grouped["adamw"].items():
             index, kind = name.split(".")
-            moments.setdefault(int(index), {})[kind] = tensor
+            weight = parameters[int(index)]  # in whose memory layout a moment must lie
+            laid = torch.empty_like(weight).copy_(tensor) if tensor.dim() else tensor
+            moments.setdefault(int(index), {})[kind] = laid
         groups = self._optimiser.state_dict()["param_groups"]
         self._optimiser.load_state_dict({"state": moments, "param_groups": groups})
         self.at = Position(**saved.facts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -14,19 +15,27 @@ from torch import nn
 from tqdm import tqdm
 
 from avrsp import files
-from avrsp.data.clips import Batch, ClipLoader
+from avrsp.data.clips import Batch, ClipLoader, Fault
 from avrsp.engine import checkpoint
 from avrsp.engine.compute import repeatable
-from avrsp.engine.signals import noticing
-from avrsp.engine.state import DivergenceError, Recipe, Row, Training
+from avrsp.engine.memory import shortage
+from avrsp.engine.position import DivergenceError, Row
+from avrsp.engine.ranks import ALONE, Ranks
+from avrsp.engine.signals import Stopped, noticing
+from avrsp.engine.state import Recipe, Training
 from avrsp.engine.validate import validate
-from avrsp.errors import AvrspError, StoreError
+from avrsp.errors import StoreError
+from avrsp.types import Sample
 
 SAVE_SECONDS = 600.0
 """A state is saved after each epoch, and within an epoch whenever this much time has passed."""
 
 Listener = Callable[[int, Mapping[str, float]], None]
-"""Is told each epoch's number and values."""
+"""Is told the number of an epoch, or of an update, and its values."""
+
+
+def unheard(step: int, values: Mapping[str, float]) -> None:
+    """Take what nobody wants to know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +48,26 @@ class Loaders:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """What training leaves behind on its way: its name, its states' folder, and who listens."""
+    """What training leaves behind on its way: its name, its states' folder, and who listens.
+
+    `listen` is told of each epoch, `follow` of each update.
+    """
 
     name: str
     folder: Path
-    listen: Listener
+    listen: Listener = unheard
+    follow: Listener = unheard
 
 
-def train(model: nn.Module, loaders: Loaders, recipe: Recipe, log: Log) -> list[Row]:
+def train(
+    model: nn.Module, loaders: Loaders, recipe: Recipe, log: Log, ranks: Ranks = ALONE
+) -> list[Row]:
     """Train `model` on the device that it lies on; it ends with its best weights.
 
-    Goes on from the newest valid state in `log.folder`. The best weights are those of the lowest
-    validation loss. On the CPU, with the same number of threads, an interrupted and resumed
-    training ends with the same bits as an undisturbed one.
+    Goes on from the newest valid state in `log.folder`, by however many processes that was made.
+    The best weights are those of the lowest validation loss. On the CPU, with the same number of
+    threads and processes, an interrupted and resumed training ends with the same bits as an
+    undisturbed one.
 
     Returns:
         One row an epoch: epoch, lr, train_loss, validation_loss, validation_kl, _cc, _sim.
@@ -60,33 +76,36 @@ def train(model: nn.Module, loaders: Loaders, recipe: Recipe, log: Log) -> list[
         DivergenceError: A loss is not finite.
         StoreError: No clip of an epoch could be read.
         AvrspError: The device's memory does not hold a batch.
-        KeyboardInterrupt: SIGINT or SIGTERM came; the state has been saved.
+        Stopped: SIGINT or SIGTERM came; the state has been saved.
     """
-    training = Training(model, recipe)
+    training = Training(model, recipe, ranks)
     saved = checkpoint.newest(log.folder)
     if saved is not None:
         training.restore(saved)
-        _say(log, f"going on from epoch {training.at.epoch + 1}, update {training.at.updates}")
+        at = training.at
+        ranks.say(f"{log.name}: going on from epoch {at.epoch + 1}, update {at.updates}")
     with noticing() as asked, repeatable(training.device):
+        loop = _Loop(training, loaders, log, asked)
         try:
-            _Loop(training, loaders, log, asked).run()
+            loop.run()
         except torch.OutOfMemoryError:
-            batch = recipe.train.batch
-            raise AvrspError(
-                f"{log.name}: the GPU's memory does not hold a batch of {batch}; set `batch` to "
-                f"{max(batch // 2, 1)} and `accumulate` to {2 * recipe.train.accumulate}"
-            ) from None
-    model.load_state_dict(training.best)
-    return training.at.history
+            pass  # it holds on to all that fills the memory, until here
+        else:
+            model.load_state_dict(training.best)
+            return training.at.history
+        raise shortage(training, loop.sample, log.name)
 
 
 class _Loop:
     """The state of a loop in this process; what outlives the process is in `Training`."""
 
+    sample: Sample
+
     def __init__(
         self, training: Training, loaders: Loaders, log: Log, asked: Callable[[], bool]
     ) -> None:
         self.training = training
+        self.ranks = training.ranks
         self.loaders = loaders
         self.log = log
         self.asked = asked
@@ -98,79 +117,83 @@ class _Loop:
         begin, first = time.monotonic(), self.training.at.epoch
         while self.training.at.epoch < epochs:
             rate = self._learn()
-            row = self.training.end_epoch(self._judge())
+            judging = self._watched(self.loaders.validation.epoch(0))
+            row = self.training.end_epoch(validate(self.training, judging))
             self.log.listen(self.training.at.epoch, {**row, "clips_per_second": rate})
             done = self.training.at.epoch - first
             left = (time.monotonic() - begin) / done * (epochs - self.training.at.epoch)
-            self._report(row, rate, left)
+            said = self.training.at.described(epochs)
+            self._say(f"{said}, {rate:.1f} clips/s, {left:.0f} s left")
             self._save()
-
-    def _judge(self) -> dict[str, float]:
-        return validate(self.training, self._watched(self.loaders.validation.epoch(0)))
 
     def _learn(self) -> float:
         """Make the updates of the present epoch; return clips a second."""
         at, begin = self.training.at, time.monotonic()
         before, group = at.clips, self.training.recipe.train.accumulate
-        label = f"{self.log.name}: epoch {at.epoch + 1}"
         batches = self._watched(self.loaders.training.epoch(at.epoch, at.batches))
         bar = tqdm(
-            total=len(self.loaders.training), initial=at.batches, desc=label, leave=False,
-            unit="clip", unit_scale=self.training.recipe.train.batch,
-            disable=not sys.stderr.isatty(),
+            total=len(self.loaders.training), initial=at.batches, leave=False, unit="clip",
+            unit_scale=self.training.recipe.train.batch, desc=f"{self.log.name}: {at.epoch + 1}",
+            disable=not (self.ranks.main and sys.stderr.isatty()),
         )  # fmt: skip
         with bar:
             while taken := list(islice(batches, group)):
                 self._update(taken)
-                bar.set_postfix(loss=at.loss / max(at.clips, 1), refresh=False)
+                loss, rate = at.loss / max(at.clips, 1), _rate(at.clips - before, begin)
+                values = {"loss": loss, "lr": self.training.lr, "clips_per_second": rate}
+                self.log.follow(at.updates, values)
+                bar.set_postfix(loss=loss, refresh=False)
                 bar.update(len(taken))
         if at.clips == 0:
             raise StoreError(
                 f"{self.log.name}: no clip could be read; run: snakemake --cores all preprocess"
             )
-        return (at.clips - before) / (time.monotonic() - begin)
+        return _rate(at.clips - before, begin)
 
     def _update(self, batches: list[Batch]) -> None:
         try:
             self.training.update(batches)
-        except DivergenceError:
-            names = [name for batch in batches for name in batch.names]
-            files.write_json(self.log.folder / "diverged.json", names)
+        except DivergenceError as error:
+            if self.ranks.main:
+                files.write_json(self.log.folder / "diverged.json", error.names)
             raise
         if time.monotonic() - self.saved > SAVE_SECONDS:
             self._save()
 
     def _watched(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        """Pass batches on, unless asked to stop; report a store that fails, once."""
+        """Pass batches on, unless any process is asked to stop; report what fails, once."""
         for batch in batches:
-            self._stop_if_asked()
-            for fault in batch.faults:
-                if fault.video not in self.faulty:
-                    self.faulty.add(fault.video)
-                    _say(self.log, f"{fault.video} is left out: {fault.reason}")
+            new = [fault for fault in batch.faults if fault.video not in self.faulty]
+            asked, failed = self.ranks.summed([self.asked(), len(new)])
+            if asked:
+                self._stop()
+            if failed:
+                self._leave_out(new)
+            self.sample = batch.sample
             yield batch
 
-    def _stop_if_asked(self) -> None:
-        if self.asked():
-            self._save()
-            where = f"update {self.training.at.updates}"
-            _say(self.log, f"asked to stop; saved at {where}, the same command goes on from there")
-            raise KeyboardInterrupt
+    def _stop(self) -> None:
+        self._save()
+        updates = self.training.at.updates
+        self._say(f"asked to stop; saved at update {updates}, the same command goes on from there")
+        raise Stopped
+
+    def _leave_out(self, faults: list[Fault]) -> None:
+        for own in self.ranks.gathered(json.dumps(faults)):
+            for video, reason in json.loads(own):
+                if video not in self.faulty:
+                    self._say(f"{video} is left out: {reason}")
+                self.faulty.add(video)
 
     def _save(self) -> None:
-        checkpoint.write(self.log.folder, self.training.checkpoint())
+        if self.ranks.main:
+            checkpoint.write(self.log.folder, self.training.checkpoint())
         self.saved = time.monotonic()
 
-    def _report(self, row: Row, rate: float, left: float) -> None:
-        epochs = self.training.recipe.train.epochs
-        lowest = min(past["validation_loss"] for past in self.training.at.history)
-        best = " (best)" if row["validation_loss"] == lowest else ""
-        _say(
-            self.log,
-            f"epoch {row['epoch']} of {epochs}, loss {row['train_loss']:.4f}, validation "
-            f"{row['validation_loss']:.4f}{best}, {rate:.1f} clips/s, {left:.0f} s left",
-        )
+    def _say(self, message: str) -> None:
+        self.ranks.say(f"{self.log.name}: {message}")
 
 
-def _say(log: Log, message: str) -> None:
-    sys.stderr.write(f"{log.name}: {message}\n")
+def _rate(clips: int, begin: float) -> float:
+    """Return clips a second since `begin`."""
+    return clips / (time.monotonic() - begin)

@@ -22,8 +22,10 @@ from avrsp.params.fields import (
     Section,
 )
 from avrsp.params.sections import (
+    AblationParams,
     ClipParams,
     ComputeParams,
+    DataParams,
     EncoderParams,
     EvaluationParams,
     LoadingParams,
@@ -31,6 +33,7 @@ from avrsp.params.sections import (
     NetworkParams,
     OptimiserParams,
     Params,
+    RelianceParams,
     StoreParams,
     TrainParams,
 )
@@ -39,8 +42,10 @@ from avrsp.params.world import WorldKinds, WorldParams, WorldScene, WorldSound, 
 __all__ = [
     "FUSIONS",
     "SPLITS",
+    "AblationParams",
     "ClipParams",
     "ComputeParams",
+    "DataParams",
     "DatasetName",
     "EncoderParams",
     "EvaluationParams",
@@ -53,6 +58,7 @@ __all__ = [
     "Precision",
     "PresetName",
     "ProtocolName",
+    "RelianceParams",
     "Section",
     "StoreParams",
     "TrainParams",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, StrictBool, StrictStr
+from pydantic import Field, StrictBool, StrictStr, model_validator
+from pydantic_core import PydanticCustomError
 
 from avrsp.params.fields import (
     Cardinal,
@@ -73,7 +74,7 @@ class StoreParams(Section):
 
 
 class TrainParams(Section):
-    """One training phase; `batch` clips a step and process, `accumulate` steps an update.
+    """One training phase; `batch` clips a step of all processes, `accumulate` steps an update.
 
     An epoch draws `clips_per_video` windows of each training video; the same `validation_clips`
     windows of each validation video judge every epoch.
@@ -88,6 +89,12 @@ class TrainParams(Section):
     flip: StrictBool
 
 
+class AblationParams(Section):
+    """How long each network of Tables III to V is fine-tuned; all else is as in `finetune`."""
+
+    epochs: Count
+
+
 class LoadingParams(Section):
     """Data loader processes; the order and content of clips do not depend on their number."""
 
@@ -95,11 +102,24 @@ class LoadingParams(Section):
 
 
 class ComputeParams(Section):
-    """Where and how the network runs; `windows` are predicted at a time."""
+    """Where and how the network runs; `windows` are predicted at a time.
+
+    In training, `compile` has PyTorch compile the network, and `checkpointing` computes S3D's
+    activations again in the backward pass instead of keeping them: a third less speed for memory.
+    """
 
     device: Literal["cpu", "cuda", "auto"]
     precision: Precision
+    compile: StrictBool
+    checkpointing: StrictBool
     windows: Count
+
+    @model_validator(mode="after")
+    def _one_at_most(self) -> Self:
+        if self.compile and self.checkpointing:
+            said = "Input should have compile or checkpointing, not both: PyTorch cannot yet"
+            raise PydanticCustomError("compute", said)
+        return self
 
 
 class EvaluationParams(Section):
@@ -109,10 +129,27 @@ class EvaluationParams(Section):
     resamples: Count
 
 
+class RelianceParams(Section):
+    """How many frames of each test video, evenly spaced, are shown with other sounds."""
+
+    frames: Count
+
+
 class TrackingParams(Section):
     """The MLflow experiment's name; its server comes from MLFLOW_TRACKING_URI."""
 
     experiment: StrictStr
+
+
+class DataParams(Section):
+    """Where preset `paper` gets its data, where not from the registry and `data/sheets`.
+
+    `mirrors` are addresses below which the audio-visual sets' archives lie, http(s) or paths; an
+    empty list means that nothing is downloaded. `sheets` is a folder of other sheets.
+    """
+
+    mirrors: list[StrictStr] | None
+    sheets: StrictStr | None
 
 
 class Preset(Section):
@@ -123,6 +160,7 @@ class Preset(Section):
     encoder: EncoderParams
     pretrain: TrainParams
     finetune: TrainParams
+    ablation: AblationParams
     loading: LoadingParams
     compute: ComputeParams
 
@@ -148,7 +186,9 @@ class Params(Section):
     network: NetworkParams
     optimiser: OptimiserParams
     evaluation: EvaluationParams
+    reliance: RelianceParams
     tracking: TrackingParams
+    data: DataParams
     presets: Presets
     world: WorldParams
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from avrsp.data.manifest import Verdict
-from avrsp.data.store import StoreAttributes, write_store
+from avrsp.data.store import StoreAttributes, write_maps, write_store
 
 TRUTH = (48, 64)
 
@@ -65,6 +65,19 @@ def predicted() -> Callable[[int], list[NDArray[np.float32]]]:
         return [((each - each.min()) / np.ptp(each)).astype(np.float32) for each in maps]
 
     return predict
+
+
+@pytest.fixture
+def three_videos(
+    write_truth: Callable[..., Verdict],
+    tmp_path: Path,
+    predicted: Callable[[int], list[NDArray[np.float32]]],
+) -> list[Verdict]:
+    """Videos of 20, 33 and 8 frames, with maps below `tmp_path / "maps"`."""
+    counts = {"a": 20, "b": 33, "c": 8}
+    for name, count in counts.items():
+        write_maps(tmp_path / "maps" / "avad" / f"{name}.zarr.zip", predicted(count))
+    return [write_truth("avad", name, count) for name, count in counts.items()]
 
 
 def _density(points: NDArray[np.int_]) -> NDArray[np.uint8]:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import torch
 
-from avrsp import files
 from avrsp.engine import checkpoint
 from avrsp.engine.checkpoint import Checkpoint
+from avrsp.errors import one_line
+
+LARGE = 1 << 20
+"""Bytes of a state's tensor."""
 
 
 def state(step: int) -> Checkpoint:
@@ -61,23 +67,32 @@ def test_one_flipped_bit_is_noticed(tmp_path: Path) -> None:
     assert checkpoint.newest(tmp_path) is None
 
 
-def test_a_full_disk_leaves_the_states_before_valid(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    checkpoint.write(tmp_path, state(1))
+@contextmanager
+def full() -> Iterator[None]:
+    """Let no file grow beyond half of a state, as on a disk that has room for so much only."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LARGE // 2, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
-    def full(path: Path, content: bytes) -> None:
-        with files.replacing(path) as temporary:
-            temporary.write_bytes(content[: len(content) // 2])
-            raise OSError(28, "No space left on device", str(path))
 
-    monkeypatch.setattr(files, "write_bytes", full)
-    with pytest.raises(OSError, match="No space left"):
-        checkpoint.write(tmp_path, state(2))
+def test_a_full_disk_leaves_the_states_before_valid(tmp_path: Path) -> None:
+    large = {"weights": torch.arange(LARGE // 4, dtype=torch.float32)}
+    checkpoint.write(tmp_path, Checkpoint(1, large, {}))
+    before = steps_in(tmp_path)
+    with full(), pytest.raises(OSError, match=r".") as caught:
+        checkpoint.write(tmp_path, Checkpoint(2, large, {}))
+    line = one_line(caught.value)
+    assert line is not None
+    assert "run it again" in line
+    assert steps_in(tmp_path) == before
     found = checkpoint.newest(tmp_path)
     assert found is not None
     assert found.step == 1
-    assert len(steps_in(tmp_path)) == 2
+    checkpoint.write(tmp_path, Checkpoint(2, large, {}))
+    assert len(steps_in(tmp_path)) == 4
 
 
 def test_an_empty_folder_holds_no_state(tmp_path: Path) -> None:

@@ -48,15 +48,17 @@ PHASE = Phase(
     network=NetworkParams(synergy=True, gate=True, pairs=3, blocks=1, heads=8),
     encoder=EncoderParams(width=0.0625, momentum=0.1, s3d=None, soundnet=None),
     recipe=RECIPE,
-    compute=ComputeParams(device="cpu", precision="float32", windows=4),
+    compute=ComputeParams(
+        device="cpu", precision="float32", compile=False, checkpointing=False, windows=4
+    ),
     start=None,
 )
 
 
 # A change here changes no weights: how things are said, written, found or interrupted.
 WITHOUT_EFFECT = {
-    "attributes", "errors", "files", "fixations", "manifest", "params", "paths", "signals", "sink",
-    "types",
+    "attributes", "errors", "files", "fixations", "manifest", "memory", "params", "paths",
+    "signals", "sink", "types",
 }  # fmt: skip
 
 
@@ -67,11 +69,17 @@ class Listener:
 
     def __init__(self) -> None:
         self.steps: list[int] = []
+        self.updates: list[int] = []
         self.files: list[str] = []
 
     def values(self, step: int, values: Mapping[str, float]) -> None:
         assert values["epoch"] == step
         self.steps.append(step)
+
+    def update(self, step: int, values: Mapping[str, float]) -> None:
+        assert set(values) == {"loss", "lr", "clips_per_second"}
+        assert values["clips_per_second"] > 0
+        self.updates.append(step)
 
     def deliver(self, folder: Path, names: Sequence[str]) -> None:
         assert all((folder / name).is_file() for name in names)
@@ -115,6 +123,8 @@ def test_a_phase_delivers_and_the_next_one_starts_from_it(
     first, record = done(PHASE, videos, tmp_path)
     assert record.files == ["weights.safetensors", "model.json", "history.json"]
     assert set(record.steps) == {1}
+    assert record.updates == [*range(1, len(record.updates) + 1)]
+    assert record.updates
     assert [row["epoch"] for row in json.loads((first / "history.json").read_text())] == [1]
     deaf, spec, config = load_model(first)
     assert not spec.audio

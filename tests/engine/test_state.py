@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor, nn
 
 from avrsp.data.clips import Batch
 from avrsp.engine import checkpoint
-from avrsp.engine.state import DivergenceError, Recipe, Training
+from avrsp.engine.position import DivergenceError
+from avrsp.engine.state import Recipe, Training
 from avrsp.params import LossParams, OptimiserParams, TrainParams
 from avrsp.types import Clip, Sample
+from tests.engine.small import Plain
 
 RECIPE = Recipe(
     train=TrainParams(
@@ -24,19 +25,6 @@ RECIPE = Recipe(
     seed=7,
     precision="float32",
 )
-
-
-class Plain(nn.Module):
-    """One convolution: enough to be trained, and without batch statistics."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        torch.manual_seed(0)
-        self.conv = nn.Conv3d(3, 1, 3, padding=1)
-
-    def forward(self, frames: Tensor, *_: Tensor) -> Tensor:
-        maps: Tensor = self.conv(frames)
-        return torch.sigmoid(maps[:, 0].mean(1))
 
 
 def batches(sizes: Sequence[int]) -> list[Batch]:
@@ -67,7 +55,8 @@ def test_accumulated_batches_make_the_step_of_a_large_one(sizes: tuple[int, ...]
 
 
 def test_an_unreadable_batch_counts_and_weighs_nothing() -> None:
-    nothing = Batch(None, [], [])
+    (clip,) = batches([1])
+    nothing = clip._replace(names=[])
     one, two = stepped(batches([4])), stepped([nothing, *batches([4])])
     assert torch.equal(one.model.state_dict()["conv.weight"], two.model.state_dict()["conv.weight"])
     none = stepped([nothing])

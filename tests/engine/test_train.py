@@ -16,97 +16,16 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from avrsp import zoo
-from avrsp.data.clips import Batch, ClipLoader, Clips
-from avrsp.data.sampling import EpochBatches, EvenClips, RandomClips
-from avrsp.data.store import StoreAttributes, VideoStore, write_store
+from avrsp.data.clips import Batch
 from avrsp.engine import train as loop
-from avrsp.engine.state import DivergenceError, Recipe, Row, Training
-from avrsp.engine.train import Loaders, Log, train
+from avrsp.engine.position import DivergenceError, Row
+from avrsp.engine.state import Training
+from avrsp.engine.train import Log, train
 from avrsp.errors import StoreError
-from avrsp.params import LossParams, OptimiserParams, TrainParams
-from avrsp.types import InputSpec
+from tests.engine.small import Plain, loaders, network, recipe, trained, write_videos
 
-SPEC = InputSpec(length=8, height=32, width=64, audio=True)
-COUNT = 12
-
-
-def write_video(folder: Path, name: str, seed: int) -> Path:
-    """Write a video in which a bright square moves, and people look at it."""
-    rng = np.random.default_rng(seed)
-    noise = rng.integers(0, 80, (COUNT, 32, 64, 3), dtype=np.uint8)
-    densities = np.zeros((COUNT, 64, 128), np.uint8)
-    row, column = rng.integers(4, 20), rng.integers(4, 50)
-    for frame in range(COUNT):
-        noise[frame, row : row + 6, column + frame // 2 : column + frame // 2 + 6] = 255
-        top, left = 2 * row, 2 * (column + frame // 2)
-        densities[frame, top : top + 12, left : left + 12] = 255
-    path = folder / f"{name}.zarr.zip"
-    write_store(
-        path,
-        frames=noise,
-        densities=densities,
-        fixations=[np.zeros((0, 2), np.int16)] * COUNT,
-        waveform=rng.uniform(-0.5, 0.5, 882 * COUNT).astype(np.float32),
-        attributes=StoreAttributes("diem", name, 25.0, 22_050, 1, "", "", COUNT, COUNT),
-        chunk=4,
-    )
-    return path
-
-
-def recipe(*, epochs: int = 2) -> Recipe:
-    return Recipe(
-        train=TrainParams(
-            epochs=epochs,
-            clips_per_video=2,
-            validation_clips=2,
-            batch=2,
-            accumulate=1,
-            lr=3e-3,
-            flip=True,
-        ),
-        optimiser=OptimiserParams(weight_decay=1e-5, factor=0.5, patience=0),
-        loss=LossParams(kl=1.0, cc=-0.1, sim=-0.1),
-        seed=7,
-        precision="float32",
-    )
-
-
-def loaders(folder: Path, chosen: Recipe) -> Loaders:
-    stores = [VideoStore(path) for path in sorted(folder.glob("*.zarr.zip"))]
-    clips, batch = chosen.train.clips_per_video, chosen.train.batch
-    learnt = Clips(stores[:-1], SPEC, RandomClips(chosen.seed, chosen.train.flip))
-    judged = Clips(stores[-1:], SPEC, EvenClips(clips))
-    batches = EpochBatches(len(stores) - 1, clips, batch, chosen.seed)
-    return Loaders(
-        ClipLoader(learnt, batches, workers=0, pin=False),
-        ClipLoader(judged, EpochBatches(1, clips, batch, None), workers=0, pin=False),
-    )
-
-
-def network(*, audio: bool = True) -> nn.Module:
-    torch.manual_seed(0)
-    return zoo.build("avrsp", audio=audio, width=0.0625)
-
-
-class Plain(nn.Module):
-    """One convolution: enough to be trained, and without batch statistics."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        torch.manual_seed(0)
-        self.conv = nn.Conv3d(3, 1, 3, padding=1)
-
-    def forward(self, frames: Tensor, *_: Tensor) -> Tensor:
-        maps: Tensor = self.conv(frames)
-        return torch.sigmoid(maps[:, 0].mean(1))
-
-
-def trained(
-    model: nn.Module, folder: Path, states: Path, chosen: Recipe
-) -> tuple[nn.Module, list[Row]]:
-    history = train(model, loaders(folder, chosen), chosen, Log("test", states, lambda *_: None))
-    return model, history
+ROOT = Path(__file__).parents[2]
+CHILD = (sys.executable, "-m", "tests.engine.test_train")
 
 
 def assert_same(one: Mapping[str, Tensor], two: Mapping[str, Tensor]) -> None:
@@ -118,8 +37,7 @@ def assert_same(one: Mapping[str, Tensor], two: Mapping[str, Tensor]) -> None:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("stores")
-    for number in range(4):
-        write_video(place, f"video{number}", number)
+    write_videos(place)
     return place
 
 
@@ -218,14 +136,14 @@ def test_a_killed_training_resumes_to_the_same_bits(
     states, out = tmp_path / "states", tmp_path / "weights.safetensors"
     for _ in range(2):
         before = {*states.glob("step-*.json")}
-        child = subprocess.Popen([sys.executable, __file__, folder, states, out])
+        child = subprocess.Popen([*CHILD, folder, states, out], cwd=ROOT)
         while {*states.glob("step-*.json")} <= before:
             assert child.poll() is None
             time.sleep(0.01)
         time.sleep(rng.uniform(0, 0.1))
         child.kill()
         assert child.wait() == -signal.SIGKILL
-    subprocess.run([sys.executable, __file__, folder, states, out], check=True)
+    subprocess.run([*CHILD, folder, states, out], cwd=ROOT, check=True)
     assert_same(load_file(out), undisturbed[0].state_dict())
 
 

@@ -1,0 +1,73 @@
+"""A network made ready to be trained: on its device, in the layout and by the means chosen there.
+
+Nothing here changes the names of its tensors, nor, beyond rounding, what it learns.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from avrsp.engine.compute import device_named
+from avrsp.engine.ranks import ALONE, Ranks
+from avrsp.params import ComputeParams
+
+CONV3D_DIM = 5
+"""Axes of a 3D convolution's weight."""
+
+
+def placed(model: nn.Module, compute: ComputeParams, ranks: Ranks = ALONE) -> nn.Module:
+    """Return `model` on its device, ready to be trained by `ranks`.
+
+    On GPUs the weights of 3D convolutions lie channels-last, as their inputs do everywhere, cuDNN
+    tries its algorithms, and several processes share the statistics of batch normalisation. On the
+    CPU each process has statistics of its own, and those of the main one are kept.
+    """
+    device = device_named(compute.device)
+    model = model.to(device)
+    if device.type == "cuda":
+        torch.backends.cudnn.benchmark = True
+        channels_last(model)
+        if ranks.count > 1:
+            model = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
+    for part in model.modules():
+        if hasattr(part, "checkpointing"):
+            part.checkpointing = compute.checkpointing  # type: ignore[assignment]
+    if compute.compile:
+        model.compile(dynamic=False)  # batches have few sizes
+    return model
+
+
+def channels_last(model: nn.Module) -> None:
+    """Lay the weights of 3D convolutions out in memory as clips are."""
+    for parameter in model.parameters():
+        if parameter.dim() == CONV3D_DIM:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last_3d)
+
+
+def recomputing(model: nn.Module) -> bool:
+    """Say whether a part of `model` computes activations again in the backward pass."""
+    return any(getattr(part, "checkpointing", False) for part in model.modules())
+
+
+@contextlib.contextmanager
+def statistics_kept(model: nn.Module) -> Iterator[None]:
+    """Keep running statistics from counting a batch twice when it is computed again."""
+    norms = [each for each in model.modules() if isinstance(each, _BatchNorm)]
+    before = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0
+        norm.num_batches_tracked = _copied(norm.num_batches_tracked)
+    try:
+        yield
+    finally:
+        for norm, (momentum, tracked) in zip(norms, before, strict=True):
+            norm.momentum, norm.num_batches_tracked = momentum, tracked
+
+
+def _copied(tensor: Tensor | None) -> Tensor | None:
+    return None if tensor is None else tensor.clone()
