@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -38,14 +39,18 @@ def track(
 
 
 def timed(main: Callable[[], None]) -> Callable[[], None]:
-    """Make a program say on stderr, when it has done its work, how long that took."""
+    """Make a program say on stderr, when it has done its work, how long that took.
+
+    Of several processes that `torchrun` started, the first one says it.
+    """
 
     @functools.wraps(main)
     def program() -> None:
         begin = time.monotonic()
         main()
         name = " ".join([Path(sys.argv[0]).stem, *sys.argv[1:]])
-        sys.stderr.write(f"{name}: took {time.monotonic() - begin:.0f} s\n")
+        if os.environ.get("RANK", "0") == "0":
+            sys.stderr.write(f"{name}: took {time.monotonic() - begin:.0f} s\n")
 
     return program
 

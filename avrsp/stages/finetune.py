@@ -11,9 +11,11 @@ from avrsp.errors import exits_cleanly
 from avrsp.params import FUSIONS, SPLITS
 from avrsp.progress import timed
 from avrsp.stages import training
+from avrsp.stages.launch import launched
 
 
 @exits_cleanly
+@launched
 @timed
 def main() -> None:
     """Write `data/models/{v,av}-split<N>/` and its summary below `reports/training/`."""

@@ -8,12 +8,14 @@ from avrsp.engine.state import Recipe
 from avrsp.errors import exits_cleanly
 from avrsp.progress import timed
 from avrsp.stages import training
+from avrsp.stages.launch import launched
 
 SPLIT = 1
 """The pretraining set has the same roles in every split."""
 
 
 @exits_cleanly
+@launched
 @timed
 def main() -> None:
     """Write `data/models/pretrain/` and `reports/training/pretrain.json`."""

@@ -6,19 +6,33 @@ read here and not in the stages, so that DVC repeats no training for them.
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
 
 from avrsp import files, paths, tracking
 from avrsp.data.manifest import check_stores, read_manifest
 from avrsp.engine.phase import run_phase
 from avrsp.engine.plan import Phase, Videos, digest
+from avrsp.engine.ranks import joined
 from avrsp.params import Params
 
 
-def run(phase: Phase, loaded: Params, *, datasets: list[str], split: int) -> None:
+def run(
+    phase: Phase,
+    loaded: Params,
+    *,
+    datasets: list[str],
+    split: int,
+    folders: tuple[str, str] = ("data/models", "reports/training"),
+) -> None:
     """Train `phase` on the training videos of a split and judge it by its validation videos.
 
-    Writes `data/models/<run>/` and `reports/training/<name of the phase>.json`.
+    Writes `data/models/<run>/` and `reports/training/<name of the phase>.json`, or into other
+    `folders` in place of these two. Started several times by `torchrun`, all processes train one
+    network, and the main one writes and records.
     """
     place = paths.manifest(loaded.preset)
     manifest, stores = read_manifest(place), paths.stores(loaded.preset)
@@ -35,17 +49,22 @@ def run(phase: Phase, loaded: Params, *, datasets: list[str], split: int) -> Non
         "videos.training": str(len(training)),
         "videos.validation": str(len(validation)),
     }
-    with tracking.recording(states, subject(phase, loaded, facts)) as record:
+    told = replace(subject(phase, loaded, facts), datasets=[*inputs(videos)])
+    with joined(phase.compute.device) as ranks, contextlib.ExitStack() as stack:
+        record = stack.enter_context(tracking.recording(states, told)) if ranks.main else None
         best = run_phase(
             phase,
             videos,
             workers=loaded.active.loading.workers,
-            out=paths.workspace() / "data" / "models" / phase.run,
+            out=paths.workspace() / folders[0] / phase.run,
             states=states,
             record=record,
+            ranks=ranks,
         )
-    name = phase.name.replace(" ", "-")
-    files.write_json(paths.workspace() / "reports" / "training" / f"{name}.json", best)
+        if record:
+            record.register(f"{told.experiment}-{loaded.preset}-{phase.run}", best)
+            name = f"{phase.name.replace(' ', '-')}.json"
+            files.write_json(paths.workspace() / folders[1] / name, best)
 
 
 def subject(phase: Phase, loaded: Params, facts: dict[str, str]) -> tracking.Subject:
@@ -68,6 +87,21 @@ def subject(phase: Phase, loaded: Params, facts: dict[str, str]) -> tracking.Sub
         },
         tags=facts,
     )
+
+
+def inputs(videos: Videos) -> Iterator[tracking.Dataset]:
+    """Yield each dataset that is learnt from or judged by, known by the digests of its stores."""
+    for role, verdicts in (("training", videos.training), ("validation", videos.validation)):
+        for name in sorted({verdict.dataset for verdict in verdicts}):
+            own = [verdict for verdict in verdicts if verdict.dataset == name]
+            digests = "".join(sorted(verdict.digest for verdict in own))
+            yield tracking.Dataset(
+                name,
+                role,
+                digest=hashlib.sha256(digests.encode()).hexdigest()[:36],
+                source=str(videos.folder / name),
+                counts={"videos": len(own), "frames": sum(verdict.frames for verdict in own)},
+            )
 
 
 def commit() -> dict[str, str]:

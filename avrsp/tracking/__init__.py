@@ -1,7 +1,7 @@
-"""What MLflow remembers of a run: parameters, values by epoch, files, and where they came from.
+"""What MLflow remembers of a run: parameters, data, values, files, and where they came from.
 
 A run is written to a journal first and forwarded from there, so that no tracking server can stop
-a training: while it is away events wait, and the next event, the next stage or the report forwards
+a training: while it is away events wait, and a later event, the next stage or the report forwards
 them. At the end the journal joins the stage's outs, from where a run is written anew that MLflow
 does not have, because DVC took the outs from its cache and ran no command.
 """
@@ -10,62 +10,123 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from avrsp import files
-from avrsp.tracking import journal, server
-from avrsp.tracking.journal import Subject
+from avrsp.tracking import environment, journal, server
+from avrsp.tracking.journal import Dataset, Subject
+from avrsp.tracking.system import Watch
 
-__all__ = ["JOURNAL", "Record", "Subject", "recording", "relog_missing"]
+__all__ = ["JOURNAL", "Dataset", "Record", "Subject", "recording", "relog_missing"]
 
 JOURNAL = "record.jsonl"
-RETRY_SECONDS = 60.0
+FORWARD_SECONDS = 60.0
+LONGEST_SECONDS = 1920.0
+UPDATE_SECONDS = 10.0
 
 
 class Record:
     """One run while it goes on; `run_id` is MLflow's name for it, None until MLflow knew it."""
 
     def __init__(self, path: Path) -> None:
-        self.run_id: str | None = None
+        events = journal.read(path)
+        names = [event["id"] for event in events if event["event"] == "run"]
+        self.run_id: str | None = names[-1] if names else None
         self._path = path
-        noted = [event["step"] for event in journal.read(path) if event["event"] == "values"]
-        self._step = max(noted, default=-1)
-        self._retry_at = 0.0
+        self._lock = threading.Lock()
+        self._last: dict[str, int] = {}
+        for event in events:
+            if event["event"] == "values":
+                self._last[event.get("series", "epoch")] = event["step"]
+        self._wait = 0.0
+        self._due_at = 0.0
+        self._sent_at = 0.0
+        self._update_at = 0.0
+        self._watch: Watch | None = None
 
     def values(self, step: int, values: Mapping[str, float]) -> None:
-        """Note the values of `step`; one that was noted before a resume is not noted again."""
-        if step > self._step:
-            self._step = step
-            self._note(event="values", step=step, values=dict(values))
+        """Note the values of epoch `step`; one that was noted before a resume is not repeated."""
+        if self._add("epoch", step, values):
+            self._forward_when_due()
+
+    def update(self, step: int, values: Mapping[str, float]) -> None:
+        """Note what update `step` saw, as `update/<name>`, at most once in `UPDATE_SECONDS`."""
+        if time.monotonic() < self._update_at:
+            return
+        self._update_at = time.monotonic() + UPDATE_SECONDS
+        named = {f"update/{name}": value for name, value in values.items()}
+        if self._add("update", step, named) and time.monotonic() > self._sent_at + FORWARD_SECONDS:
+            self._forward_when_due()
 
     def deliver(self, folder: Path, names: Sequence[str]) -> None:
         """Finish the run: attach files of `folder`, and move the journal there as an out."""
-        files.write_bytes(folder / JOURNAL, self._path.read_bytes())
-        self._path.unlink()
-        self._path = folder / JOURNAL
+        self.unwatch()
+        with self._lock:
+            files.write_bytes(folder / JOURNAL, self._path.read_bytes())
+            self._path.unlink()
+            self._path = folder / JOURNAL
         for name in names:
-            journal.append(self._path, event="file", name=name)
+            self._append(event="file", name=name)
         self.end("FINISHED")
+
+    def register(self, name: str, values: Mapping[str, float]) -> None:
+        """Enter the delivered files into the model registry as the next version of `name`."""
+        self._append(event="model", name=name, values=dict(values))
+        self._forward()
 
     def end(self, status: str) -> None:
         """Note how the run ended (FINISHED, FAILED or KILLED) and forward all that waits."""
-        self._retry_at = 0.0
-        self._note(event="status", status=status)
+        self.unwatch()
+        self._append(event="status", status=status)
+        self._forward()
 
     def resume(self) -> None:
-        """Note that the run goes on, whatever its last status was."""
-        self._note(event="status", status="RUNNING")
+        """Note that the run goes on, whatever its last status was, and watch the machine."""
+        self._append(event="status", status="RUNNING")
+        self._forward()
+        self._watch = Watch(self._system)
 
-    def _note(self, **event: Any) -> None:  # noqa: ANN401 - what JSON holds
-        journal.append(self._path, **event)
-        if time.monotonic() < self._retry_at:
-            return
-        run_id = _forwarded(self._path, quietly=self._retry_at > 0)
-        self.run_id = run_id or self.run_id
-        self._retry_at = 0.0 if run_id else time.monotonic() + RETRY_SECONDS
+    def unwatch(self) -> None:
+        """Watch the machine no longer."""
+        if self._watch is not None:
+            self._watch.stop()
+            self._watch = None
+
+    def _system(self, values: Mapping[str, float]) -> None:
+        """Note the machine's state; the watching thread calls, so nothing is forwarded here."""
+        self._add("system", self._last.get("system", -1) + 1, values)
+
+    def _add(self, series: str, step: int, values: Mapping[str, float]) -> bool:
+        """Note values whose step is new to their series."""
+        if step <= self._last.get(series, -1):
+            return False
+        self._last[series] = step
+        self._append(event="values", series=series, step=step, values=dict(values))
+        return True
+
+    def _append(self, **event: Any) -> None:  # noqa: ANN401 - what JSON holds
+        with self._lock:
+            journal.append(self._path, **event)
+
+    def _forward_when_due(self) -> None:
+        if time.monotonic() >= self._due_at:
+            self._forward()
+
+    def _forward(self) -> None:
+        """Bring MLflow up to date; the longer it has been away, the less often it is asked."""
+        run_id = _forwarded(self._path, quietly=self._wait > 0)
+        longer = min(2 * self._wait or FORWARD_SECONDS, LONGEST_SECONDS)
+        self._wait = 0.0 if run_id else longer
+        self._sent_at = time.monotonic()
+        self._due_at = self._sent_at + self._wait
+        if run_id and run_id != self.run_id:
+            self.run_id = run_id
+            self._append(event="run", id=run_id)
 
 
 @contextlib.contextmanager
@@ -76,7 +137,9 @@ def recording(folder: Path, subject: Subject) -> Iterator[Record]:
     """
     path = folder / JOURNAL
     if not journal.read(path):
-        journal.begin(path, subject)
+        tags, texts = environment.described()
+        known = replace(subject, tags={**tags, **subject.tags}, texts={**texts, **subject.texts})
+        journal.begin(path, known)
     record = Record(path)
     record.resume()
     try:
@@ -84,6 +147,8 @@ def recording(folder: Path, subject: Subject) -> Iterator[Record]:
     except BaseException as error:
         record.end("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
         raise
+    finally:
+        record.unwatch()
 
 
 def relog_missing(journals: Iterable[Path]) -> None:

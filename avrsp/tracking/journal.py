@@ -5,12 +5,31 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 Event = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Data that a run reads.
+
+    Attributes:
+        name: Name of the dataset.
+        role: What it is for, as `training`.
+        digest: Digest of what is read, at most 36 characters.
+        source: Where it lies.
+        counts: How many videos, frames and so on it has.
+    """
+
+    name: str
+    role: str
+    digest: str
+    source: str
+    counts: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +42,8 @@ class Subject:
         name: Name of the run.
         parameters: Nested; recorded as `outer.inner`.
         tags: Commit, digests, counts.
+        datasets: What it reads.
+        texts: Small files, by their names among the artifacts.
     """
 
     experiment: str
@@ -30,6 +51,8 @@ class Subject:
     name: str
     parameters: Mapping[str, Any]
     tags: Mapping[str, str]
+    datasets: Sequence[Dataset] = ()
+    texts: Mapping[str, str] = field(default_factory=dict)
 
 
 def begin(path: Path, subject: Subject) -> None:
@@ -45,15 +68,20 @@ def begin(path: Path, subject: Subject) -> None:
         name=subject.name,
         parameters=dict(_flat(subject.parameters)),
         tags=dict(subject.tags),
+        datasets=[asdict(dataset) for dataset in subject.datasets],
+        texts=dict(subject.texts),
     )
 
 
 def append(path: Path, **event: Any) -> None:  # noqa: ANN401 - what JSON holds
     """Add an event with the present time in milliseconds, after the last whole line."""
-    whole = path.read_bytes().rpartition(b"\n")[:2] if path.exists() else (b"",)
     line = json.dumps({"time": int(time.time() * 1000), **event}).encode() + b"\n"
-    with path.open("ab") as stream:
-        stream.truncate(len(b"".join(whole)))
+    with path.open("a+b") as stream:
+        size = stream.tell()
+        stream.seek(max(size - 1, 0))
+        if stream.read(1) not in (b"", b"\n"):  # a killed process left an unfinished line
+            stream.seek(0)
+            stream.truncate(stream.read().rfind(b"\n") + 1)
         stream.write(line)
 
 

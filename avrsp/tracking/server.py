@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 
 from avrsp import paths
-from avrsp.tracking import journal
+from avrsp.tracking import events, journal
 from avrsp.tracking.journal import Event
 
 if TYPE_CHECKING:
@@ -49,16 +49,17 @@ def forward(path: Path) -> str:
     Raises:
         OSError, MlflowException, SQLAlchemyError: See `failures`.
     """
-    events = journal.read(path)
+    written = journal.read(path)
     lock = paths.root() / "data" / ".mlflow.lock"
     with FileLock(lock, timeout=LOCK_SECONDS), _muted():
         client = _client(address())
-        run = _run(client, events[0])
+        run = _run(client, written[0])
         run_id: str = run.info.run_id
         known = int(run.data.tags.get(FORWARDED, "0"))
-        for count, event in enumerate(events[known:], known + 1):
-            _tell(client, run_id, event, path.parent)
-            client.set_tag(run_id, FORWARDED, str(count))
+        for group in events.grouped(written[known:]):
+            events.tell(client, run, group, path.parent)
+            known += len(group)
+            client.set_tag(run_id, FORWARDED, str(known))
     return run_id
 
 
@@ -115,19 +116,3 @@ def _experiment(client: MlflowClient, name: str) -> str:
 def _found(client: MlflowClient, experiment: str, identity: str) -> Run | None:
     runs = client.search_runs([experiment], f"tags.`{IDENTITY}` = '{identity}'", max_results=1)
     return runs[0] if runs else None
-
-
-def _tell(client: MlflowClient, run_id: str, event: Event, folder: Path) -> None:
-    from mlflow.entities import Metric, Param  # noqa: PLC0415, TID251
-
-    match event:
-        case {"event": "start", "parameters": parameters}:
-            client.log_batch(run_id, params=[Param(*pair) for pair in parameters.items()])
-        case {"event": "values", "time": at, "step": step, "values": values}:
-            client.log_batch(run_id, [Metric(name, v, at, step) for name, v in values.items()])
-        case {"event": "file", "name": name} if (folder / name).is_file():
-            client.log_artifact(run_id, str(folder / name))
-        case {"event": "status", "status": "RUNNING"}:
-            client.update_run(run_id, status="RUNNING")
-        case {"event": "status", "status": status, "time": at}:
-            client.set_terminated(run_id, status, at)

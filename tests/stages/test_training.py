@@ -94,6 +94,14 @@ def test_the_stages_deliver_models_that_follow_from_each_other(
         assert kept.data.params["network.width"] == "0.0625"
         assert set(kept.data.metrics) >= {"train_loss", "validation_loss", "clips_per_second"}
         assert kept.data.tags["digest"] == config.digest
+        assert kept.inputs is not None
+        inputs = {(each.dataset.name, each.tags[0].value) for each in kept.inputs.dataset_inputs}
+        dataset = "dhf1k" if run == "pretrain" else "diem"
+        assert inputs == {(dataset, "training"), (dataset, "validation")}
+        assert kept.data.metrics["update/lr"] == 1e-3
+        (version,) = client.search_model_versions(f"run_id = '{config.mlflow_run}'")
+        assert version.name == f"avrsp-sample-{run}"
+        assert float(version.tags["validation_loss"]) == kept.data.metrics["validation_loss"]
         assert (models / run / JOURNAL).is_file()
 
 

@@ -1,0 +1,83 @@
+"""A stage that starts itself anew in several processes, and ends as they do."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from avrsp.errors import EXIT_INTERRUPTED, ParamsError
+from avrsp.stages.launch import PROCESSES, launched
+
+PROGRAM = """
+import os, sys, time
+from pathlib import Path
+from avrsp.engine.signals import noticing
+from avrsp.errors import AvrspError, exits_cleanly
+from avrsp.stages.launch import launched
+
+@exits_cleanly
+@launched
+def main():
+    rank, count = os.environ["RANK"], os.environ["WORLD_SIZE"]
+    if sys.argv[1] == "fail":
+        raise AvrspError("this cannot be done")
+    with noticing() as asked:
+        Path(f"ready-{rank}-of-{count}").touch()
+        while not asked():
+            time.sleep(0.02)
+    Path(f"saved-{rank}").touch()
+    raise KeyboardInterrupt
+
+main()
+"""
+
+
+def started(folder: Path, word: str) -> subprocess.Popen[str]:
+    (folder / "program.py").write_text(PROGRAM)
+    path = f"{folder}:{Path(__file__).parents[2]}"
+    environment = {**os.environ, PROCESSES: "2", "PYTHONPATH": path}
+    return subprocess.Popen(
+        [sys.executable, "-m", "program", word],
+        cwd=folder, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_lets_every_process_save(tmp_path: Path, number: signal.Signals) -> None:
+    process = started(tmp_path, "wait")
+    while len([*tmp_path.glob("ready-?-of-2")]) < 2:
+        assert process.poll() is None
+        time.sleep(0.05)
+    os.killpg(process.pid, number)
+    _, said = process.communicate(timeout=150)
+    assert process.returncode == EXIT_INTERRUPTED, said
+    assert {path.name for path in tmp_path.glob("saved-*")} == {"saved-0", "saved-1"}
+    assert "Traceback" not in said
+
+
+def test_a_fault_is_said_without_the_launchers_traceback(tmp_path: Path) -> None:
+    process = started(tmp_path, "fail")
+    _, said = process.communicate(timeout=150)
+    assert process.returncode == 1
+    assert set(said.splitlines()) == {"avrsp: this cannot be done"}
+
+
+def test_one_process_needs_no_launcher(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran = []
+    for said in ("", "1"):
+        monkeypatch.setenv(PROCESSES, said)
+        launched(lambda: ran.append(1))()
+    assert len(ran) == 2
+
+
+@pytest.mark.parametrize("said", ["0", "many", "-1", "2.5"])
+def test_a_wrong_number_of_processes_is_refused(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    monkeypatch.setenv(PROCESSES, said)
+    with pytest.raises(ParamsError, match=f"AVRSP_PROCESSES: found '{said}'"):
+        launched(lambda: None)()

@@ -1,0 +1,210 @@
+"""MLflow gets every run once, whatever happened to the server or to us on the way."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from avrsp.tracking import JOURNAL, Record, journal, recording, relog_missing, server
+from avrsp.tracking.events import grouped
+from avrsp.tracking.journal import Event
+from tests.tracking.conftest import (
+    SUBJECT,
+    a_run,
+    artifact,
+    free_port,
+    history,
+    identity_in,
+    runs,
+    serving,
+)
+
+
+def test_a_run_is_kept_with_parameters_values_files_and_parent(tmp_path: Path, root: Path) -> None:
+    (run,) = runs(a_run(tmp_path / "checkpoints", tmp_path / "out"))
+    assert run.info.run_name == "finetune-av split 1"
+    assert run.info.status == "FINISHED"
+    assert run.data.params == {"fusion": "ravf", "optimiser.factor": "0.5"}
+    assert run.data.tags["manifest"] == "cafe"
+    assert history(run, "loss") == [(1, 2.0), (2, 1.5)]
+    assert artifact(run, "model.json").is_relative_to(root / "mlartifacts")
+    assert artifact(run, "model.json").is_file()
+    parent = server._client(server.address()).get_run(run.data.tags["mlflow.parentRunId"])
+    assert parent.info.run_name == "sample ravf 12ab"
+    assert not (tmp_path / "checkpoints" / JOURNAL).exists()
+
+
+def test_a_run_says_what_it_read_and_with_what_it_was_computed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(Path(__file__).parents[2])
+    (run,) = runs(a_run(tmp_path / "checkpoints", tmp_path / "out"))
+    assert run.inputs is not None
+    (data,) = run.inputs.dataset_inputs
+    assert (data.dataset.name, data.dataset.digest) == ("diem", "ab12")
+    assert json.loads(data.dataset.profile or "") == {"videos": 3, "frames": 120}
+    assert [tag.value for tag in data.tags] == ["training"]
+    assert run.data.tags["python"] == platform.python_version()
+    assert artifact(run, "environment/requirements.lock").read_text().count("==") > 100
+    assert f"pytest=={pytest.__version__}" in artifact(run, "environment/installed.txt").read_text()
+    assert artifact(run, "note.txt").read_text() == "a note\n"
+
+
+def test_updates_are_thinned_and_the_machine_is_watched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("avrsp.tracking.system.SAMPLE_SECONDS", 0.02)
+    with recording(tmp_path, SUBJECT) as record:
+        for update in range(1, 4):
+            record.update(update, {"loss": 1.0 / update})
+        time.sleep(0.3)
+        record.end("FINISHED")
+    (run,) = runs(identity_in(tmp_path))
+    assert history(run, "update/loss") == [(1, 1.0)]
+    steps = [step for step, _ in history(run, "system/cpu_utilization_percentage")]
+    assert len(steps) > 1
+    assert steps == list(range(len(steps)))
+    assert 0 < run.data.metrics["system/system_memory_usage_percentage"] <= 100
+
+
+def test_a_delivered_model_is_registered_once_with_its_values(tmp_path: Path) -> None:
+    with recording(tmp_path, SUBJECT) as record:
+        (tmp_path / "out").mkdir()
+        record.deliver(tmp_path / "out", [])
+        record.register("tests-av", {"validation_loss": 0.25})
+    path = tmp_path / "out" / JOURNAL
+    client = server._client(server.address())
+    client.delete_tag(str(record.run_id), server.FORWARDED)  # all is told twice
+    relog_missing([path])
+    (version,) = client.search_model_versions(f"run_id = '{record.run_id}'")
+    assert (version.name, version.tags) == ("tests-av", {"validation_loss": "0.25"})
+    assert version.source == client.get_run(str(record.run_id)).info.artifact_uri
+
+
+def test_a_run_that_mlflow_lacks_is_written_anew_and_only_once(tmp_path: Path) -> None:
+    identity = a_run(tmp_path / "checkpoints", tmp_path / "out")
+    (run,) = runs(identity)
+    server._client(server.address()).delete_run(run.info.run_id)
+    shutil.copytree(tmp_path / "out", tmp_path / "elsewhere")
+    for _ in range(2):
+        relog_missing([tmp_path / "elsewhere" / JOURNAL])
+    (again,) = runs(identity)
+    assert again.info.run_id != run.info.run_id
+    assert again.info.status == "FINISHED"
+    assert again.info.end_time == run.info.end_time
+    assert history(again, "loss") == [(1, 2.0), (2, 1.5)]
+
+
+def test_a_resumed_run_goes_on_as_the_same_run(tmp_path: Path) -> None:
+    with (
+        pytest.raises(KeyboardInterrupt),
+        recording(tmp_path / "checkpoints", SUBJECT) as record,
+    ):
+        record.values(1, {"loss": 2.0})
+        raise KeyboardInterrupt
+    identity = identity_in(tmp_path / "checkpoints")
+    assert [run.info.status for run in runs(identity)] == ["KILLED"]
+    with (tmp_path / "checkpoints" / JOURNAL).open("a") as stream:
+        stream.write('{"event": "val')  # what a SIGKILL leaves
+    assert a_run(tmp_path / "checkpoints", tmp_path / "out") == identity
+    (run,) = runs(identity)
+    assert run.info.status == "FINISHED"
+    assert history(run, "loss") == [(1, 2.0), (2, 1.5)]
+
+
+def test_a_resumed_run_knows_its_id_while_the_server_is_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(KeyboardInterrupt), recording(tmp_path, SUBJECT) as first:
+        raise KeyboardInterrupt
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
+    with recording(tmp_path, SUBJECT) as second:
+        assert second.run_id == first.run_id is not None
+
+
+def test_an_absent_server_stops_nothing_and_gets_the_run_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as away:
+        away.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
+        identity = a_run(tmp_path / "checkpoints", tmp_path / "out")
+        (said,) = capsys.readouterr().err.splitlines()
+    assert "does not take the record" in said
+    assert runs(identity) == []
+    relog_missing([tmp_path / "out" / JOURNAL])
+    assert [run.info.status for run in runs(identity)] == ["FINISHED"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_server_that_vanishes_and_returns_has_the_whole_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = free_port()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
+    monkeypatch.setattr("avrsp.tracking.FORWARD_SECONDS", 0.0)
+    (tmp_path / "weights.safetensors").write_bytes(b"weights")
+    with recording(tmp_path / "checkpoints", SUBJECT) as record:
+        with serving(tmp_path, port):
+            record.values(1, {"loss": 2.0})
+            first = record.run_id
+        record.values(2, {"loss": 1.5})
+        with serving(tmp_path, port):
+            record.values(3, {"loss": 1.0})
+            record.deliver(tmp_path, ["weights.safetensors"])
+            record.register("tests-av", {"validation_loss": 0.25})
+            (run,) = runs(identity_in(tmp_path))
+            assert run.info.run_id == record.run_id == first
+            assert run.info.status == "FINISHED"
+            assert history(run, "loss") == [(1, 2.0), (2, 1.5), (3, 1.0)]
+            client = server._client(server.address())
+            (version,) = client.search_model_versions(f"run_id = '{first}'")
+            assert version.tags == {"validation_loss": "0.25"}
+    (stored,) = (tmp_path / "artifacts").rglob("weights.safetensors")
+    assert stored.read_bytes() == b"weights"
+
+
+def test_a_server_that_stays_away_is_asked_ever_less_often(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    minutes, asked = 0, []
+
+    def away(_: Path) -> str:
+        asked.append(minutes)
+        raise ConnectionError("refused")
+
+    monkeypatch.setattr(server, "forward", away)
+    monkeypatch.setattr("avrsp.tracking.time.monotonic", lambda: 60.0 * minutes)
+    journal.begin(tmp_path / JOURNAL, SUBJECT)
+    record = Record(tmp_path / JOURNAL)
+    for minutes in range(180):
+        record.values(minutes, {"loss": 1.0})
+    assert asked == [0, 1, 3, 7, 15, 31, 63, 95, 127, 159]
+    assert len(journal.read(tmp_path / JOURNAL)) == 181
+
+
+def test_values_that_wait_are_told_in_few_requests() -> None:
+    values: list[Event] = [{"event": "values", "step": step} for step in range(45)]
+    waiting: list[Event] = [{"event": "start"}, *values]
+    groups = list(grouped([*waiting, {"event": "status"}]))
+    assert [len(group) for group in groups] == [1, 20, 20, 5, 1]
+    assert [event for group in groups for event in group][:-1] == waiting
+
+
+def test_nothing_of_mlflow_is_imported_before_a_run_is_recorded() -> None:
+    code = "import sys, avrsp.tracking; sys.exit('mlflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_journal_has_an_identity_of_its_own(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        journal.begin(tmp_path / name, SUBJECT)
+    first, second = (journal.read(tmp_path / name)[0]["identity"] for name in ("a", "b"))
+    assert first != second
