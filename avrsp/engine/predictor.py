@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,19 +13,19 @@ import torch
 from numpy.typing import NDArray
 
 from avrsp import files, paths
+from avrsp.data.audio import Samples
 from avrsp.data.media import Frame
-from avrsp.engine.compute import at_precision, device_named
-from avrsp.engine.predict import predict_maps
+from avrsp.engine.compute import device_named
 from avrsp.engine.run import CONFIG, WEIGHTS, load_model
+from avrsp.engine.speed import Speed, Wanted, ahead, speed
+from avrsp.engine.stream import engine
 from avrsp.errors import WeightsError
+from avrsp.model.network import AVRSP
 from avrsp.params import Precision
 from avrsp.types import InputSpec
 
 TimedMap = tuple[float, NDArray[np.float32]]
 """Time in seconds from the file's start, and map H x W."""
-
-WINDOWS = 8
-"""Windows predicted at a time: more need more memory; the maps do not depend on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,26 +51,43 @@ class Predictor:
         """What distinguishes the maps of two predictors, of types that JSON knows."""
         return {"weights": self.digest, "precision": self.precision}
 
+    def __str__(self) -> str:
+        """Say to a person how it runs."""
+        reuse = ", what windows share computed once" if isinstance(self.model, AVRSP) else ""
+        return f"{self.speed}{reuse}"
+
+    @property
+    def speed(self) -> Speed:
+        """How the model is run here, from the memory that is free now."""
+        width = self.model.settings.width if isinstance(self.model, AVRSP) else 1.0
+        return speed(self.device, self.precision, self.spec, width)
+
     def timed_maps(
-        self, frames: Iterable[Frame], waveform: NDArray[np.float32], fps: float
+        self,
+        frames: Iterable[Frame],
+        waveform: Samples,
+        fps: float,
+        *,
+        expected: int | None = None,
+        stride: int = 1,
     ) -> Iterator[TimedMap]:
         """Yield time and map H x W in [0, 1] of each frame, whose image has network size, in order.
 
         The waveform (N,) at 22,050 Hz begins with the first frame; it is empty without sound.
+        About `expected` frames will come. Only every `stride`-th is predicted, and what lies
+        between is interpolated. Frames are taken in a thread of its own.
         """
         times: deque[float] = deque()
-        maps = predict_maps(
-            at_precision(self.model, self.device, self.precision),
-            _images(frames, times),
-            count=None,
-            waveform=waveform,
-            fps=fps,
-            spec=self.spec,
-            batch=WINDOWS,
-            device=self.device,
-        )
-        for saliency in maps:
-            yield times.popleft(), saliency
+        with closing(ahead(frames)) as decoded:
+            maps = engine(self.model, self.spec, self.speed).maps(
+                _images(decoded, times),
+                waveform=waveform,
+                fps=fps,
+                expected=expected,
+                stride=stride,
+            )
+            for saliency in maps:
+                yield times.popleft(), saliency
 
 
 def _images(frames: Iterable[Frame], times: deque[float]) -> Iterator[NDArray[np.uint8]]:
@@ -79,10 +97,10 @@ def _images(frames: Iterable[Frame], times: deque[float]) -> Iterator[NDArray[np
         yield image
 
 
-def load(
-    weights: Path | None, *, device: str = "auto", precision: Precision = "float32"
-) -> Predictor:
+def load(weights: Path | None, *, device: str = "auto", precision: Wanted = "auto") -> Predictor:
     """Load the model in folder `weights`, by default the latest fine-tuned audio-visual one.
+
+    Precision `auto` is bf16 where the device multiplies that faster, else float32.
 
     Raises:
         WeightsError: There is none, or it does not fit the network.
@@ -93,7 +111,8 @@ def load(
     model, spec, _ = load_model(place)
     folder = place if place.is_dir() else place.parent
     digest = files.digest((folder / WEIGHTS if place.is_dir() else place, folder / CONFIG))
-    return Predictor(model.to(target), spec, target, precision, digest)
+    found = speed(target, precision, spec).precision
+    return Predictor(model.to(target), spec, target, found, digest)
 
 
 def newest() -> Path:

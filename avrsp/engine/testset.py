@@ -6,17 +6,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from avrsp.data.manifest import Verdict, store_path
 from avrsp.data.store import VideoStore, write_maps
-from avrsp.engine.compute import at_precision, device_named
-from avrsp.engine.predict import predict_maps
+from avrsp.engine.compute import device_named
+from avrsp.engine.predict import Maps
 from avrsp.engine.run import load_model
+from avrsp.engine.speed import Speed
+from avrsp.engine.stream import Engine, engine
 from avrsp.params import ComputeParams
 from avrsp.progress import track
-from avrsp.types import InputSpec, SaliencyModel
 
 READ = 64
 """Frames read from a store at a time."""
@@ -34,25 +34,16 @@ def write_test_maps(
     """
     model, spec, _ = load_model(place)
     device = device_named(compute.device)
-    run = at_precision(model.to(device), device, compute.precision)
+    run = engine(model.to(device), spec, Speed(device, compute.precision, compute.windows))
     for place_in_list, video in enumerate(videos, 1):
         label = f"{out.name}, video {place_in_list} of {len(videos)}"
-        maps = _maps(run, VideoStore(store_path(stores, video)), spec, compute.windows, device)
+        maps = _maps(run, VideoStore(store_path(stores, video)))
         write_maps(store_path(out, video), track(maps, total=video.frames, label=label))
 
 
-def _maps(
-    model: SaliencyModel, store: VideoStore, spec: InputSpec, windows: int, device: torch.device
-) -> Iterator[NDArray[np.float32]]:
-    return predict_maps(
-        model,
-        _frames(store),
-        count=len(store),
-        waveform=store.sound,
-        fps=store.attributes.fps,
-        spec=spec,
-        batch=windows,
-        device=device,
+def _maps(run: Engine, store: VideoStore) -> Maps:
+    return run.maps(
+        _frames(store), count=len(store), waveform=store.sound, fps=store.attributes.fps
     )
 
 

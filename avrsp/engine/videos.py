@@ -13,14 +13,14 @@ from typing import Literal
 import numpy as np
 
 from avrsp.data.encode import encode
-from avrsp.data.media import Frame, Media, probe, read_sound, read_timed
+from avrsp.data.media import Frame, Media, probe, read_timed
 from avrsp.engine import exports, inputs, overlay
 from avrsp.engine.exports import Spool
 from avrsp.engine.predictor import Predictor, TimedMap
 from avrsp.engine.records import Record
+from avrsp.engine.soundtrack import Soundtrack
 from avrsp.errors import AvrspError, one_line
 from avrsp.progress import track
-from avrsp.types import SOUND_RATE
 
 Maps = Literal["npz", "zarr", "png", "video", "none"]
 
@@ -34,12 +34,14 @@ class Wanted:
         maps: The form of the maps; `none` leaves them out.
         side_by_side: Show the plain video to the left of the overlay.
         facts: `<name>.json` with each frame's peak, centre of mass and entropy.
+        stride: Predict every so many frames, and interpolate between.
     """
 
     overlay: bool = True
     maps: Maps = "npz"
     side_by_side: bool = False
     facts: bool = False
+    stride: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +105,13 @@ def _settle(job: Job, predictor: Predictor) -> None:
 def _predicted(job: Job, predictor: Predictor) -> Iterator[TimedMap]:
     """Yield the time and map of each frame while showing how far it is."""
     spec = predictor.spec
-    sound = read_sound(job.video, rate=SOUND_RATE) if spec.audio else np.zeros(0, np.float32)
+    sound = Soundtrack(job.video, job.stem.parent) if spec.audio else np.zeros(0, np.float32)
     frames = read_timed(job.video, height=spec.height, width=spec.width, notes=job.notes)
-    maps = predictor.timed_maps(frames, sound, job.media.fps)
-    return track(maps, total=job.media.expected, label=job.video.name)
+    count = job.media.expected
+    maps = predictor.timed_maps(
+        frames, sound, job.media.fps, expected=count, stride=job.wanted.stride
+    )
+    return track(maps, total=count, label=job.video.name)
 
 
 def _remembered(maps: Iterable[TimedMap], spool: Spool) -> Iterator[TimedMap]:

@@ -124,6 +124,15 @@ class AVRSP(nn.Module):
         """Predict from the encoder's four features, fine to coarse: all that follows S3D."""
         coarse_first = zip(self.neck, reversed(features), strict=True)
         pyramid = [neck(feature) for neck, feature in coarse_first]
+        return self.from_pyramid(pyramid, waveform, has_sound)
+
+    def from_pyramid(
+        self,
+        pyramid: list[Tensor],
+        waveform: Tensor | None = None,
+        has_sound: Tensor | None = None,
+    ) -> Tensor:
+        """Predict from the neck's four features, coarse to fine, of one length in time."""
         fused = self.listen(pyramid[0], *_heard(pyramid[0], waveform, has_sound))
         skips = self.synergy(pyramid)  # eq. 8 to 12
         logits: Tensor = self.decoder(self.gate(fused, skips), skips)  # eq. 13 to 15

@@ -151,12 +151,13 @@ def test_an_interruption_leaves_nothing_half(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_no_mutation_of_a_file_does_harm(
     make_video: Make, tmp_path: Path, predictor: Predictor, capsys: pytest.CaptureFixture[str]
 ) -> None:
     whole = make_video("whole.mp4", f"{PICTURE} {TONE} -g 5").read_bytes()
     chance = random.Random(20)
-    for number in range(30):
+    for number in range(100):
         video, out = tmp_path / f"{number}.mp4", tmp_path / "out" / str(number)
         content = bytearray(whole)
         for _ in range(chance.choice((1, 4, 40))):

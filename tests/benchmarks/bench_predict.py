@@ -1,0 +1,183 @@
+"""How fast prediction is at full size, against the plain window loop, with the same weights.
+
+The plain loop is what this field's public code does: the network as it was trained, one window
+after another in float32 (the baseline), or in batches. All ways take turns in one run; a rate is
+that of a way's best turn, decoded frames to maps. On a CPU one thread computes and its time is
+counted, that of ffmpeg included where files are, so that what else the machine does matters little.
+
+Usage: python tests/benchmarks/bench_predict.py [turns]
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from avrsp.engine.compute import at_precision, device_named
+from avrsp.engine.predict import Sound, converted
+from avrsp.engine.predictor import Predictor
+from avrsp.engine.slide import Prepared, Slide, Task
+from avrsp.engine.sliding import Sliding
+from avrsp.engine.speed import Speed, has_bf16
+from avrsp.engine.videos import Wanted, predict_videos
+from avrsp.model.network import AVRSP
+from avrsp.params import Precision
+from avrsp.types import InputSpec
+from avrsp.zoo.avrsp import build
+
+SPEC: Final = InputSpec(length=32, height=224, width=384, audio=True)
+FPS: Final = 25.0
+WINDOWS: Final = {"cpu": (4, 8), "cuda": (8, 32)}
+"""Windows at a time: of the plain batched loop, of the engine; each does best so."""
+
+FRAMES: Final = {"cpu": 80, "cuda": 2000}
+"""Of the video that is predicted end to end, at 640 x 360."""
+
+AIMS: Final = "published for ViNet v1: 60 frames/s; the aim on one H100: 400"
+
+Turn = Callable[[], None]
+
+
+def noise(count: int) -> list[np.ndarray]:
+    """Return frames of network size."""
+    size = (count, SPEC.height, SPEC.width, 3)
+    return [*np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)]
+
+
+def sound() -> Sound:
+    """Return five seconds to hear."""
+    heard = np.random.default_rng(1).uniform(-1, 1, 5 * 22_050).astype(np.float32)
+    return Sound.heard(heard, FPS, SPEC)
+
+
+def plain(model: AVRSP, speed: Speed) -> Turn:
+    """Return what predicts a batch of windows, each as a whole."""
+    run = at_precision(model, speed.device, speed.precision)
+    frames, heard = noise(SPEC.length + speed.windows - 1), sound()
+    shown = [np.arange(SPEC.length) + first for first in range(speed.windows)]
+
+    @torch.inference_mode()
+    def turn() -> None:
+        clips = converted(frames, speed.device).unfold(1, SPEC.length, 1).permute(1, 0, 4, 2, 3)
+        run(clips, heard.of(shown, speed.device)).float().cpu()
+
+    return turn
+
+
+def reusing(model: AVRSP, speed: Speed) -> Turn:
+    """Return what predicts the next block of windows from its new frames."""
+    slide = Slide(Prepared(model, speed), Task(sound(), SPEC.length))
+    frames = noise(speed.windows)
+    shown = [np.arange(SPEC.length) + first for first in range(speed.windows)]
+    for _ in range(-(-(SPEC.length - 1) // speed.windows)):
+        slide.warm(frames)
+    return lambda: void(slide.predicted(frames, shown))
+
+
+def void(_: object) -> None:
+    """Drop a result."""
+
+
+def clock() -> float:
+    """Return seconds: of this process and its children on a CPU, of the wall on a GPU."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+        return time.perf_counter()
+    spent = os.times()
+    return spent.user + spent.system + spent.children_user + spent.children_system
+
+
+def best(ways: dict[str, tuple[Turn, int]], turns: int) -> dict[str, float]:
+    """Return frames a second of each way, of its best turn after a first one."""
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(turns + 1):
+        for name, (turn, windows) in ways.items():
+            begin = clock()
+            turn()
+            seconds[name].append((clock() - begin) / windows)
+    return {name: 1 / min(each[1:]) for name, each in seconds.items()}
+
+
+def rates(model: AVRSP, device: torch.device, turns: int) -> dict[str, float]:
+    """Return frames a second of every way to predict."""
+    batch, block = WINDOWS[device.type]
+    precisions: list[Precision] = ["float32", "bf16"] if has_bf16(device) else ["float32"]
+    ways = {"plain float32, 1 window": (plain(model, Speed(device, "float32", 1)), 1)}
+    for precision in precisions:
+        for name, make, count in (("plain", plain, batch), ("engine", reusing, block)):
+            title = f"{name} {precision}, {count} windows"
+            ways[title] = make(model, Speed(device, precision, count)), count
+    if device.type == "cuda":
+        ways["engine bf16, 1 window"] = reusing(model, Speed(device, "bf16", 1)), 1
+    return best(ways, turns)
+
+
+def whole(model: AVRSP, device: torch.device) -> float:
+    """Return frames a second from a file to its overlay, start and end included."""
+    count = FRAMES[device.type]
+    precision: Precision = "bf16" if has_bf16(device) else "float32"
+    with tempfile.TemporaryDirectory() as folder:
+        video = film(Path(folder), count / FPS)
+        predictor = Predictor(model, SPEC, device, precision, "random")
+        begin = clock()
+        predict_videos([video], Path(folder) / "out", predictor, Wanted(maps="none"))
+        return count / (clock() - begin)
+
+
+def film(folder: Path, seconds: float) -> Path:
+    """Write a test video of 640 x 360 with a tone."""
+    path = folder / "film.mp4"
+    picture = f"testsrc2=size=640x360:rate={FPS}:duration={seconds}"
+    sources = ["-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", f"sine=duration={seconds}"]
+    subprocess.run(["ffmpeg", "-v", "error", *sources, path], check=True)
+    return path
+
+
+def macs() -> float:
+    """Return G multiply-accumulates a new frame."""
+    with torch.device("meta"), torch.no_grad():
+        model = build().eval()
+        sliding = Sliding(model.encoder.stages, model.neck, SPEC.length, 1)
+        sliding.warm(torch.empty(SPEC.length - 1, 3, SPEC.height, SPEC.width))
+        with FlopCounterMode(display=False) as counter:
+            pyramid = sliding.pyramid(torch.empty(8, 3, SPEC.height, SPEC.width))
+            model.from_pyramid(pyramid, torch.empty(8, 1, SPEC.samples))
+    return float(counter.get_total_flops() / 2e9 / 8)
+
+
+def main(turns: int) -> None:
+    """Print everything."""
+    device = device_named("auto")
+    torch.set_num_threads(1)
+    batch, block = WINDOWS[device.type]
+    torch.manual_seed(0)
+    model = build().eval().to(device)
+    say = sys.stdout.write
+    say(f"{macs():.1f} G multiply-accumulates a new frame, at most 60; a window alone has 85.2\n")
+    found = rates(model, device, turns)
+    loop = found["plain float32, 1 window"]
+    for name, rate in found.items():
+        against = f"{rate / loop:.2f} times the plain loop"
+        if name.startswith("engine") and name.endswith(f"{block} windows"):
+            same = found[name.replace("engine", "plain").replace(f"{block} w", f"{batch} w")]
+            against += f", {rate / same:.2f} times the plain batches (at least 1.4)"
+        say(f"{device.type}, {name}: {rate:.3f} frames/s, {against}\n")
+    end = whole(model, device)
+    say(f"file to overlay: {end:.3f} frames/s, {end / loop:.2f} times the plain loop, at least 4\n")
+    if device.type == "cuda":
+        memory = torch.cuda.max_memory_allocated() / 1e9
+        say(f"{memory:.1f} GB at most; {AIMS}\n")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 2)

@@ -1,0 +1,216 @@
+"""What windows share is computed once, and every map stays what its definition says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from avrsp.engine.predict import predict_maps
+from avrsp.engine.sliding import Sliding
+from avrsp.engine.speed import Speed
+from avrsp.engine.stream import Plain, engine
+from avrsp.errors import StoreError
+from avrsp.model.network import AVRSP
+from avrsp.params import FUSIONS
+from avrsp.types import InputSpec
+from avrsp.zoo.avrsp import build
+
+FPS = 25.0
+HEIGHT, WIDTH = 32, 32
+COUNTS = (1, 2, 31, 32, 33, 62, 63, 64)
+
+Video = tuple[NDArray[np.uint8], NDArray[np.float32]]
+
+
+@cache
+def network(**settings: Any) -> AVRSP:
+    """A network whose every parameter and statistic matters."""
+    torch.manual_seed(0)
+    model = build(**{"width": 0.0625, "heads": 4, **settings}).eval()
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm3d):
+            for values, low, high in (
+                (module.running_mean, -0.3, 0.3),
+                (module.running_var, 0.5, 2.0),
+                (module.weight.data, 0.5, 1.5),
+                (module.bias.data, -0.2, 0.2),
+            ):
+                assert values is not None
+                values.uniform_(low, high)
+    for parameter in model.parameters():
+        if not parameter.any():
+            nn.init.normal_(parameter, std=0.1)
+    return model
+
+
+def video(count: int) -> Video:
+    rng = np.random.default_rng(count)
+    sound = rng.uniform(-1, 1, int(count * 22_050 / FPS)).astype(np.float32)
+    return rng.integers(0, 256, (count, HEIGHT, WIDTH, 3), dtype=np.uint8), sound
+
+
+def compare(
+    model: AVRSP, count: int, length: int, *, windows: int = 8, stride: int = 1
+) -> NDArray[np.float32]:
+    """Predict by reuse and by definition, expect the same, and return it."""
+    frames, sound = video(count)
+    spec = InputSpec(length, HEIGHT, WIDTH, audio=model.settings.audio)
+    fast = engine(model, spec, Speed(torch.device("cpu"), "float32", windows))
+    found = list(fast.maps(iter(frames), waveform=sound, fps=FPS, count=count, stride=stride))
+    expected = list(
+        predict_maps(
+            model,
+            frames,
+            count=count,
+            waveform=sound,
+            fps=FPS,
+            spec=spec,
+            batch=8,
+            stride=stride,
+        )
+    )
+    np.testing.assert_allclose(found, expected, atol=1e-5, rtol=0)
+    return np.stack(found)
+
+
+@pytest.mark.parametrize("count", [1, 2, 32, 33, 63])
+def test_every_frame_has_the_map_of_its_own_window(count: int) -> None:
+    maps = compare(network(), count, 32)
+    assert maps.std() > 1e-3
+    if count > 1:
+        assert not np.allclose(maps[0], maps[-1], atol=1e-3)
+
+
+@pytest.mark.parametrize("length", [8, 16])
+@pytest.mark.parametrize("count", [1, 7, 9, 16, 33])
+def test_shorter_windows_share_too(count: int, length: int) -> None:
+    compare(network(), count, length, windows=5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [*COUNTS, 200])
+@pytest.mark.parametrize("length", [8, 16, 32])
+@pytest.mark.parametrize("audio", [True, False])
+def test_all_counts_lengths_and_kinds(count: int, length: int, audio: bool) -> None:
+    compare(network(audio=audio), count, length)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"audio": False},
+        *({"fusion": fusion} for fusion in FUSIONS),
+        {"synergy": False},
+        {"gate": False},
+        {"synergy": False, "gate": False},
+        {"pairs": 1},
+        {"pairs": 4},
+        {"blocks": 1},
+        {"width": 0.125},
+    ],
+    ids=str,
+)
+def test_every_setting_of_the_network_streams(settings: dict[str, Any]) -> None:
+    compare(network(**settings), 20, 16)
+
+
+@pytest.mark.parametrize("windows", [1, 64])
+def test_the_block_does_not_matter(windows: int) -> None:
+    compare(network(), 23, 16, windows=windows)
+
+
+@pytest.mark.parametrize(("count", "stride"), [(5, 2), (27, 3), (27, 10), (5, 20)])
+def test_with_a_stride_the_maps_between_are_interpolated(count: int, stride: int) -> None:
+    every, some = compare(network(), count, 8), compare(network(), count, 8, stride=stride)
+    np.testing.assert_allclose(some[::stride], every[::stride], atol=1e-5)
+    last = (count - 1) // stride * stride
+    if last:
+        middle = some[0] + (some[stride] - some[0]) / stride
+        np.testing.assert_allclose(some[1], middle, atol=1e-5)
+    np.testing.assert_array_equal(some[last:], np.stack([some[last]] * (count - last)))
+
+
+def test_half_precision_stays_close() -> None:
+    model, (frames, sound) = network(), video(40)
+    spec = InputSpec(16, HEIGHT, WIDTH, audio=True)
+    exact, rough = (
+        np.stack(
+            list(
+                engine(model, spec, Speed(torch.device("cpu"), precision, 8)).maps(
+                    frames, waveform=sound, fps=FPS
+                )
+            )
+        )
+        for precision in ("float32", "bf16")
+    )
+    assert 1e-6 < np.abs(rough - exact).max() < 0.05
+
+
+def test_the_given_network_is_left_as_it_is() -> None:
+    model = network()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    compare(model, 9, 8)
+    after = model.state_dict()
+    assert after.keys() == before.keys()
+    assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
+
+
+def test_nothing_is_read_far_ahead_and_wrong_counts_are_noticed() -> None:
+    frames, sound = video(10)
+    read = 0
+
+    def endless() -> Iterator[NDArray[np.uint8]]:
+        nonlocal read
+        while True:
+            read += 1
+            yield frames[read % 10]
+
+    spec = InputSpec(8, HEIGHT, WIDTH, audio=True)
+    fast = engine(network(), spec, Speed(torch.device("cpu"), "float32", 4))
+    maps = fast.maps(endless(), waveform=sound, fps=FPS)
+    for _ in range(100):
+        next(maps)
+    assert 100 <= read <= 100 + 2 * 8
+    with pytest.raises(StoreError, match="found 10 frames, expected 11"):
+        list(fast.maps(frames, waveform=sound, fps=FPS, count=11))
+    assert list(fast.maps([], waveform=sound, fps=FPS)) == []
+
+
+def test_models_without_reuse_are_predicted_plainly() -> None:
+    spec = InputSpec(8, HEIGHT, WIDTH, audio=False)
+    plain = engine(nn.Sequential(), spec, Speed(torch.device("cpu"), "float32", 4))
+    assert isinstance(plain, Plain)
+
+
+def test_a_new_frame_costs_half_a_window() -> None:
+    with torch.device("meta"), torch.no_grad():
+        model = build().eval()
+        sliding = Sliding(model.encoder.stages, model.neck, 32, 1)
+        sliding.warm(torch.empty(31, 3, 224, 384))
+        with FlopCounterMode(display=False) as counter:
+            pyramid = sliding.pyramid(torch.empty(4, 3, 224, 384))
+            encoder = counter.get_total_flops()
+            model.from_pyramid(pyramid, torch.empty(4, 1, 70_560))
+    costs = (encoder / 2e9 / 4, counter.get_total_flops() / 2e9 / 4)
+    assert costs == pytest.approx((29.3, 44.9), abs=0.1)
+    assert costs[1] < 60
+
+
+@pytest.mark.slow
+def test_the_full_network_streams() -> None:
+    model = network(width=1.0, heads=8)
+    frames = np.random.default_rng(0).integers(0, 256, (34, 96, 160, 3), dtype=np.uint8)
+    spec, sound = InputSpec(32, 96, 160, audio=True), np.zeros(0, np.float32)
+    fast = engine(model, spec, Speed(torch.device("cpu"), "float32", 4))
+    found = list(fast.maps(frames, waveform=sound, fps=FPS, stride=6))
+    plain = Plain(model, spec, Speed(torch.device("cpu"), "float32", 2))
+    expected = list(plain.maps(frames, waveform=sound, fps=FPS, stride=6))
+    np.testing.assert_allclose(found, expected, atol=1e-5, rtol=0)
