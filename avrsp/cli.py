@@ -68,14 +68,25 @@ def world(out: Path, datasets: tuple[str, ...]) -> None:
     "--device", type=click.Choice(["cpu", "cuda", "auto"]), default="auto", show_default=True
 )
 @click.option(
-    "--precision", type=click.Choice(get_args(Precision)), default="float32", show_default=True
+    "--precision",
+    type=click.Choice(["auto", *get_args(Precision)]),
+    default="auto",
+    show_default=True,
+    help="Auto is bf16 where the device multiplies that faster.",
+)
+@click.option(
+    "--stride",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Predict every Nth frame and interpolate between.",
 )
 def predict(
     videos: tuple[str, ...],
     out: Path,
     weights: Path | None,
     device: str,
-    precision: Precision,
+    precision: Literal["auto", "float32", "bf16"],
     **wanted: Any,  # noqa: ANN401 - the rest says what to write, and `Wanted` has its types
 ) -> None:
     """Predict where people look in VIDEOS: files, folders, or quoted patterns such as '*.mp4'.
@@ -90,6 +101,7 @@ def predict(
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # being killed cleans up, as Ctrl-C
     found = inputs.find(videos)
     model = predictor.load(weights, device=device, precision=precision)
+    click.echo(f"avrsp: {model}", err=True)
     if predict_videos(found, out, model, Wanted(**wanted)):
         raise SystemExit(EXIT_FAILURE)
 
@@ -131,7 +143,7 @@ def import_weights(source: str, file: Path) -> None:
 @click.option(
     "--protocol",
     type=click.Choice([*get_args(ProtocolName), "all"]),
-    help="By whose rules; by default as params.yaml says.",
+    help="By whose rules; by default as params.yaml says, and where there is none, avrsp.",
 )
 @click.option("--dataset", "datasets", multiple=True, help="Only this one; may be repeated.")
 @click.option("--split", type=click.IntRange(1, 3), default=1, show_default=True)
@@ -147,6 +159,12 @@ def import_weights(source: str, file: Path) -> None:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Rows of frames, with the summary beside it as .json. [default: <method>.parquet]",
 )
+@click.option(
+    "--references/--no-references",
+    default=True,
+    help="Also score a uniform map, another frame's truth and, where the manifest of --store says "
+    "which videos train, a centre prior.",
+)
 @click.option("--allow-missing", is_flag=True, help="Exit with 0 although maps were unusable.")
 def evaluate(
     maps: Path,
@@ -160,23 +178,66 @@ def evaluate(
     What is missing or unusable is named in one line each, the rest is scored, and the exit code
     is 1. Running it again after an interruption goes on where it stopped.
     """
-    from avrsp import params
-    from avrsp.engine.folders import Choice, Target, evaluate_folder
+    from avrsp.engine import folders
 
-    loaded = params.load()
-    chosen = protocol or loaded.evaluation.protocol
+    settings, seed = folders.settings()
+    chosen = protocol or settings.protocol
     method = options["method"] or maps.name.split(".")[0]
-    target = Target(
+    target = folders.Target(
         method=method,
         protocols=get_args(ProtocolName) if chosen == "all" else (chosen,),
         out=options["out"] or Path(f"{method}.parquet"),
+        references=options["references"],
     )
-    choice = Choice(options["datasets"], options["split"], options["role"])
-    text, faults = evaluate_folder(maps, stores, choice, target, loaded.evaluation, loaded.seed)
+    choice = folders.Choice(options["datasets"], options["split"], options["role"])
+    text, faults = folders.evaluate_folder(maps, stores, choice, target, settings, seed)
     click.echo(text)
     if faults:
-        click.echo(f"{len(faults)} faults, named above", err=True)
+        click.echo(f"faults: {len(faults)}, named above", err=True)
     if faults and not allow_missing:
+        raise SystemExit(EXIT_FAILURE)
+
+
+@commands.command()
+@click.argument("datasets", nargs=-1, type=click.Choice(get_args(DatasetName)))
+@click.option(
+    "--accept-new",
+    "renewed",
+    metavar="NAME",
+    multiple=True,
+    help="Forget what data/archives.lock notes of this archive, such as "
+    "video_frames/DIEM.tar.gz, and take it as it comes now. May be repeated.",
+)
+def download(datasets: tuple[str, ...], renewed: tuple[str, ...]) -> None:
+    """Bring the raw data of preset `paper`: all seven DATASETS, or those named.
+
+    What is in data/raw/incoming is used instead of a mirror. Running it again goes on where it
+    stopped; the exit code is 1 where a dataset is absent.
+    """
+    from avrsp import params
+    from avrsp.data.download.command import bring_all
+
+    settings = params.load()
+    chosen = datasets or get_args(DatasetName)
+    faults = bring_all(chosen, renewed, settings.data, settings.validation_fraction)
+    for fault in faults:
+        click.echo(f"avrsp: {fault}", err=True)
+    if faults:
+        raise SystemExit(EXIT_FAILURE)
+
+
+@commands.command()
+@click.option("--json", "machine", is_flag=True, help="The same for machines.")
+def doctor(machine: bool) -> None:
+    """Say what is there, what is missing, and the next command, for the preset in params.yaml.
+
+    The exit code is 0 if `dvc repro` could run.
+    """
+    from avrsp.doctor import examine
+
+    subject, findings = examine.examine()
+    click.echo(examine.as_json(findings) if machine else examine.as_text(subject, findings))
+    if not examine.runnable(findings):
         raise SystemExit(EXIT_FAILURE)
 
 

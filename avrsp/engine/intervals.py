@@ -31,7 +31,8 @@ class Paired:
         low: Lower end of its 95 % interval; NaN with fewer than two videos.
         high: Upper end.
         p: How often a mean lies at least so far from 0 when the sign of each video's difference
-            is left to chance: a two-sided permutation test, exact where few videos allow it.
+            is left to chance: a two-sided permutation test, exact where few videos allow it; NaN
+            with fewer than two videos.
         videos: How many videos have a score by both methods.
     """
 
@@ -89,8 +90,9 @@ def paired(
     first, second = (_by_video(each, metric, protocol) for each in (rows, others))
     differences = np.asarray((first - second).dropna(), np.float64)
     videos = len(differences)
-    if not videos:
-        return Paired(np.nan, np.nan, np.nan, np.nan, 0)
+    if videos < 2:  # noqa: PLR2004 - one video says nothing about others
+        mean = float(differences.mean()) if videos else np.nan
+        return Paired(mean, np.nan, np.nan, np.nan, videos)
     column = differences[:, None]
     rng = np.random.default_rng(seed)
     low, high = interval(resample(column, np.ones_like(column), resamples, rng), videos)

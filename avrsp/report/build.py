@@ -7,17 +7,17 @@ from pathlib import Path
 
 from avrsp.errors import StoreError
 from avrsp.files import write_bytes, write_text
-from avrsp.report import paper, provenance, sections, wording
+from avrsp.report import paper, provenance, reliance, sections, wording
+from avrsp.report.ablations import ablations
 from avrsp.report.figures import hero
-from avrsp.report.formats import to_csv, to_latex, to_markdown
+from avrsp.report.formats import grids_to_markdown, write_tables
 from avrsp.report.inputs import Inputs
+from avrsp.report.media import Chart
 from avrsp.report.names import title
-from avrsp.report.page import Chart, Page, Tile, charts, to_html
+from avrsp.report.page import Page, Tile, charts, clips, to_html
 from avrsp.report.palette import render
 from avrsp.report.selection import best_video, shifted_pair
 from avrsp.report.tables import Table, comparison, overview
-
-FORMATS = {"md": to_markdown, "csv": to_csv, "tex": to_latex}
 
 
 def write_report(folder: Path, inputs: Inputs) -> None:
@@ -27,12 +27,16 @@ def write_report(folder: Path, inputs: Inputs) -> None:
     """
     tables = tuple(_tables(inputs))
     page = _page(inputs, tables)
-    for table in tables:
-        for suffix, convert in FORMATS.items():
-            write_text(folder / "tables" / f"{table.name}.{suffix}", convert(table))
+    write_tables(folder, (*tables, *_ablations(inputs)))
+    if inputs.reliance:
+        lead, grids = inputs.reliance["sentence"], reliance.grids(inputs.reliance)
+        text = grids_to_markdown(wording.SOUND, lead, grids)
+        write_text(folder / "tables" / "reliance.md", text)
     (folder / "figures").mkdir(parents=True, exist_ok=True)  # DVC expects it even when empty
     for chart in (*charts(page.sections), *filter(None, [page.hero])):
         write_bytes(folder / "figures" / f"{chart.name}.png", chart.picture.light)
+    for clip in clips(page.sections):
+        write_bytes(folder / "figures" / f"{clip.name}.mp4", clip.content)
     write_text(folder / "index.html", to_html(page))
 
 
@@ -46,6 +50,8 @@ def _page(inputs: Inputs, tables: tuple[Table, ...]) -> Page:
         hero=_hero(inputs),
         sections=(
             sections.results(tables, inputs),
+            reliance.reliance(inputs),
+            sections.ablated(_ablations(inputs), inputs),
             sections.predictions(inputs),
             sections.comparison(inputs),
             sections.training(inputs),
@@ -75,6 +81,11 @@ def _tables(inputs: Inputs) -> Iterator[Table]:
             comparable=about.preset == "paper",
             notes=(wording.DAGGER, wording.PRINTED, *_gaps(inputs, paper.DATASETS[name])),
         )
+
+
+def _ablations(inputs: Inputs) -> tuple[Table, ...]:
+    about = inputs.about
+    return ablations(inputs.ablations, preset=about.preset, protocol=about.protocol)
 
 
 def _gaps(inputs: Inputs, datasets: Iterable[str]) -> Iterator[str]:

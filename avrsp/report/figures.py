@@ -19,7 +19,7 @@ from avrsp.report.overlays import Map, Pixels, overlay
 from avrsp.report.palette import LIGHT, Theme, render
 
 MODELS: Final = ("V", "AV")
-COLUMNS: Final = ("Frame and fixations", "Ground truth", "V", "AV")
+COLUMNS: Final = ("Frame and fixations", "Ground truth")
 CELL_WIDTH: Final = 2.9
 """Width of one picture in inches."""
 
@@ -68,16 +68,17 @@ def moment(
 
 
 def strip(moments: Sequence[Moment], theme: Theme, *, labels: bool = True) -> Figure:
-    """Draw one row for each moment: frame with fixations, ground truth, V, AV."""
+    """Draw one row a moment: frame with fixations, ground truth, V, AV, and any other's maps."""
+    names = (*COLUMNS, *methods_of(moments))
     height, width = moments[0].truth.shape
     cell = CELL_WIDTH * height / width
     margin, top = (1.55 if labels else 0.08), 0.36
-    across = margin + CELL_WIDTH * len(COLUMNS) + 0.08
+    across = margin + CELL_WIDTH * len(names) + 0.08
     down = top + (cell + 0.08) * len(moments)
     figure = Figure(figsize=(across, down))
     grid = figure.add_gridspec(
         len(moments),
-        len(COLUMNS),
+        len(names),
         left=margin / across,
         right=1 - 0.08 / across,
         top=1 - top / down,
@@ -86,8 +87,8 @@ def strip(moments: Sequence[Moment], theme: Theme, *, labels: bool = True) -> Fi
         hspace=0.025 * width / height,
     )
     for line, shown in enumerate(moments):
-        axes = [figure.add_subplot(grid[line, column]) for column in range(len(COLUMNS))]
-        _draw(axes, shown, theme)
+        axes = [figure.add_subplot(grid[line, column]) for column in range(len(names))]
+        _draw(axes, shown, names, theme)
         if labels:
             axes[0].annotate(
                 shown.label,
@@ -99,9 +100,15 @@ def strip(moments: Sequence[Moment], theme: Theme, *, labels: bool = True) -> Fi
                 linespacing=1.5,
             )
         if line == 0:
-            for place, name in zip(axes, COLUMNS, strict=True):
+            for place, name in zip(axes, names, strict=True):
                 place.set_title(name, color=theme.of(name), pad=7)
     return figure
+
+
+def methods_of(moments: Sequence[Moment]) -> tuple[str, ...]:
+    """Return V, AV, and whatever other method has a map of one of the moments."""
+    found = dict.fromkeys([*MODELS, *(name for each in moments for name in each.maps)])
+    return tuple(found)
 
 
 def hero(
@@ -131,7 +138,7 @@ def write_hero(
     write_bytes(path.with_name(f"{path.stem}-dark{path.suffix}"), picture.dark)
 
 
-def _draw(axes: Sequence[Axes], shown: Moment, theme: Theme) -> None:
+def _draw(axes: Sequence[Axes], shown: Moment, names: Sequence[str], theme: Theme) -> None:
     """Fill one row; a map that was not predicted leaves an empty cell that says so."""
     rows, columns = shown.truth.shape
     width, height = DISPLAY_WIDTH, round(DISPLAY_WIDTH * rows / columns)
@@ -151,7 +158,7 @@ def _draw(axes: Sequence[Axes], shown: Moment, theme: Theme) -> None:
         linewidths=0.9,
     )
     axes[1].imshow(overlay(shown.frame, shown.truth, height, width), extent=extent, aspect="auto")
-    for place, name in zip(axes[2:], MODELS, strict=True):
+    for place, name in zip(axes[2:], names[2:], strict=True):
         if name in shown.maps:
             picture = overlay(shown.frame, shown.maps[name], height, width)
             place.imshow(picture, extent=extent, aspect="auto")

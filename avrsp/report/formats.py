@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
+from pathlib import Path
 
+from avrsp.files import write_text
 from avrsp.report.names import HEADINGS, LOWER_IS_BETTER, title
+from avrsp.report.page import Grid
 from avrsp.report.tables import Cell, Row, Table
 
 LATEX_SPECIAL = str.maketrans(
     {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "†": r"$\dagger$"}
 )
+
+
+def write_tables(folder: Path, tables: Sequence[Table]) -> None:
+    """Write each table in three formats below `folder`/tables."""
+    for table in tables:
+        for suffix, convert in (("md", to_markdown), ("csv", to_csv), ("tex", to_latex)):
+            write_text(folder / "tables" / f"{table.name}.{suffix}", convert(table))
 
 
 def to_markdown(table: Table) -> str:
@@ -47,6 +58,16 @@ def to_csv(table: Table) -> str:
         for row in group.rows:
             writer.writerow([group.source, row.method, *_with_intervals(row, table)])
     return text.getvalue()
+
+
+def grids_to_markdown(heading: str, lead: str, grids: Sequence[Grid]) -> str:
+    """Return plain tables one below the other as GitHub's Markdown."""
+    lines = [f"## {heading}", "", lead]
+    for grid in grids:
+        rule = [":---" if place in grid.words else "---:" for place in range(len(grid.heads))]
+        lines += ["", f"### {grid.title}", "", _line([*grid.heads]), _line(rule)]
+        lines += [_line([*row]) for row in grid.rows]
+    return "\n".join(lines) + "\n"
 
 
 def to_latex(table: Table) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,16 @@ from avrsp.data.store import MapStore, VideoStore
 from avrsp.errors import StoreError
 from avrsp.files import sha256
 from avrsp.report.names import in_order, method_name, run_name
-from avrsp.report.results import Results, read_results
+from avrsp.report.results import Results, read_outside, read_results
 
 ROWS = ("dataset", "split", "video", "frame", "method", "fixations", "cc")
 """Columns of the per-frame scores that the figures need."""
+
+
+OWN = ("V", "AV")
+
+SOUND_ROWS = ("dataset", "split", "video", "frame", "sound", "kind", "has_sound", "retention")
+"""Columns of the per-frame rows with other sounds that the figures need."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,10 @@ class Places:
         maps: Folder of `<run>/<dataset>/<video>.zarr.zip`.
         scores: Folder of `<run>.parquet`.
         metrics: Folder of `<run>.json`.
+        reliance: Folder of rows, and of retention by run, with other sounds.
+        sounds: The summary of these, `reliance.json`.
+        pooled: Folder of `<method>.json`, all splits together.
+        ablations: Folder of `<network>.json`, scores of the networks of Tables III to V.
     """
 
     manifest: Path
@@ -53,6 +63,10 @@ class Places:
     maps: Path
     scores: Path
     metrics: Path
+    reliance: Path
+    sounds: Path
+    pooled: Path
+    ablations: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +78,11 @@ class Inputs:
         manifest_digest: SHA-256 of the manifest's file; empty without one.
         rows: Per-frame scores of all runs, with the column `model` ("V", "AV" or a reference).
         results: Scores of whole datasets.
+        ablations: Scores of the networks of Tables III to V.
         histories: By run, loss by epoch.
         models: By run, what `model.json` says.
+        reliance: What other sounds do; None where that was not run.
+        sound_rows: Per-frame scores with each sound, of `SOUND_ROWS`.
     """
 
     about: About
@@ -74,22 +91,34 @@ class Inputs:
     manifest_digest: str
     rows: pd.DataFrame
     results: Results
+    ablations: Results
     histories: Mapping[str, pd.DataFrame]
     models: Mapping[str, Mapping[str, Any]]
+    reliance: Mapping[str, Any] | None = None
+    sound_rows: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=[*SOUND_ROWS]))
 
     def store(self, dataset: str, video: str) -> VideoStore:
         """Return a video's store."""
         return VideoStore(self.places.stores / dataset / f"{video}.zarr.zip")
 
     def maps(self, dataset: str, split: int, video: str) -> dict[str, MapStore]:
-        """Return what each model predicted for a video; a model without maps is missing."""
+        """Return what each model predicted for a video; a model without maps is missing.
+
+        Besides V and AV these are the methods that were scored from `data/maps/<method>`.
+        """
         found = {}
-        for model in ("V", "AV"):
-            folder = self.places.maps / run_name(model, split) / dataset
-            path = folder / f"{video}.zarr.zip"
+        for model in (*OWN, *self.others):
+            run = run_name(model, split) if model in OWN else model
+            path = self.places.maps / run / dataset / f"{video}.zarr.zip"
             if path.exists():
                 found[model] = MapStore(path)
         return found
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """Return the methods that were scored and have maps, besides V and AV."""
+        scored = sorted({str(name) for name in self.rows["model"]} - {*OWN})
+        return tuple(name for name in scored if (self.places.maps / name).is_dir())
 
 
 def gather(places: Places, about: About) -> Inputs:
@@ -105,9 +134,14 @@ def gather(places: Places, about: About) -> Inputs:
         manifest=read_manifest(places.manifest) if there else None,
         manifest_digest=sha256(places.manifest) if there else "",
         rows=_rows(places.scores, about.protocol),
-        results=read_results(places.metrics),
-        histories=_histories(places.models),
-        models={path.parent.name: _json(path) for path in _each(places.models, "*/model.json")},
+        results=read_results(places.metrics, places.pooled).joined(
+            read_outside(places.scores, about.protocol)
+        ),
+        ablations=read_results(places.ablations),
+        histories=histories_in(places.models),
+        models=models_in(places.models),
+        reliance=_json(places.sounds) if places.sounds.exists() else None,
+        sound_rows=_sound_rows(places.reliance / "rows.parquet"),
     )
 
 
@@ -116,6 +150,7 @@ def _rows(folder: Path, protocol: str) -> pd.DataFrame:
     parts = [
         pd.read_parquet(path, columns=list(ROWS), filters=kept)
         for path in _each(folder, "*.parquet")
+        if not path.stem.endswith(".references")
     ]
     if not parts:
         return pd.DataFrame(columns=[*ROWS, "model"])
@@ -123,7 +158,19 @@ def _rows(folder: Path, protocol: str) -> pd.DataFrame:
     return rows.assign(model=rows["method"].map(method_name))
 
 
-def _histories(folder: Path) -> dict[str, pd.DataFrame]:
+def models_in(folder: Path) -> dict[str, Mapping[str, Any]]:
+    """Return what `model.json` says of each run."""
+    return {path.parent.name: _json(path) for path in _each(folder, "*/model.json")}
+
+
+def _sound_rows(path: Path) -> pd.DataFrame:
+    if not path.exists():
+        return pd.DataFrame(columns=[*SOUND_ROWS])
+    return pd.read_parquet(path, columns=[*SOUND_ROWS])
+
+
+def histories_in(folder: Path) -> dict[str, pd.DataFrame]:
+    """Return the loss by epoch of each run."""
     found = {path.parent.name: path for path in folder.glob("*/history.json")}
     return {run: pd.DataFrame(_json(found[run])) for run in sorted(found, key=in_order)}
 

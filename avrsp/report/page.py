@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from PIL import Image
 
+from avrsp.report.media import Chart, Clip
 from avrsp.report.names import DIGITS, HEADINGS, LOWER_IS_BETTER, title
-from avrsp.report.palette import Picture
 from avrsp.report.tables import Cell, Table
-
-WEBP_QUALITY: Final = 88
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,43 +62,17 @@ class Grid:
 
 
 @dataclass(frozen=True, slots=True)
-class Chart:
-    """A picture that enlarges.
+class Link:
+    """A paragraph that ends in a link to a page beside this one."""
 
-    Attributes:
-        alt: What it shows, in words.
-        wide: Whether it takes the whole width of the page.
-        on_dark: Whether it stands on a ground that is dark on light pages too.
-    """
+    kind: ClassVar[str] = "link"
 
-    kind: ClassVar[str] = "chart"
-
-    name: str
-    title: str
-    caption: str
-    alt: str
-    picture: Picture
-    wide: bool = True
-    on_dark: bool = False
-
-    @property
-    def light(self) -> str:
-        """Return the picture for light pages as a data URI."""
-        return _data_uri(self.picture.light)
-
-    @property
-    def dark(self) -> str:
-        """Return the picture for dark pages as a data URI."""
-        return _data_uri(self.picture.dark)
-
-    @property
-    def pixels(self) -> tuple[int, int]:
-        """Return the picture's width and height, so that a page keeps its place free."""
-        with Image.open(io.BytesIO(self.picture.light)) as image:
-            return image.size
+    text: str
+    label: str
+    address: str
 
 
-Block = Prose | Notice | Points | Facts | Grid | Chart | Table
+Block = Prose | Notice | Points | Facts | Grid | Chart | Clip | Link | Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +147,8 @@ def charts(sections: Sequence[Section]) -> tuple[Chart, ...]:
     )
 
 
-def _data_uri(png: bytes) -> str:
-    with Image.open(io.BytesIO(png)) as image:
-        stream = io.BytesIO()
-        image.convert("RGB").save(stream, format="webp", quality=WEBP_QUALITY, method=4)
-    return f"data:image/webp;base64,{base64.b64encode(stream.getvalue()).decode()}"
+def clips(sections: Sequence[Section]) -> tuple[Clip, ...]:
+    """Return all films of the sections, in reading order."""
+    return tuple(
+        block for section in sections for block in section.blocks if isinstance(block, Clip)
+    )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from avrsp.data.manifest import DatasetEntry, Manifest
+from avrsp.data.splits import defects
 from avrsp.report import wording
 from avrsp.report.inputs import Inputs
 from avrsp.report.names import in_order, title
@@ -51,7 +52,16 @@ def data(inputs: Inputs) -> Section:
         for name, entry in manifest.datasets.items()
         if not entry.present
     ]
-    return Section("data", "Data", tuple(blocks))
+    return Section("data", "Data", (*blocks, *_split_defects(manifest)))
+
+
+def _split_defects(manifest: Manifest) -> list[Block]:
+    found = [
+        str(defect)
+        for name, entry in manifest.datasets.items()
+        for defect in defects(name, {each.video: each.roles for each in entry.videos})
+    ]
+    return [Prose(wording.SPLIT_DEFECTS), Points(tuple(found))] if found else []
 
 
 def notes(inputs: Inputs) -> Section:

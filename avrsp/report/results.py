@@ -10,7 +10,7 @@ from statistics import fmean
 from typing import Any, Final
 
 from avrsp.errors import StoreError
-from avrsp.report.names import HEADINGS, method_name
+from avrsp.report.names import HEADINGS, REFERENCES, method_name
 
 MEAN: Final = "mean"
 """Stands in a dataset's place for the mean of the datasets."""
@@ -61,9 +61,18 @@ class Results:
         scored = self.methods.get(method, {}).get(dataset)
         return scored.metrics.get(metric) if scored else None
 
+    def joined(self, other: Results) -> Results:
+        """Return the results of both; where both have a method, this one's."""
+        return Results({**other.methods, **self.methods}, self.faults + other.faults)
 
-def read_results(folder: Path) -> Results:
+
+def read_results(folder: Path, pooled: Path | None = None) -> Results:
     """Read the summaries `<run>.json`; runs of one method on several splits are pooled.
+
+    Args:
+        folder: Where they lie; one that is not there is empty.
+        pooled: Folder of `<method>.json`, summaries over the rows of all splits, which go before
+            what follows from the splits' own and also have intervals.
 
     Raises:
         StoreError: A summary is not one.
@@ -75,6 +84,27 @@ def read_results(folder: Path) -> Results:
         runs.setdefault(method_name(path.stem), []).append(scored)
         faults += (f"{path.stem}: {fault}" for fault in own)
     methods = {method: _pool_all(parts) for method, parts in runs.items()}
+    for path in sorted(pooled.glob("*.json")) if pooled else ():
+        methods[method_name(path.stem)] = _read(path)[0]
+    return Results(methods, tuple(faults))
+
+
+def read_outside(folder: Path, protocol: str) -> Results:
+    """Read what `avrsp evaluate` wrote of other methods' maps: `<method>.json` beside its rows.
+
+    The references that it scores beside them are left out, because the chain scores its own.
+
+    Raises:
+        StoreError: A file is not what it writes.
+    """
+    methods: dict[str, dict[str, Scored]] = {}
+    faults: list[str] = []
+    for path in sorted(folder.glob("*.json")):
+        content = json.loads(path.read_text())
+        for method in content.keys() - REFERENCES.keys():
+            if protocol in content[method]:
+                methods[method], own = _understood(path, content[method][protocol])
+                faults += (f"{method}: {fault}" for fault in own)
     return Results(methods, tuple(faults))
 
 
@@ -82,7 +112,7 @@ def pool(parts: Sequence[Scored]) -> Scored:
     """Pool a dataset's splits as STAViS does: every video counts, in each split that tests it.
 
     The interval of several splits is left out: they share videos, so that it does not follow from
-    the splits' own.
+    the splits' own; the stage `pool` has it from the rows.
     """
     if len(parts) == 1:
         return parts[0]
@@ -117,14 +147,23 @@ def _pool_all(parts: Sequence[Mapping[str, Scored]]) -> dict[str, Scored]:
 
 def _read(path: Path) -> tuple[dict[str, Scored], list[str]]:
     try:
-        content = json.loads(path.read_text())
+        return _understood(path, json.loads(path.read_text()))
+    except json.JSONDecodeError as error:
+        raise _unreadable(path, error) from None
+
+
+def _understood(path: Path, content: Mapping[str, Any]) -> tuple[dict[str, Scored], list[str]]:
+    try:
         datasets = {**content["datasets"], MEAN: content[MEAN]}
         scored = {name: _scored(values) for name, values in datasets.items()}
         return scored, list(content["faults"])
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise StoreError(
-            f"{path}: not a summary ({type(error).__name__}: {error}); remove it and run: dvc repro"
-        ) from None
+    except (KeyError, TypeError) as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: Exception) -> StoreError:
+    reason = f"{type(error).__name__}: {error}"
+    return StoreError(f"{path}: not a summary ({reason}); remove it and run: dvc repro")
 
 
 def _scored(values: Mapping[str, Any]) -> Scored:

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import pandas as pd
 
 from avrsp.errors import StoreError
+from avrsp.params.ablations import ABLATIONS
 from avrsp.report import wording
+from avrsp.report.ablations import not_run
 from avrsp.report.charts import learning_curves, per_video
+from avrsp.report.clips import clips
 from avrsp.report.figures import Moment, moment, strip
 from avrsp.report.inputs import Inputs
+from avrsp.report.media import Chart
 from avrsp.report.names import title
-from avrsp.report.page import Block, Chart, Grid, Notice, Points, Prose, Section
+from avrsp.report.page import Block, Grid, Link, Notice, Points, Prose, Section
 from avrsp.report.palette import render
 from avrsp.report.paper import COMPARED, DATASETS
 from avrsp.report.selection import Choice, typical, video_means
 from avrsp.report.tables import Table
+
+OWN_PAGE: Final = "ablations/index.html"
 
 
 def results(tables: Sequence[Table], inputs: Inputs) -> Section:
@@ -30,11 +37,23 @@ def results(tables: Sequence[Table], inputs: Inputs) -> Section:
     return Section("results", "Results", tuple(blocks))
 
 
+def ablated(tables: Sequence[Table], inputs: Inputs) -> Section:
+    """Show Tables III to V as far as their networks were run, and where their own page is."""
+    blocks: list[Block] = [Prose(wording.ABLATIONS), Link(wording.OWN_PAGE, OWN_PAGE, OWN_PAGE)]
+    absent = not_run(inputs.ablations)
+    if absent:
+        blocks.append(Notice(wording.not_ablated(len(absent), len(ABLATIONS))))
+    return Section("ablations", "What each part is worth", (*blocks, *tables))
+
+
 def predictions(inputs: Inputs) -> Section:
     """Show a strip for each dataset: typical frames, chosen by rule."""
     blocks: list[Block] = [Prose(wording.STRIPS)]
     if inputs.rows.empty:
         return Section("predictions", "Predictions", (*blocks, Notice(wording.NO_SCORES)))
+    shown = clips(inputs)
+    if shown:
+        blocks += [Prose(wording.CLIPS), *shown]
     scored = list(dict.fromkeys(inputs.rows["dataset"]))
     blocks += [_strip_or_notice(inputs, dataset) for dataset in scored]
     absent = [title(name) for table in COMPARED for name in DATASETS[table] if name not in scored]

@@ -42,7 +42,7 @@ def typical(rows: pd.DataFrame, dataset: str) -> tuple[Choice, ...]:
         rows: Per-frame scores with columns dataset, split, video, frame, model, fixations, cc.
         dataset: Which dataset.
     """
-    here = _judged(rows[(rows["dataset"] == dataset) & (rows["fixations"] > 0)])
+    here = judged(rows[(rows["dataset"] == dataset) & (rows["fixations"] > 0)])
     if here.empty:
         return ()
     means = here.groupby(["split", "video"])["cc"].mean()
@@ -63,7 +63,7 @@ def typical(rows: pd.DataFrame, dataset: str) -> tuple[Choice, ...]:
 
 def best_video(rows: pd.DataFrame, allowed: set[tuple[str, str]]) -> tuple[str, int, str] | None:
     """Return dataset, split and name of the `allowed` video (dataset, name) of highest mean CC."""
-    here = _judged(rows[rows["fixations"] > 0])
+    here = judged(rows[rows["fixations"] > 0])
     keys = pd.MultiIndex.from_frame(here[["dataset", "video"]])
     here = here[keys.isin(allowed)]
     if here.empty:
@@ -83,8 +83,8 @@ def shifted_pair(rows: pd.DataFrame, store: VideoStore) -> tuple[int, int]:
     Returns:
         Frame indices in order of time; both have a CC of at least the video's median.
     """
-    judged = _judged(rows[rows["fixations"] > 0])
-    good = np.sort(judged.loc[judged["cc"] >= judged["cc"].median(), "frame"].to_numpy())
+    own = judged(rows[rows["fixations"] > 0])
+    good = np.sort(own.loc[own["cc"] >= own["cc"].median(), "frame"].to_numpy())
     step = max(1, -(-len(good) // CANDIDATES))
     frames = good[::step]
     centres = np.stack([store.fixations(int(frame)).mean(axis=0) for frame in frames])
@@ -102,7 +102,8 @@ def video_means(rows: pd.DataFrame) -> pd.DataFrame:
     return both.reset_index()[["dataset", "video", "V", "AV"]]
 
 
-def _judged(rows: pd.DataFrame) -> pd.DataFrame:
+def judged(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the scored rows of AV, or of V where AV was not run."""
     decides = "AV" if (rows["model"] == "AV").any() else "V"
     return rows[(rows["model"] == decides) & rows["cc"].notna()]
 

@@ -98,11 +98,6 @@ def comparison(
         notes: Further remarks below the table.
     """
     datasets = paper.DATASETS[name]
-    remark = (
-        "Printed in the paper"
-        if comparable
-        else "Printed in the paper, on the real datasets: not comparable with the rows above"
-    )
     shown = " and ".join(filter(None, [", ".join(map(title, datasets[:-1])), title(datasets[-1])]))
     return Table(
         name=f"table-{name.lower()}",
@@ -112,10 +107,17 @@ def comparison(
         metrics=paper.METRICS,
         groups=(
             measured(results, datasets, paper.METRICS),
-            Group("paper", remark, _printed(name), ours=False),
+            Group("paper", remark(comparable=comparable), printed_rows(name), ours=False),
         ),
         notes=tuple(notes),
     )
+
+
+def remark(*, comparable: bool) -> str:
+    """Return the heading of printed rows, which says whether they compare with this run's."""
+    if comparable:
+        return "Printed in the paper"
+    return "Printed in the paper, on the real datasets: not comparable with the rows above"
 
 
 def overview(results: Results, caption: str) -> Table:
@@ -142,16 +144,17 @@ def measured(results: Results, datasets: Iterable[str], metrics: Iterable[str]) 
     rows = [
         Row(
             label,
-            _cells(results, method, columns),
+            cells_of(results, method, columns),
             emphasis=method in MODELS,
             contends=method != "other frame",
         )
         for method, label in {**MODELS, **others, **REFERENCES}.items()
     ]
-    return Group("this run", "This run", tuple(_mark_best(rows, columns)), ours=True)
+    return Group("this run", "This run", tuple(mark_best(rows, columns)), ours=True)
 
 
-def _cells(results: Results, method: str, columns: Iterable[Column]) -> dict[Column, Cell]:
+def cells_of(results: Results, method: str, columns: Iterable[Column]) -> dict[Column, Cell]:
+    """Return the cells of a method; what was not measured has none."""
     found = {column: results.find(method, *column) for column in columns}
     return {
         column: Cell(f"{estimate.value:.{DIGITS[column[1]]}f}", estimate)
@@ -160,7 +163,8 @@ def _cells(results: Results, method: str, columns: Iterable[Column]) -> dict[Col
     }
 
 
-def _mark_best(rows: Sequence[Row], columns: Iterable[Column]) -> list[Row]:
+def mark_best(rows: Sequence[Row], columns: Iterable[Column]) -> list[Row]:
+    """Return the rows with the best value of each column marked."""
     best = {column: _best(rows, column) for column in columns}
     return [
         replace(
@@ -181,7 +185,8 @@ def _best(rows: Iterable[Row], column: Column) -> str | None:
     return better(texts, key=float, default=None)
 
 
-def _printed(name: paper.TableName) -> tuple[Row, ...]:
+def printed_rows(name: paper.TableName) -> tuple[Row, ...]:
+    """Return the rows of a table as the paper prints them."""
     rows: dict[str, dict[Column, Cell]] = {}
     for entry in paper.printed(name):
         cells = rows.setdefault(entry.method, {})

@@ -45,12 +45,63 @@ STRIPS: Final = (
     "the lowest mean CC of AV are shown, each at the frame whose CC is the video's median."
 )
 
+CLIPS: Final = (
+    "Short clips with their sound, chosen by the same rule among all test videos that have sound. "
+    "They start when you press play."
+)
+
 CURVES: Final = (
     "Dashed: training. Solid: validation, on videos held out from the training list. The circle "
     "marks the lowest validation loss. No test video takes part in any choice."
 )
 
 SET_ASIDE: Final = "Videos whose raw data are not what the dataset's list promises are set aside:"
+
+SPLIT_DEFECTS: Final = "Splits that are not a clean division of their videos, found in the lists:"
+
+SOUND: Final = "Does the sound matter?"
+
+SOUNDS: Final = (
+    "The audio-visual model sees the same frames again and hears something else: no sound, another "
+    "test clip's sound, its own moved by half the video, and its own backwards. What is lost "
+    "against the true sound is what the model gains by listening. Frames are evenly spaced, and "
+    "intervals and p values rest on whole videos, paired."
+)
+
+PAIRS: Final = (
+    "Rows of three pairs are the whole networks and stand in Tables III and V too; those of none "
+    "are Table III's without MS and MRG. Each network was run once."
+)
+
+ABLATIONS: Final = (
+    "Every part of the network is left out or replaced in turn. All networks start from the same "
+    "pretraining, learn from DIEM and AVAD alone, and are scored on the test videos of these two."
+)
+
+KINDS: Final = {
+    "sounding": "Sound that belongs\nto something visible",
+    "music": "Music that belongs\nto nothing visible",
+    "silent": "No sound",
+}
+
+RETENTION: Final = (
+    "Ret_A is what the places of the picture retain of the sound, Ret_V what the sound retains of "
+    "the places (equations 2 and 3): absolute values, averaged over heads, sound steps, time and "
+    "blocks, of the very pass that predicted the frame."
+)
+
+NO_CHANGES: Final = (
+    "When the sound changes: not shown, because no test video says when another object begins to "
+    "sound, or AV's peak never followed one."
+)
+NO_RETENTION: Final = "What RAVF retains: not run, or this fusion retains nothing."
+
+OWN_PAGE: Final = (
+    "The ablations are a pipeline of their own, on which the rest of this page does not depend. "
+    "Their own page compares RAVF with the other fusions clip by clip and is always up to date:"
+)
+
+NO_RELIANCE: Final = "Not run: the models were not tried with other sounds. Run: dvc repro reliance"
 
 NO_SCORES: Final = (
     "Nothing was evaluated, so there is nothing to show here. Run: dvc repro evaluate-v evaluate-av"
@@ -75,8 +126,16 @@ NOTES: Final = (
     "A cell that says “not run” was not computed. Nothing on this page is a guess or is copied "
     "from another row.",
     "A higher score of AV does not prove that it listens: it is another network with more "
-    "parameters. That takes an evaluation with other sounds.",
+    "parameters. What proves it is the section on other sounds.",
 )
+
+
+def not_ablated(absent: int, networks: int) -> str:
+    """Say that some networks of Tables III to V were not run when the page was made."""
+    return (
+        f"{absent} of {networks} networks were not run when this page was made. Run: "
+        "dvc repro workflow/ablations/dvc.yaml"
+    )
 
 
 def no_scores_of(dataset: str) -> str:

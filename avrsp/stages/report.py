@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from avrsp import params, paths, tracking
 from avrsp.errors import exits_cleanly
+from avrsp.params import Params
 from avrsp.progress import timed
 from avrsp.report.build import write_report
 from avrsp.report.inputs import About, Places, gather
@@ -24,7 +25,25 @@ def main() -> None:
         StoreError: A result is there but is not what it should be.
     """
     loaded, here = params.load(), paths.workspace()
-    about = About(
+    places = Places(
+        manifest=paths.manifest(loaded.preset),
+        stores=paths.stores(loaded.preset),
+        models=here / "data" / "models",
+        maps=here / "data" / "maps",
+        scores=here / "data" / "scores",
+        metrics=here / "reports" / "metrics",
+        reliance=here / "data" / "reliance",
+        sounds=here / "reports" / "reliance.json",
+        pooled=here / "reports" / "pooled",
+        ablations=here / "reports" / "ablations" / "metrics",
+    )
+    write_report(here / "reports", gather(places, about(loaded)))
+    tracking.relog_missing(sorted(places.models.glob(f"*/{tracking.JOURNAL}")))
+
+
+def about(loaded: Params) -> About:
+    """Return what the parameters say, with today's date and the commit."""
+    return About(
         preset=loaded.preset,
         fusion=loaded.fusion,
         splits=tuple(loaded.splits),
@@ -33,16 +52,6 @@ def main() -> None:
         date=datetime.now(UTC).date().isoformat(),
         commit=_commit(),
     )
-    places = Places(
-        manifest=paths.manifest(loaded.preset),
-        stores=paths.stores(loaded.preset),
-        models=here / "data" / "models",
-        maps=here / "data" / "maps",
-        scores=here / "data" / "scores",
-        metrics=here / "reports" / "metrics",
-    )
-    write_report(here / "reports", gather(places, about))
-    tracking.relog_missing(sorted(places.models.glob(f"*/{tracking.JOURNAL}")))
 
 
 def _commit() -> str:

@@ -86,3 +86,9 @@ def test_nothing_in_common() -> None:
     found = paired(rows({"a": 0.5}), rows({"b": 0.5}), "cc", resamples=100, seed=0)
     assert found.videos == 0
     assert np.isnan(found.p)
+
+
+def test_one_video_has_a_difference_and_nothing_more() -> None:
+    found = paired(rows({"a": 0.5}), rows({"a": 0.3}), "cc", resamples=100, seed=0)
+    assert found.difference == pytest.approx(0.2)
+    assert np.isnan([found.low, found.high, found.p]).all()

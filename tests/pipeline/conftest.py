@@ -16,6 +16,21 @@ import yaml  # noqa: TID251 - tests write parameter files
 REPOSITORY = Path(__file__).parents[2]
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
+TINY_WORLD = {
+    "height": 96,
+    "width": 128,
+    "frames": [20, 26],
+    "videos": {"diem": 3, "coutrot1": 3, "coutrot2": 3, "avad": 3, "etmd": 3, "summe": 3},
+    "unheard": {"height": 72, "train": 2, "validation": 1, "test": 1},
+}
+BRIEF = {"epochs": 2, "clips_per_video": 1, "validation_clips": 1}
+TINY_SAMPLE: dict[str, dict[str, Any]] = {
+    "clip": {"length": 8, "height": 32, "width": 32},
+    "encoder": {"width": 0.0625},
+    "pretrain": BRIEF,
+    "finetune": BRIEF,
+}
+
 
 def tracked() -> list[str]:
     """Files that git tracks or would track: what a clone of this state would hold."""
@@ -37,7 +52,11 @@ def git(folder: Path, *words: str) -> None:
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A fresh clone, one for each test module."""
-    folder = tmp_path_factory.mktemp("clone")
+    return cloned(tmp_path_factory.mktemp("clone"))
+
+
+def cloned(folder: Path) -> Path:
+    """Make `folder` a fresh clone."""
     for name in tracked():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(REPOSITORY / name, folder / name)
@@ -48,6 +67,11 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def run(clone: Path) -> Run:
     """Run a command in the clone with this environment's programs and one thread."""
+    return running_in(clone)
+
+
+def running_in(clone: Path) -> Run:
+    """Return what runs a command in `clone`."""
 
     def command(*words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         environment = {

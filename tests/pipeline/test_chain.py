@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from tests.pipeline.conftest import Run, git, shrink
+from tests.pipeline.recompute import disagreements, from_csv
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -24,6 +25,10 @@ SAMPLE = {
     "pretrain": {"epochs": 2},
     "finetune": {"epochs": 2},
 }
+
+AFTER_FUSION = (
+    *("check", "finetune-av@1", "predict-av@1", "evaluate-av@1", "pool", "reliance", "report"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +47,11 @@ def test_reports_hold_finite_numbers_of_every_dataset(finished: Path) -> None:
     assert "not run" not in page.split("<table", 1)[1].split("</table>", 1)[0]
     rows = pd.read_parquet(finished / "data" / "scores" / "av-split1.parquet")
     assert rows["cc"].between(-1, 1).all()
+
+
+def test_every_number_of_the_tables_follows_from_the_rows_of_frames(finished: Path) -> None:
+    assert not disagreements(finished)
+    assert len(from_csv(finished, "table-i")) >= 5 * 3 * 4  # methods, datasets, metrics
 
 
 def test_a_second_run_runs_nothing(finished: Path, run: Run) -> None:
@@ -74,10 +84,7 @@ def test_a_wrong_fusion_fails_at_once_in_one_line(finished: Path, run: Run) -> N
 def test_another_fusion_repeats_only_what_depends_on_it(finished: Path, run: Run) -> None:
     done = run("dvc", "exp", "run", "-S", "fusion=mbt")
     ran = {line for line in done.stdout.splitlines() if line.startswith("Running stage")}
-    assert ran == {
-        f"Running stage '{stage}':"
-        for stage in ("check", "finetune-av@1", "predict-av@1", "evaluate-av@1", "report")
-    }
+    assert ran == {f"Running stage '{stage}':" for stage in AFTER_FUSION}
     assert "mbt" in (finished / "data" / "models" / "av-split1" / "model.json").read_text()
 
 

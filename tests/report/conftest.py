@@ -38,6 +38,10 @@ def places_in(folder: Path) -> Places:
         maps=folder / "maps",
         scores=folder / "scores",
         metrics=folder / "metrics",
+        reliance=folder / "reliance",
+        sounds=folder / "reliance.json",
+        pooled=folder / "pooled",
+        ablations=folder / "ablations",
     )
 
 

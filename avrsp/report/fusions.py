@@ -1,0 +1,84 @@
+"""How RAVF compares with the other ways to join sound and picture, clip by clip."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from avrsp.report.page import Grid
+
+
+@dataclass(frozen=True, slots=True)
+class Versus:
+    """RAVF against another fusion on the same test clips.
+
+    Attributes:
+        fusion: The other one's name.
+        difference: Mean CC of RAVF minus that of the other; None where it was not run.
+        low: Lower end of the 95 % interval; None where there is none.
+        high: Upper end.
+        p: Of the paired permutation test.
+        videos: How many clips.
+    """
+
+    fusion: str
+    difference: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+    videos: int
+
+    @property
+    def outcome(self) -> str:
+        """Say in a word how RAVF does: "ahead", "level", "behind", or "not run"."""
+        if self.difference is None or self.low is None or self.high is None:
+            return "not run"
+        if self.low > 0:
+            return "ahead"
+        return "behind" if self.high < 0 else "level"
+
+
+def grid(found: Sequence[Versus], clips: str) -> Grid:
+    """Return the comparisons as a table."""
+    heads = ("Other fusion", "CC of RAVF minus its CC (95 % interval)", "p", "Clips", "RAVF is")
+    rows = tuple(
+        (each.fusion, _measured(each), _number(each.p), str(each.videos), each.outcome)
+        for each in found
+    )
+    return Grid(f"RAVF against the other fusions on {clips}", heads, rows, words=(0, 4))
+
+
+def sentence(found: Sequence[Versus], clips: str) -> str:
+    """Say plainly whether RAVF is at least level with each of the others."""
+    by_outcome: Mapping[str, list[str]] = {
+        outcome: [each.fusion for each in found if each.outcome == outcome]
+        for outcome in ("ahead", "level", "behind", "not run")
+    }
+    parts = [
+        f"{outcome} of {_list(names)}" if outcome == "ahead" else f"{outcome} with {_list(names)}"
+        for outcome, names in by_outcome.items()
+        if names and outcome in {"ahead", "level"}
+    ]
+    if by_outcome["behind"]:
+        parts.append(f"behind {_list(by_outcome['behind'])}")
+    if not parts:
+        return f"RAVF was not compared with the other fusions on {clips}."
+    text = f"On {clips}, RAVF is {', '.join(parts)} (by 95 % intervals of paired CC)."
+    if by_outcome["not run"]:
+        text += f" Not run: {_list(by_outcome['not run'])}."
+    return text
+
+
+def _list(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def _measured(each: Versus) -> str:
+    if each.difference is None:
+        return "not run"
+    ends = "" if each.low is None else f" ({each.low:+.3f} to {each.high:+.3f})"
+    return f"{each.difference:+.3f}{ends}"
+
+
+def _number(value: float | None) -> str:
+    return "not run" if value is None else f"{value:.3f}"

@@ -1,0 +1,50 @@
+"""Score one network of Tables III to V (stage `score` of workflow/ablations/dvc.yaml)."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from avrsp import files, params, paths
+from avrsp.data.manifest import check_stores, read_manifest
+from avrsp.engine.evaluate import evaluate_run, read_rows
+from avrsp.engine.summary import summarise
+from avrsp.engine.testset import write_test_maps
+from avrsp.errors import exits_cleanly
+from avrsp.params.ablations import ABLATIONS, DATASETS, SPLIT
+from avrsp.progress import timed
+
+
+@exits_cleanly
+@timed
+def main() -> None:
+    """Predict and score the test videos of DIEM and AVAD.
+
+    Writes `data/ablations/maps/<name>/`, `data/ablations/scores/<name>.parquet` and
+    `reports/ablations/metrics/<name>.json`.
+    """
+    parser = argparse.ArgumentParser(prog="python -m avrsp.stages.ablation_score")
+    parser.add_argument("name", choices=ABLATIONS)
+    name = parser.parse_args().name
+    loaded = params.load()
+    manifest, stores = read_manifest(paths.manifest(loaded.preset)), paths.stores(loaded.preset)
+    check_stores(manifest, stores)
+    videos = manifest.videos(DATASETS, SPLIT, "test")
+    home = paths.workspace() / "data" / "ablations"
+    maps, out = home / "maps" / name, home / "scores" / f"{name}.parquet"
+    write_test_maps(home / "models" / name, stores, videos, loaded.active.compute, maps)
+    evaluation = loaded.evaluation
+    faults = evaluate_run(
+        maps, stores, videos, method=name, split=SPLIT, out=out, names=(evaluation.protocol,)
+    )
+    for fault in faults:
+        sys.stderr.write(f"avrsp: {fault}\n")
+    summary = summarise(
+        read_rows(out), evaluation.protocol, evaluation.resamples, loaded.seed, faults
+    )
+    place = paths.workspace() / "reports" / "ablations" / "metrics" / f"{name}.json"
+    files.write_json(place, {**summary, "preset": loaded.preset})
+
+
+if __name__ == "__main__":
+    main()

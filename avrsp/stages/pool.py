@@ -1,0 +1,53 @@
+"""Pool the scores of all splits, with intervals over the videos of all (DVC stage `pool`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from avrsp import files, params, paths
+from avrsp.engine.evaluate import read_rows
+from avrsp.engine.references import REFERENCES
+from avrsp.engine.summary import summarise
+from avrsp.errors import exits_cleanly
+from avrsp.progress import timed
+
+RUNS = {"v": ("v",), "av": ("av",), "references": REFERENCES}
+"""What was evaluated, and the methods that its rows hold."""
+
+
+@exits_cleanly
+@timed
+def main() -> None:
+    """Write `reports/pooled/<method>.json`.
+
+    A video that two splits test is drawn with all its entries, so intervals do not follow from
+    those of the splits.
+    """
+    loaded = params.load()
+    scores = paths.workspace() / "data" / "scores"
+    chosen = loaded.evaluation
+    for what, methods in RUNS.items():
+        files_of = [scores / f"{what}-split{split}.parquet" for split in loaded.splits]
+        found = [path for path in files_of if path.exists()]
+        for method in methods if found else ():
+            summary = summarise(
+                rows_of(method, found), chosen.protocol, chosen.resamples, loaded.seed
+            )
+            summary["preset"] = loaded.preset
+            name = f"{method.replace(' ', '-')}.json"
+            files.write_json(paths.workspace() / "reports" / "pooled" / name, summary)
+
+
+def rows_of(method: str, places: Sequence[Path]) -> Iterator[pd.DataFrame]:
+    """Yield the rows of one method from several files, a video at a time."""
+    for place in places:
+        for part in read_rows(place):
+            if part["method"].iat[0] == method:
+                yield part
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""The stage `reliance`: whether the audio-visual models use the sound of the test videos."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from avrsp import files, params, paths
+from avrsp.data.manifest import Role, check_stores, read_manifest
+from avrsp.engine.conclusion import verdict
+from avrsp.engine.experiment import Places, measure, measure_alone
+from avrsp.engine.reliance import Rules, known, summarise_sounds
+from avrsp.engine.statements import Measured, Statement, statements
+from avrsp.engine.truth import Split, read_truths
+from avrsp.errors import exits_cleanly
+from avrsp.params import Params
+from avrsp.progress import timed
+
+
+@exits_cleanly
+@timed
+def main() -> None:
+    """Write `data/reliance/` and `reports/reliance.json`, and print the statements.
+
+    With `--role validation` only print what can be said on validation videos, by which choices
+    are made.
+
+    Raises:
+        ParamsError: A parameter is missing, unknown or wrong.
+        StoreError: A store is missing, or no video could be shown.
+        WeightsError: A model is missing or damaged.
+    """
+    parser = argparse.ArgumentParser(prog="python -m avrsp.stages.reliance")
+    parser.add_argument("--role", choices=["test", "validation"], default="test")
+    role = parser.parse_args().role
+    loaded = params.load()
+    evaluation, compute = loaded.evaluation, loaded.active.compute
+    rules = Rules(evaluation.protocol, evaluation.resamples, loaded.seed, loaded.reliance.frames)
+    places = places_of(loaded)
+    splits = splits_of(loaded, places, role)
+    if role == "validation":
+        found, faults = measure_alone(places, splits, compute, rules)
+    else:
+        out = paths.workspace() / "data" / "reliance"
+        shutil.rmtree(out, ignore_errors=True)
+        found, faults = measure(places, splits, compute, rules, out)
+        write(found, faults, rules, loaded, out)
+    for fault in faults:
+        sys.stderr.write(f"avrsp: {fault}\n")
+    sys.stdout.write(f"{table(statements(found, rules))}\n{verdict(found.sounds, rules)}\n")
+
+
+def write(found: Measured, faults: list[str], rules: Rules, loaded: Params, out: Path) -> None:
+    """Write the rows, and what they come to."""
+    with files.replacing(out / "rows.parquet") as temporary:
+        found.sounds.to_parquet(temporary, index=False)
+    content = {
+        "preset": loaded.preset,
+        "protocol": rules.protocol,
+        "splits": [*loaded.splits],
+        "frames": rules.frames,
+        "sentence": verdict(found.sounds, rules),
+        "statements": [each.as_json() for each in statements(found, rules)],
+        "groups": summarise_sounds(found.sounds, rules),
+        "changes": [
+            {**each._asdict(), "frames": known(each.frames), "seconds": known(each.seconds)}
+            for each in found.pursuits
+        ],
+        "faults": faults,
+    }
+    files.write_json(paths.workspace() / "reports" / "reliance.json", content)
+
+
+def places_of(loaded: Params) -> Places:
+    """Return where the chain of the chosen preset keeps what is read."""
+    here = paths.workspace() / "data"
+    return Places(
+        stores=paths.stores(loaded.preset),
+        models=here / "models",
+        maps=here / "maps",
+        scores=here / "scores",
+        world=paths.raw(loaded.preset) / "world",
+    )
+
+
+def splits_of(loaded: Params, places: Places, role: Role) -> list[Split]:
+    """Return the videos of every split that is run, with what the world knows of them.
+
+    Raises:
+        StoreError: A store is missing, or newer than the manifest.
+    """
+    manifest = read_manifest(paths.manifest(loaded.preset))
+    check_stores(manifest, places.stores)
+    datasets = sorted(loaded.audio_visual_sets)
+    found = []
+    for number in loaded.splits:
+        videos = manifest.videos(datasets, number, role)
+        keys = [(video.dataset, video.video) for video in videos]
+        found.append(Split(number, videos, read_truths(places.world, datasets, keys)))
+    return found
+
+
+def table(said: Sequence[Statement]) -> str:
+    """Return the statements as lines of text."""
+    lines = []
+    for each in said:
+        held = {True: "held", False: "NOT HELD", None: "-"}[each.held]
+        lines.append(
+            f"{held:<9}{each.clips:<18} {each.text}: {each.measured}, n = {each.count} ({each.bar})"
+        )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""Films in the page: which, how long, with sound, and the same each time."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from avrsp.data.attributes import StoreAttributes
+from avrsp.data.store import MapStore, VideoStore, write_maps, write_store
+from avrsp.errors import RawDataError
+from avrsp.report.clips import clips, film
+from avrsp.report.inputs import About, Places, gather
+from avrsp.report.media import Clip
+from avrsp.report.page import Notice
+
+FPS, COUNT = 25.0, 200
+needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not there")
+
+
+def made(folder: Path) -> tuple[VideoStore, MapStore]:
+    """Eight seconds of a spot that moves, with a tone."""
+    shape = (COUNT, 64, 96, 3)
+    frames = np.random.default_rng(0).integers(0, 60, shape, dtype=np.uint8)
+    store, maps = folder / "video.zarr.zip", folder / "maps.zarr.zip"
+    write_store(
+        store,
+        frames=frames,
+        densities=np.zeros((COUNT, 60, 80), np.uint8),
+        fixations=[np.zeros((1, 2), np.int16)] * COUNT,
+        waveform=(0.5 * np.sin(np.arange(int(COUNT / FPS * 22_050)) / 10)).astype(np.float32),
+        attributes=StoreAttributes("diem", "video", FPS, None, None, "", "", COUNT, COUNT),
+        chunk=8,
+    )
+    write_maps(maps, np.random.default_rng(1).random((COUNT, 64, 96)))
+    return VideoStore(store), MapStore(maps)
+
+
+@needs_ffmpeg
+def test_a_film_has_six_seconds_of_picture_and_sound_and_the_same_bytes(tmp_path: Path) -> None:
+    store, maps = made(tmp_path)
+    content = film(store, maps)
+    assert film(store, maps) == content
+    (tmp_path / "film.mp4").write_bytes(content)
+    command = ["ffprobe", "-v", "error", "-show_streams", "-of", "json", str(tmp_path / "film.mp4")]
+    said = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    picture, sound = said["streams"]
+    assert (picture["codec_name"], picture["nb_frames"]) == ("h264", "150")
+    assert (picture["width"], picture["height"]) == (576, 216)  # twice 288 in the truth's shape
+    assert sound["codec_name"] == "aac"
+    assert float(sound["duration"]) == pytest.approx(6, abs=0.1)
+
+
+@needs_ffmpeg
+def test_the_best_the_middle_and_the_worst_clip_are_shown(finished: Places, about: About) -> None:
+    shown = [block for block in clips(gather(finished, about)) if isinstance(block, Clip)]
+    assert [clip.name for clip in shown] == ["clip-highest", "clip-middle", "clip-lowest"]
+    assert shown[0].title == "DIEM, four"
+    assert all(clip.address.startswith("data:video/mp4;base64,") for clip in shown)
+
+
+def test_a_clip_without_maps_is_named(finished: Places, about: About, tmp_path: Path) -> None:
+    found = gather(replace(finished, maps=tmp_path), about)
+    said = [block.text for block in clips(found) if isinstance(block, Notice)]
+    assert said[0] == "DIEM, four: AV has no maps of it."
+
+
+def test_without_ffmpeg_the_report_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, maps = made(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(RawDataError, match="ffmpeg is not on the PATH"):
+        film(store, maps)

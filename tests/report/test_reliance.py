@@ -1,0 +1,106 @@
+"""The section on other sounds, from a made-up outcome."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from avrsp.data.store import write_maps
+from avrsp.report.build import write_report
+from avrsp.report.formats import grids_to_markdown
+from avrsp.report.inputs import About, Inputs, Places, gather
+from avrsp.report.media import Chart
+from avrsp.report.page import Grid, Notice, Prose
+from avrsp.report.reliance import grids, reliance
+
+pytestmark = pytest.mark.usefixtures("small_pictures")
+
+GAP = {"difference": 0.2, "low": 0.1, "high": 0.3, "p": 0.004, "videos": 3}
+NOTHING = {"difference": 0.0, "low": None, "high": None, "p": None, "videos": 1}
+OUTCOME = {
+    "sentence": "This model uses the sound: it does.",
+    "statements": [
+        {"clips": "sounding", "text": "cC of AV", "measured": "0.200", "count": 3, "bar": "+0.15",
+         "held": True},
+        {"clips": "music", "text": "x", "measured": "not run", "count": 0, "bar": "", "held": None},
+    ],
+    "groups": [
+        {"by": "dataset", "name": "diem", "videos": 3, "sounds": {
+            "true": {"cc": 0.7, "maps_cc": 1.0},
+            "other": {"cc": 0.5, "maps_cc": 0.6, "cc_difference": GAP, "nss_difference": GAP}}},
+        {"by": "kind", "name": "silent", "videos": 1, "sounds": {
+            "true": {"cc": 0.7, "maps_cc": 1.0},
+            "other": {"cc": None, "maps_cc": None, "cc_difference": NOTHING,
+                      "nss_difference": NOTHING}}},
+    ],
+    "changes": [{"dataset": "diem", "video": "one", "change": 1.1, "frames": 5, "seconds": 0.2}],
+    "faults": ["avad/V9_Broken: the store is gone"],
+}  # fmt: skip
+
+
+@pytest.fixture
+def heard(finished: Places, about: About, tmp_path: Path) -> Inputs:
+    """The finished run, its models tried with other sounds; five frames of two videos."""
+    places = replace(finished, reliance=tmp_path / "reliance", sounds=tmp_path / "reliance.json")
+    places.sounds.write_text(json.dumps(OUTCOME))
+    rows = []
+    for video, kind, level in (("one", "sounding", 2.0), ("two", "music", 1.0)):
+        rows += [
+            {"dataset": "diem", "split": 1, "video": video, "frame": frame, "sound": "true",
+             "kind": kind, "has_sound": True, "retention": level}
+            for frame in range(0, 10, 2)
+        ]  # fmt: skip
+        for name in ("audio", "visual"):
+            maps = np.full((5, 2, 3), level, np.float32)
+            path = places.reliance / "av-split1" / "diem" / f"{video}.{name}.zarr.zip"
+            write_maps(path, maps)
+    pd.DataFrame(rows).to_parquet(places.reliance / "rows.parquet")
+    return gather(places, about)
+
+
+def test_the_section_answers_and_shows_its_numbers(heard: Inputs) -> None:
+    blocks = reliance(heard).blocks
+    assert blocks[0] == Prose("This model uses the sound: it does.")
+    statements, scores, changes = (block for block in blocks if isinstance(block, Grid))
+    assert [row[-1] for row in statements.rows] == ["yes", "not run"]
+    assert scores.rows[0] == ("DIEM", "3", "0.700", "n/a", "0.500", "n/a", "n/a")
+    lost = "+0.200 (+0.100 to +0.300)"
+    assert changes.rows[0] == ("DIEM", "another clip's", lost, "0.004", "+0.20", "0.600")
+    assert changes.rows[1][2:] == ("+0.000", "n/a", "+0.00", "n/a")
+    charts = [block for block in blocks if isinstance(block, Chart)]
+    assert [chart.name for chart in charts] == ["change", "timeline", "retention"]
+    assert "DIEM, one" in charts[0].caption
+    said = [block.text for block in blocks if isinstance(block, Notice)]
+    assert said == ["Not run with other sounds: AVAD.", "Not every video could be shown:"]
+
+
+def test_what_was_not_run_is_said_in_its_place(finished: Places, about: About) -> None:
+    (only,) = reliance(gather(finished, about)).blocks
+    assert isinstance(only, Notice)
+    assert "dvc repro reliance" in only.text
+
+
+def test_clips_of_no_known_kind_are_ranked_by_retention(heard: Inputs) -> None:
+    rows = heard.sound_rows.assign(kind="unknown")
+    blocks = reliance(replace(heard, sound_rows=rows)).blocks
+    chart = next(b for b in blocks if isinstance(b, Chart) and b.name == "retention")
+    assert "highest: DIEM, one, frame 4; lowest: DIEM, two, frame 4" in chart.caption
+
+
+def test_retention_that_is_gone_is_named(heard: Inputs, tmp_path: Path) -> None:
+    places = replace(heard.places, reliance=tmp_path / "nowhere")
+    blocks = reliance(replace(heard, places=places)).blocks
+    assert any(isinstance(block, Notice) and "nowhere" in block.text for block in blocks)
+
+
+def test_the_report_writes_the_tables_and_the_figures(heard: Inputs, tmp_path: Path) -> None:
+    write_report(tmp_path / "reports", heard)
+    text = (tmp_path / "reports" / "tables" / "reliance.md").read_text()
+    assert text == grids_to_markdown("Does the sound matter?", OUTCOME["sentence"], grids(OUTCOME))  # type: ignore[arg-type]
+    assert "| DIEM | 3 | 0.700 |" in text
+    assert (tmp_path / "reports" / "figures" / "timeline.png").exists()
