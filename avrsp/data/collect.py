@@ -56,7 +56,7 @@ def write_manifest(
         for dataset, reason in absent.items()
     }
     for dataset, videos in groupby(read_parts(parts), key=lambda verdict: verdict.dataset):
-        found[dataset] = DatasetEntry(present=True, reason=None, videos=list(videos))
+        found[dataset] = DatasetEntry(present=True, reason=None, videos=[*map(_lasting, videos)])
     manifest = Manifest(preset=preset, datasets=dict(sorted(found.items())))
     write_record(path, manifest)
     return manifest
@@ -66,3 +66,8 @@ def read_parts(parts: Iterable[Path]) -> list[Verdict]:
     """Return the verdicts in `parts`, sorted by dataset and video."""
     verdicts = [each for part in parts for each in VERDICTS.validate_json(part.read_bytes())]
     return sorted(verdicts, key=lambda verdict: (verdict.dataset, verdict.video))
+
+
+def _lasting(verdict: Verdict) -> Verdict:
+    """Leave out the origin: it differs where raw files were only copied or touched."""
+    return verdict.model_copy(update={"origin": ""})

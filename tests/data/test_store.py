@@ -3,11 +3,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle  # noqa: TID251 - what a data loader does with a dataset
-import signal
-import subprocess
-import sys
 import zipfile
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from avrsp.data.store import MapStore, StoreAttributes, VideoStore, write_maps, write_store
+from avrsp.data.store import StoreAttributes, VideoStore, write_store
 from avrsp.errors import StoreError
 
 T, CHUNK = 21, 4
@@ -121,27 +117,6 @@ def test_unequal_counts_are_refused_and_leave_nothing(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_memory_holds_one_chunk(tmp_path: Path) -> None:
-    alive = 0
-    most = 0
-
-    class Counted(np.ndarray[tuple[int, ...], np.dtype[np.uint8]]):
-        def __del__(self) -> None:
-            nonlocal alive
-            alive -= 1
-
-    def frames() -> Iterator[NDArray[np.uint8]]:
-        nonlocal alive, most
-        for frame in content().frames:
-            counted = frame.copy().view(Counted)
-            alive += 1
-            most = max(most, alive)
-            yield counted
-
-    write_maps(tmp_path / "m.zarr.zip", (each[..., 0] for each in frames()), chunk=CHUNK)
-    assert most <= 2 * CHUNK
-
-
 def _sum(store: VideoStore, frame: int) -> int:
     return int(store.frames([frame]).sum()) + int(store.density(frame).sum())
 
@@ -174,39 +149,6 @@ def test_an_opened_store_can_be_pickled(stored: VideoStore) -> None:
     assert len(stored) == T
     copy = pickle.loads(pickle.dumps(stored))
     np.testing.assert_array_equal(copy.frames([4]), stored.frames([4]))
-
-
-KILLED = """
-import itertools, sys, numpy as np
-from pathlib import Path
-from avrsp.data.store import write_maps
-def maps():
-    for n in itertools.count():
-        if n == 40: print("going", flush=True)
-        yield np.full((64, 64), n % 7)
-write_maps(Path(sys.argv[1]), maps())
-"""
-
-
-def test_a_killed_writer_leaves_nothing_that_looks_like_a_store(tmp_path: Path) -> None:
-    path = tmp_path / "m.zarr.zip"
-    with subprocess.Popen([sys.executable, "-c", KILLED, path], stdout=subprocess.PIPE) as writer:
-        assert writer.stdout is not None
-        assert writer.stdout.readline() == b"going\n"
-        writer.send_signal(signal.SIGKILL)
-    assert not path.exists()
-    assert write_maps(path, [np.zeros((4, 4))]) == 1
-    assert [each.name for each in tmp_path.iterdir()] == ["m.zarr.zip"]
-
-
-def test_maps_come_back_as_float16(tmp_path: Path) -> None:
-    maps = np.random.default_rng(0).random((37, 6, 9))
-    path = tmp_path / "m.zarr.zip"
-    assert write_maps(path, iter(maps), chunk=16) == 37
-    found = MapStore(path).maps(10, 35)
-    assert len(MapStore(path)) == 37
-    assert found.dtype == np.float16
-    np.testing.assert_array_equal(found, maps[10:35].astype(np.float16))
 
 
 @pytest.mark.parametrize("damage", ["absent", "cut", "text", "other"])

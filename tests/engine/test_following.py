@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from avrsp.engine.following import pursuits, peaks
+from avrsp.engine.following import peaks, pursuits
 from avrsp.engine.truth import Truth
 
 KEY = ("diem", "a")

@@ -62,7 +62,7 @@ def test_the_main_repository_has_their_records_and_no_states(
 
 
 def test_an_experiments_model_names_its_run(queued: dict[str, Any], clone: Path, run: Run) -> None:
-    # The later stages have never run here, so DVC has nothing of theirs to put in place, and says so.
+    # The later stages have never run here: DVC has nothing of theirs to put in place, and says so.
     run("dvc", "exp", "apply", queued["mbt"]["name"], check=False)
     model = json.loads((clone / "data/models/av-split1/model.json").read_text())
     assert model["settings"]["fusion"] == "mbt"

@@ -1,4 +1,4 @@
-"""The command `avrsp`: each subcommand reads its arguments and calls one function."""
+"""Commands about maps of any video: predict them, and score those of any method."""
 
 from __future__ import annotations
 
@@ -7,41 +7,11 @@ from typing import Any, Literal, get_args
 
 import click
 
-from avrsp.errors import EXIT_FAILURE, exits_cleanly
-from avrsp.params import DatasetName, Precision, ProtocolName
+from avrsp.errors import EXIT_FAILURE
+from avrsp.params import Precision, ProtocolName
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="avrsp")
-def commands() -> None:
-    """Predict where people look in a video with sound."""
-
-
-@commands.command()
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    required=True,
-    help="Folder for the raw files; what it already holds of this world is kept.",
-)
-@click.option(
-    "--datasets",
-    type=click.Choice(get_args(DatasetName)),
-    multiple=True,
-    default=get_args(DatasetName),
-    help="A dataset to generate; may be repeated. All seven by default.",
-)
-def world(out: Path, datasets: tuple[str, ...]) -> None:
-    """Generate the world of preset `sample` in the datasets' raw layouts."""
-    from avrsp import params
-    from avrsp.data.world.writers import write_dataset
-
-    settings = params.load()
-    for dataset in datasets:
-        write_dataset(dataset, out, settings.world, settings.seed)
-
-
-@commands.command()
+@click.command()
 @click.argument("videos", nargs=-1, required=True)
 @click.option(
     "--out",
@@ -106,25 +76,7 @@ def predict(
         raise SystemExit(EXIT_FAILURE)
 
 
-@commands.command("import-weights")
-@click.argument(
-    "source",
-    metavar="FORMAT",
-    type=click.Choice(["s3d-kylemin", "s3d-torchvision", "soundnet8-pytorch", "soundnet8-npy"]),
-)
-@click.argument("file", type=click.Path(path_type=Path))
-def import_weights(source: str, file: Path) -> None:
-    """Convert FILE, published encoder weights of a FORMAT, to safetensors under data/weights/."""
-    from avrsp import paths
-    from avrsp.nn import weights
-
-    target, warning = weights.convert(source, file, paths.root() / "data" / "weights")
-    if warning:
-        click.echo(f"warning: {warning}", err=True)
-    click.echo(target)
-
-
-@commands.command()
+@click.command()
 @click.option(
     "--maps",
     type=click.Path(exists=True, path_type=Path),
@@ -196,52 +148,3 @@ def evaluate(
         click.echo(f"faults: {len(faults)}, named above", err=True)
     if faults and not allow_missing:
         raise SystemExit(EXIT_FAILURE)
-
-
-@commands.command()
-@click.argument("datasets", nargs=-1, type=click.Choice(get_args(DatasetName)))
-@click.option(
-    "--accept-new",
-    "renewed",
-    metavar="NAME",
-    multiple=True,
-    help="Forget what data/archives.lock notes of this archive, such as "
-    "video_frames/DIEM.tar.gz, and take it as it comes now. May be repeated.",
-)
-def download(datasets: tuple[str, ...], renewed: tuple[str, ...]) -> None:
-    """Bring the raw data of preset `paper`: all seven DATASETS, or those named.
-
-    What is in data/raw/incoming is used instead of a mirror. Running it again goes on where it
-    stopped; the exit code is 1 where a dataset is absent.
-    """
-    from avrsp import params
-    from avrsp.data.download.command import bring_all
-
-    settings = params.load()
-    chosen = datasets or get_args(DatasetName)
-    faults = bring_all(chosen, renewed, settings.data, settings.validation_fraction)
-    for fault in faults:
-        click.echo(f"avrsp: {fault}", err=True)
-    if faults:
-        raise SystemExit(EXIT_FAILURE)
-
-
-@commands.command()
-@click.option("--json", "machine", is_flag=True, help="The same for machines.")
-def doctor(machine: bool) -> None:
-    """Say what is there, what is missing, and the next command, for the preset in params.yaml.
-
-    The exit code is 0 if `dvc repro` could run.
-    """
-    from avrsp.doctor import examine
-
-    subject, findings = examine.examine()
-    click.echo(examine.as_json(findings) if machine else examine.as_text(subject, findings))
-    if not examine.runnable(findings):
-        raise SystemExit(EXIT_FAILURE)
-
-
-@exits_cleanly
-def main() -> None:
-    """Run the command line; errors that a user can act on end in one line and exit code 1."""
-    commands()

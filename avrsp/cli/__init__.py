@@ -1,0 +1,31 @@
+"""The command `avrsp`: each subcommand reads its arguments and calls one function."""
+
+from __future__ import annotations
+
+import click
+
+from avrsp.cli import doctor, maps, material
+from avrsp.errors import exits_cleanly
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="avrsp")
+def commands() -> None:
+    """Predict where people look in a video with sound."""
+
+
+for command in (
+    material.world,
+    material.download,
+    material.import_weights,
+    maps.predict,
+    maps.evaluate,
+    doctor.doctor,
+):
+    commands.add_command(command)
+
+
+@exits_cleanly
+def main() -> None:
+    """Run the command line; errors that a user can act on end in one line and exit code 1."""
+    commands()
