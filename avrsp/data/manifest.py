@@ -43,8 +43,8 @@ class Verdict(_Record):
         has_sound: Whether it has a sound track.
         digest: SHA-256 of the store; empty where the video was set aside.
         roles: Role in each split, "1" to "3".
-        origin: Digest of all that the store follows from: raw files, sheet, layout and code; empty in
-            the manifest.
+        origin: Digest of all that the store follows from (raw files, sheet, layout, code); empty
+            in the manifest.
     """
 
     dataset: str
