@@ -145,7 +145,8 @@ def main() -> None:
         out(f"JPEG files, {overhead:.2f} times numcodecs alone, store {size:.2f} of raw frames\n")
     out(f"at least {LEAST_RATIO:.0f} times (target {TARGET_RATIO:.0f}), at most {MOST_OVERHEAD}")
     out(f" times numcodecs; on natural video at most {MOST_SIZE}: {np.mean(sizes):.2f}\n")
-    raise SystemExit(not good or (bool(videos) and np.mean(sizes) > MOST_SIZE))
+    too_large = bool(videos) and float(np.mean(sizes)) > MOST_SIZE
+    raise SystemExit(not good or too_large)
 
 
 if __name__ == "__main__":
