@@ -133,7 +133,7 @@ class AVRSP(nn.Module):
         has_sound: Tensor | None = None,
     ) -> Tensor:
         """Predict from the neck's four features, coarse to fine, of one length in time."""
-        fused = self.listen(pyramid[0], *_heard(pyramid[0], waveform, has_sound))
+        fused = self.listen(pyramid, *_heard(pyramid[0], waveform, has_sound))
         skips = self.synergy(pyramid)  # eq. 8 to 12
         logits: Tensor = self.decoder(self.gate(fused, skips), skips)  # eq. 13 to 15
         return torch.sigmoid(logits.to(torch.promote_types(logits.dtype, torch.float32)))
@@ -156,7 +156,7 @@ def _neck(inputs: int, channels: int, scale: int) -> nn.Sequential:
 def _listener(channels: int, settings: Settings) -> Listener:
     token = scaled(TOKEN, settings.width)
     fusion = FUSIONS[settings.fusion](token, settings.heads, settings.blocks)
-    return Listener(channels, fusion, token=token, width=settings.width)
+    return Listener(channels, fusion, scales=SCALES, token=token, width=settings.width)
 
 
 def _check(frames: Tensor) -> None:
