@@ -74,6 +74,18 @@ def test_a_stage_depends_on_all_the_code_that_it_runs(stage: str) -> None:
 
 
 @pytest.mark.parametrize("stage", PYTHON_STAGES)
+def test_a_stage_depends_on_no_module_or_package_that_it_does_not_run(stage: str) -> None:
+    run = {*code_read_by(f"avrsp.stages.{PYTHON_STAGES[stage]}")}
+    spare = {
+        dep
+        for dep in STAGES[stage]["deps"]
+        if dep.startswith("avrsp/") and dep.split("/")[1] not in FOUNDATION
+        if not any(path == dep or path.startswith(f"{dep}/") for path in run)
+    }
+    assert not spare
+
+
+@pytest.mark.parametrize("stage", PYTHON_STAGES)
 def test_a_stage_depends_on_all_the_parameters_that_it_reads(stage: str) -> None:
     listed = {key for key in STAGES[stage]["params"] if isinstance(key, str)}
     if {"params.yaml": None} in STAGES[stage]["params"]:  # the whole file

@@ -65,8 +65,8 @@ def predict(
     """
     import signal
 
-    from avrsp.engine import inputs, predictor
-    from avrsp.engine.videos import Wanted, predict_videos
+    from avrsp.engine.videos import inputs, predictor
+    from avrsp.engine.videos.batch import Wanted, predict_videos
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # being killed cleans up, as Ctrl-C
     found = inputs.find(videos)
@@ -130,7 +130,7 @@ def evaluate(
     What is missing or unusable is named in one line each, the rest is scored, and the exit code
     is 1. Running it again after an interruption goes on where it stopped.
     """
-    from avrsp.engine import folders
+    from avrsp.engine.scoring import folders
 
     settings, seed = folders.settings()
     chosen = protocol or settings.protocol

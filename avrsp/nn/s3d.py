@@ -20,6 +20,7 @@ from torch.utils.checkpoint import checkpoint
 from avrsp.nn.conv import ConvNorm, MaxPool, pointwise, scaled, spatial, temporal
 
 EPS: Final = 1e-3
+NORMS: Final = (nn.BatchNorm3d, nn.SyncBatchNorm)
 STEM: Final = (64, 192)
 CHANNELS: Final = (192, 480, 832, 1024)
 """Channels of the four stages' outputs at width 1, fine to coarse."""
@@ -153,20 +154,20 @@ def _recomputed(layer: nn.Module, x: Tensor) -> Tensor:
         x,
         use_reentrant=False,
         preserve_rng_state=False,  # nothing here is random
-        context_fn=lambda: (contextlib.nullcontext(), _statistics_fixed(layer)),
+        context_fn=lambda: (contextlib.nullcontext(), _statistics_kept(layer)),
     )
     return output
 
 
 @contextlib.contextmanager
-def _statistics_fixed(module: nn.Module) -> Iterator[None]:
+def _statistics_kept(module: nn.Module) -> Iterator[None]:
     """Keep running statistics from counting a batch twice when it is computed again."""
-    norms = [part for part in module.modules() if isinstance(part, nn.BatchNorm3d)]
-    momenta = [norm.momentum for norm in norms]
+    norms = [each for each in module.modules() if isinstance(each, NORMS)]
+    before = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
     for norm in norms:
-        norm.momentum = 0.0
+        norm.momentum, norm.num_batches_tracked = 0.0, torch.tensor(0)
     try:
         yield
     finally:
-        for norm, momentum in zip(norms, momenta, strict=True):
-            norm.momentum = momentum
+        for norm, (momentum, tracked) in zip(norms, before, strict=True):
+            norm.momentum, norm.num_batches_tracked = momentum, tracked

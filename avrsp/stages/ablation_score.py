@@ -7,9 +7,9 @@ import sys
 
 from avrsp import files, params, paths
 from avrsp.data.manifest import check_stores, read_manifest
-from avrsp.engine.evaluate import evaluate_run, read_rows
-from avrsp.engine.summary import summarise
-from avrsp.engine.testset import write_test_maps
+from avrsp.engine.prediction.testset import write_test_maps
+from avrsp.engine.scoring.evaluate import evaluate_run, read_rows
+from avrsp.engine.scoring.summary import summarise
 from avrsp.errors import exits_cleanly
 from avrsp.params.ablations import ABLATIONS, DATASETS, SPLIT
 from avrsp.progress import timed

@@ -6,8 +6,8 @@ import argparse
 from typing import Final
 
 from avrsp import params, paths
-from avrsp.engine.plan import Phase
-from avrsp.engine.state import Recipe
+from avrsp.engine.training.plan import Phase
+from avrsp.engine.training.state import Recipe
 from avrsp.errors import exits_cleanly
 from avrsp.params.ablations import ABLATIONS, DATASETS, SPLIT
 from avrsp.progress import timed

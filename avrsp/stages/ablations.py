@@ -9,8 +9,8 @@ import pandas as pd
 
 from avrsp import params, paths
 from avrsp.data.manifest import read_manifest
-from avrsp.engine.reliance import Rules, as_json
-from avrsp.engine.truth import Split, read_truths
+from avrsp.engine.hearing.reliance import Rules, as_json
+from avrsp.engine.hearing.truth import Split, read_truths
 from avrsp.errors import exits_cleanly
 from avrsp.params import Params
 from avrsp.params.ablations import ABLATIONS, DATASETS, SPLIT

@@ -7,9 +7,9 @@ import sys
 
 from avrsp import files, params, paths
 from avrsp.data.manifest import check_stores, read_manifest
-from avrsp.engine.evaluate import evaluate_references, evaluate_run, read_rows
-from avrsp.engine.references import REFERENCES
-from avrsp.engine.summary import summarise
+from avrsp.engine.scoring.evaluate import evaluate_references, evaluate_run, read_rows
+from avrsp.engine.scoring.references import REFERENCES
+from avrsp.engine.scoring.summary import summarise
 from avrsp.errors import exits_cleanly
 from avrsp.params import SPLITS
 from avrsp.progress import timed

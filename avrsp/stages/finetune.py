@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from avrsp import params, paths
-from avrsp.engine.plan import Phase
-from avrsp.engine.state import Recipe
+from avrsp.engine.training.plan import Phase
+from avrsp.engine.training.state import Recipe
 from avrsp.errors import exits_cleanly
 from avrsp.params import FUSIONS, SPLITS
 from avrsp.progress import timed

@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from avrsp import files, params, paths
-from avrsp.engine.evaluate import read_rows
-from avrsp.engine.references import REFERENCES
-from avrsp.engine.summary import summarise
+from avrsp.engine.scoring.evaluate import read_rows
+from avrsp.engine.scoring.references import REFERENCES
+from avrsp.engine.scoring.summary import summarise
 from avrsp.errors import exits_cleanly
 from avrsp.progress import timed
 

@@ -6,7 +6,7 @@ import argparse
 
 from avrsp import params, paths
 from avrsp.data.manifest import check_stores, read_manifest
-from avrsp.engine.testset import write_test_maps
+from avrsp.engine.prediction.testset import write_test_maps
 from avrsp.errors import exits_cleanly
 from avrsp.params import SPLITS
 from avrsp.progress import timed

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from avrsp import params
-from avrsp.engine.plan import Phase
-from avrsp.engine.state import Recipe
+from avrsp.engine.training.plan import Phase
+from avrsp.engine.training.state import Recipe
 from avrsp.errors import exits_cleanly
 from avrsp.progress import timed
 from avrsp.stages import training

@@ -14,9 +14,9 @@ from dataclasses import replace
 
 from avrsp import files, paths, tracking
 from avrsp.data.manifest import check_stores, read_manifest
-from avrsp.engine.phase import run_phase
-from avrsp.engine.plan import Phase, Videos, digest
-from avrsp.engine.ranks import joined
+from avrsp.engine.training.phase import run_phase
+from avrsp.engine.training.plan import Phase, Videos, digest
+from avrsp.engine.training.ranks import joined
 from avrsp.params import Params
 
 

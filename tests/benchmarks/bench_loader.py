@@ -20,8 +20,8 @@ from avrsp.data.clips import ClipLoader, Clips
 from avrsp.data.sampling import EpochBatches, RandomClips
 from avrsp.data.store import StoreAttributes, VideoStore, write_store
 from avrsp.engine.compute import repeatable
-from avrsp.engine.placement import placed
-from avrsp.engine.state import Recipe, Training
+from avrsp.engine.training.placement import placed
+from avrsp.engine.training.state import Recipe, Training
 from avrsp.types import SOUND_RATE, InputSpec
 
 ROOT = Path(__file__).parents[2]

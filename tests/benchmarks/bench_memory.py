@@ -14,8 +14,8 @@ from typing import Final
 
 import torch
 
-from avrsp.engine.predictor import Predictor
-from avrsp.engine.videos import Wanted, predict_videos
+from avrsp.engine.videos.batch import Wanted, predict_videos
+from avrsp.engine.videos.predictor import Predictor
 from avrsp.types import InputSpec
 from avrsp.zoo.avrsp import build
 

@@ -24,12 +24,12 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from avrsp.engine.compute import at_precision, device_named
-from avrsp.engine.predict import Sound, converted
-from avrsp.engine.predictor import Predictor
-from avrsp.engine.slide import Prepared, Slide, Task
-from avrsp.engine.sliding import Sliding
-from avrsp.engine.speed import Speed, has_bf16
-from avrsp.engine.videos import Wanted, predict_videos
+from avrsp.engine.prediction.predict import Sound, converted
+from avrsp.engine.prediction.slide import Prepared, Slide, Task
+from avrsp.engine.prediction.sliding import Sliding
+from avrsp.engine.prediction.speed import Speed, has_bf16
+from avrsp.engine.videos.batch import Wanted, predict_videos
+from avrsp.engine.videos.predictor import Predictor
 from avrsp.model.network import AVRSP
 from avrsp.params import Precision
 from avrsp.types import InputSpec

@@ -21,8 +21,8 @@ from torch.optim import AdamW
 from avrsp import params, zoo
 from avrsp.data.clips import Batch
 from avrsp.engine.compute import repeatable
-from avrsp.engine.placement import placed
-from avrsp.engine.state import Recipe, Training, on
+from avrsp.engine.training.placement import placed
+from avrsp.engine.training.state import Recipe, Training, on
 from avrsp.losses import saliency_loss
 from avrsp.params import Params
 from avrsp.params.sections import Preset

@@ -17,7 +17,7 @@ from avrsp.stages.launch import PROCESSES, launched
 PROGRAM = """
 import os, sys, time
 from pathlib import Path
-from avrsp.engine.signals import noticing
+from avrsp.engine.training.signals import noticing
 from avrsp.errors import AvrspError, exits_cleanly
 from avrsp.stages.launch import launched
 

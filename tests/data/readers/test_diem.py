@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from avrsp.data.readers.diem import read_events
-from avrsp.engine.references import between_observers
+from avrsp.engine.scoring.references import between_observers
 from avrsp.errors import RawDataError
 
 WIDTH, HEIGHT = 1066, 710

@@ -1,0 +1,1 @@
+"""Maps against gaze: protocols, reference rows, averages and their intervals."""

@@ -1,0 +1,1 @@
+"""From stores and a recipe to a trained model, by one process or several."""

@@ -1,0 +1,199 @@
+"""The training loop: epochs of updates, a validation after each, and a state to go on from."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from avrsp import files
+from avrsp.data.clips import Batch, ClipLoader, Fault
+from avrsp.engine.compute import repeatable
+from avrsp.engine.training import checkpoint
+from avrsp.engine.training.memory import shortage
+from avrsp.engine.training.position import DivergenceError, Row
+from avrsp.engine.training.ranks import ALONE, Ranks
+from avrsp.engine.training.signals import Stopped, noticing
+from avrsp.engine.training.state import Recipe, Training
+from avrsp.engine.training.validate import validate
+from avrsp.errors import StoreError
+from avrsp.types import Sample
+
+SAVE_SECONDS = 600.0
+"""A state is saved after each epoch, and within an epoch whenever this much time has passed."""
+
+Listener = Callable[[int, Mapping[str, float]], None]
+"""Is told the number of an epoch, or of an update, and its values."""
+
+
+def unheard(step: int, values: Mapping[str, float]) -> None:
+    """Take what nobody wants to know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaders:
+    """Where the clips come from: those to learn from and those to judge by."""
+
+    training: ClipLoader
+    validation: ClipLoader
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """What training leaves behind on its way: its name, its states' folder, and who listens.
+
+    `listen` is told of each epoch, `follow` of each update.
+    """
+
+    name: str
+    folder: Path
+    listen: Listener = unheard
+    follow: Listener = unheard
+
+
+def train(
+    model: nn.Module, loaders: Loaders, recipe: Recipe, log: Log, ranks: Ranks = ALONE
+) -> list[Row]:
+    """Train `model` on the device that it lies on; it ends with its best weights.
+
+    Goes on from the newest valid state in `log.folder`, by however many processes that was made.
+    The best weights are those of the lowest validation loss. On the CPU, with the same number of
+    threads and processes, an interrupted and resumed training ends with the same bits as an
+    undisturbed one.
+
+    Returns:
+        One row an epoch: epoch, lr, train_loss, validation_loss, validation_kl, _cc, _sim.
+
+    Raises:
+        DivergenceError: A loss is not finite.
+        StoreError: No clip of an epoch could be read.
+        AvrspError: The device's memory does not hold a batch.
+        Stopped: SIGINT or SIGTERM came; the state has been saved.
+    """
+    training = Training(model, recipe, ranks)
+    saved = checkpoint.newest(log.folder)
+    if saved is not None:
+        training.restore(saved)
+        at = training.at
+        ranks.say(f"{log.name}: going on from epoch {at.epoch + 1}, update {at.updates}")
+    with noticing() as asked, repeatable(training.device):
+        loop = _Loop(training, loaders, log, asked)
+        try:
+            loop.run()
+        except torch.OutOfMemoryError:
+            pass  # it holds on to all that fills the memory, until here
+        else:
+            model.load_state_dict(training.best)
+            return training.at.history
+        raise shortage(training, loop.sample, log.name)
+
+
+class _Loop:
+    """The state of a loop in this process; what outlives the process is in `Training`."""
+
+    sample: Sample
+
+    def __init__(
+        self, training: Training, loaders: Loaders, log: Log, asked: Callable[[], bool]
+    ) -> None:
+        self.training = training
+        self.ranks = training.ranks
+        self.loaders = loaders
+        self.log = log
+        self.asked = asked
+        self.saved = time.monotonic()
+        self.faulty: set[str] = set()
+
+    def run(self) -> None:
+        epochs = self.training.recipe.train.epochs
+        begin, first = time.monotonic(), self.training.at.epoch
+        while self.training.at.epoch < epochs:
+            rate = self._learn()
+            judging = self._watched(self.loaders.validation.epoch(0))
+            row = self.training.end_epoch(validate(self.training, judging))
+            self.log.listen(self.training.at.epoch, {**row, "clips_per_second": rate})
+            done = self.training.at.epoch - first
+            left = (time.monotonic() - begin) / done * (epochs - self.training.at.epoch)
+            said = self.training.at.described(epochs)
+            self._say(f"{said}, {rate:.1f} clips/s, {left:.0f} s left")
+            self._save()
+
+    def _learn(self) -> float:
+        """Make the updates of the present epoch; return clips a second."""
+        at, begin = self.training.at, time.monotonic()
+        before, group = at.clips, self.training.recipe.train.accumulate
+        batches = self._watched(self.loaders.training.epoch(at.epoch, at.batches))
+        bar = tqdm(
+            total=len(self.loaders.training), initial=at.batches, leave=False, unit="clip",
+            unit_scale=self.training.recipe.train.batch, desc=f"{self.log.name}: {at.epoch + 1}",
+            disable=not (self.ranks.main and sys.stderr.isatty()),
+        )  # fmt: skip
+        with bar:
+            while taken := list(islice(batches, group)):
+                self._update(taken)
+                loss, rate = at.loss / max(at.clips, 1), _rate(at.clips - before, begin)
+                values = {"loss": loss, "lr": self.training.lr, "clips_per_second": rate}
+                self.log.follow(at.updates, values)
+                bar.set_postfix(loss=loss, refresh=False)
+                bar.update(len(taken))
+        if at.clips == 0:
+            raise StoreError(
+                f"{self.log.name}: no clip could be read; run: snakemake --cores all preprocess"
+            )
+        return _rate(at.clips - before, begin)
+
+    def _update(self, batches: list[Batch]) -> None:
+        try:
+            self.training.update(batches)
+        except DivergenceError as error:
+            if self.ranks.main:
+                files.write_json(self.log.folder / "diverged.json", error.names)
+            raise
+        if time.monotonic() - self.saved > SAVE_SECONDS:
+            self._save()
+
+    def _watched(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """Pass batches on, unless any process is asked to stop; report what fails, once."""
+        for batch in batches:
+            new = [fault for fault in batch.faults if fault.video not in self.faulty]
+            asked, failed = self.ranks.summed([self.asked(), len(new)])
+            if asked:
+                self._stop()
+            if failed:
+                self._leave_out(new)
+            self.sample = batch.sample
+            yield batch
+
+    def _stop(self) -> None:
+        self._save()
+        updates = self.training.at.updates
+        self._say(f"asked to stop; saved at update {updates}, the same command goes on from there")
+        raise Stopped
+
+    def _leave_out(self, faults: list[Fault]) -> None:
+        for own in self.ranks.gathered(json.dumps(faults)):
+            for video, reason in json.loads(own):
+                if video not in self.faulty:
+                    self._say(f"{video} is left out: {reason}")
+                self.faulty.add(video)
+
+    def _save(self) -> None:
+        if self.ranks.main:
+            checkpoint.write(self.log.folder, self.training.checkpoint())
+        self.saved = time.monotonic()
+
+    def _say(self, message: str) -> None:
+        self.ranks.say(f"{self.log.name}: {message}")
+
+
+def _rate(clips: int, begin: float) -> float:
+    """Return clips a second since `begin`."""
+    return clips / (time.monotonic() - begin)

@@ -1,0 +1,1 @@
+"""Predictions for people: of video files, of frames in memory, with overlays and exports."""
