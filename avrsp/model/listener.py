@@ -14,7 +14,8 @@ class Listener(nn.Module):
 
     A visual token is a position of X0 and the mean of what each finer scale shows there (D3): an
     encoder that was not trained to tell things apart has no trace of what they are in X0 alone, and
-    sound would have nothing to be relevant to.
+    sound would have nothing to be relevant to. Each channel is normalised over all positions, or
+    else what all positions share would outweigh what makes them differ.
 
     The fused tokens are added to X0, so that a network which starts from visual training (as the
     paper's does) still sees what it saw, and a fusion has only to learn what sound changes.
@@ -25,6 +26,7 @@ class Listener(nn.Module):
     ) -> None:
         super().__init__()
         self.soundnet = SoundNet(width=width)
+        self.contrast = nn.BatchNorm1d(scales * channels)
         self.visual = nn.Sequential(nn.Linear(scales * channels, token), nn.LayerNorm(token))
         self.audio = nn.Sequential(nn.Linear(self.soundnet.channels, token), nn.LayerNorm(token))
         self.fusion = fusion
@@ -36,8 +38,9 @@ class Listener(nn.Module):
         waveform = torch.where(has_sound[:, None, None], waveform, 0.0)
         audio = self.audio(self.soundnet(waveform).mT)  # b c m -> b m c
         x0 = pyramid[0]
-        shown = torch.cat([F.adaptive_avg_pool3d(x, x0.shape[2:]) for x in pyramid], dim=1)
-        visual = self.visual(shown.flatten(2).mT)  # b c t h w -> b (t h w) c
+        T, H, W = x0.shape[2:]
+        shown = torch.cat([F.adaptive_avg_pool3d(x, (T, H, W)) for x in pyramid], dim=1)
+        visual = self.visual(self.contrast(shown.flatten(2)).mT)  # b c t h w -> b (t h w) c
         fused: Tensor = self.out(self.fusion(visual, audio, has_sound))
         return x0 + fused.mT.reshape(x0.shape)  # b (t h w) c -> b c t h w
 

@@ -3,15 +3,24 @@
 Aytar, Vondrick and Torralba, "SoundNet: Learning Sound Representations from Unlabeled Video",
 NIPS 2016. Layers, strides and paddings follow the published Torch model (MIT).
 2,874,320 parameters at width 1.
+
+Where no trained weights are imported it starts as a filter bank (D19): the first layer is band-pass
+filters, as trained ones become, and each later one mixes channels and averages time. What then
+sounds alike comes out alike; independent random taps bury it under the phase of every wave, and
+whatever is to learn from this network's output waits until that has been unlearnt.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Final, NamedTuple
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from avrsp.nn.conv import scaled
+from avrsp.types import SOUND_RATE
 
 INPUT_SCALE: Final = 256.0
 """SoundNet was trained on sound in [-256, 256] (D13)."""
@@ -36,6 +45,8 @@ LAYERS: Final = (
     Layer(1024, 4, 2, 1),
 )
 STRIDE: Final = 2
+LOWEST, HIGHEST = 60.0, 7500.0
+"""Centres of the first and the last band that an untrained network starts with, Hz."""
 
 
 class SoundNet(nn.Module):
@@ -65,6 +76,34 @@ class SoundNet(nn.Module):
 
 def _block(inputs: int, outputs: int, layer: Layer) -> nn.Sequential:
     conv = nn.Conv1d(inputs, outputs, layer.kernel, STRIDE, layer.padding)  # biased: D18
-    nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
+    first = inputs == 1
+    conv.weight.data = band_passes(outputs, layer.kernel) if first else _averages(conv.weight.data)
+    nn.init.zeros_(conv.get_parameter("bias"))
     block = nn.Sequential(conv, nn.BatchNorm1d(outputs), nn.ReLU(inplace=True))
     return block if layer.pool == 1 else block.append(nn.MaxPool1d(layer.pool))
+
+
+def band_passes(filters: int, taps: int) -> Tensor:
+    """Return Gabor filters, filters x 1 x taps, evenly spaced over the logarithm of frequency.
+
+    Each is as wide as the distance between its neighbours, as far as its taps allow.
+    """
+    centres = torch.logspace(math.log10(LOWEST), math.log10(HIGHEST), filters)[:, None]
+    step = centres[1] / centres[0]
+    seconds = (torch.arange(taps) - (taps - 1) / 2) / SOUND_RATE
+    spread = math.pi * centres * (step - 1 / step) / 2 * seconds
+    envelope = torch.exp(-0.5 * (spread / 1.2) ** 2) * _hann(taps)
+    quarter = math.pi / 2 * (torch.arange(filters) % 2)[:, None]
+    waves = envelope * torch.cos(2 * math.pi * centres * seconds + quarter)
+    return math.sqrt(2) * F.normalize(waves, dim=1)[:, None]
+
+
+def _averages(weight: Tensor) -> Tensor:
+    """Return random filters of the size of `weight` whose taps are a smooth average over time."""
+    outputs, inputs, taps = weight.shape
+    mixture = torch.randn(outputs, inputs, 1) * math.sqrt(2 / inputs)
+    return mixture * F.normalize(_hann(taps), dim=0)
+
+
+def _hann(taps: int) -> Tensor:
+    return torch.hann_window(taps + 2, periodic=False)[1:-1]

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
-from avrsp.nn.soundnet import SoundNet
+from avrsp.data.world.sound import TIMBRES
+from avrsp.nn.soundnet import SoundNet, band_passes
 from avrsp.types import InputSpec
 
 
@@ -37,3 +39,33 @@ def test_layers_equal_the_published_table() -> None:
         x = F.relu(F.batch_norm(x, mean, var, state[f"{norm}.weight"], state[f"{norm}.bias"]))
         x = F.max_pool1d(x, pool) if pool > 1 else x
     torch.testing.assert_close(network(waveform), x)
+
+
+@pytest.mark.parametrize("filters", [8, 16])
+def test_it_starts_with_band_passes_from_low_to_high(filters: int) -> None:
+    taps, points = 64, 8192
+    spectrum = np.abs(np.fft.rfft(band_passes(filters, taps)[:, 0].numpy(), points))
+    peaks = spectrum.argmax(axis=1) * 22_050 / points
+    wanted = np.geomspace(60, 7500, filters)
+    assert (np.diff(peaks[wanted > 700]) > 0).all()
+    # 64 samples are 2.9 ms, which cannot tell frequencies below some 350 Hz apart
+    np.testing.assert_allclose(peaks[wanted > 700], wanted[wanted > 700], rtol=0.05)
+
+
+def test_untrained_it_hears_which_of_three_things_sounds() -> None:
+    """Of thirty sounds each, loud and soft, nearly all are nearest to their own kind's mean."""
+    rng, length = np.random.default_rng(0), 8820
+    kinds = [
+        [timbre(length, 22_050, rng) * rng.uniform(0.05, 0.25) for _ in range(30)]
+        for timbre in TIMBRES.values()
+    ]
+    sounds = torch.from_numpy(np.concatenate(kinds)).float()[:, None]
+    torch.manual_seed(0)
+    with torch.no_grad():
+        heard = SoundNet(width=0.25)(sounds).flatten(1)
+
+    truth = torch.arange(3).repeat_interleave(30)
+    means = torch.stack([heard[truth == kind].mean(dim=0) for kind in range(3)])
+    found = torch.cdist(heard, means).argmin(dim=1)
+
+    assert (found == truth).float().mean() > 0.9
