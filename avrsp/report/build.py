@@ -7,10 +7,10 @@ from pathlib import Path
 
 from avrsp.errors import StoreError
 from avrsp.files import write_bytes, write_text
-from avrsp.report import paper, provenance, reliance, sections, wording
+from avrsp.report import datasets, paper, provenance, reliance, sections, wording
 from avrsp.report.ablations import ablations
 from avrsp.report.figures import hero
-from avrsp.report.formats import grids_to_markdown, write_tables
+from avrsp.report.formats import grid_to_csv, grids_to_markdown, write_tables
 from avrsp.report.inputs import Inputs
 from avrsp.report.media import Chart
 from avrsp.report.names import title
@@ -32,6 +32,12 @@ def write_report(folder: Path, inputs: Inputs) -> None:
         lead, grids = inputs.reliance["sentence"], reliance.grids(inputs.reliance)
         text = grids_to_markdown(wording.SOUND, lead, grids)
         write_text(folder / "tables" / "reliance.md", text)
+    if inputs.manifest:
+        grids = datasets.grids(inputs.manifest, inputs.about.splits)
+        write_text(
+            folder / "tables" / "datasets.md", grids_to_markdown("Data", wording.ROLES, grids)
+        )
+        write_text(folder / "tables" / "datasets.csv", grid_to_csv(grids[0]))
     (folder / "figures").mkdir(parents=True, exist_ok=True)  # DVC expects it even when empty
     for chart in (*charts(page.sections), *filter(None, [page.hero])):
         write_bytes(folder / "figures" / f"{chart.name}.png", chart.picture.light)
@@ -69,7 +75,8 @@ def _tables(inputs: Inputs) -> Iterator[Table]:
     setting = f"Preset {about.preset}, protocol {about.protocol}, {splits}"
     averaged = [name for name in _scored(inputs) if name != "mean"]
     over = ", ".join(map(title, averaged)) or "no dataset was scored"
-    yield overview(results, f"{setting}. Mean over {over}.")
+    given = (wording.GIVEN,) if results.given else ()
+    yield overview(results, f"{setting}. Mean over {over}.", notes=given)
     for name in paper.COMPARED:
         counts = ", ".join(
             f"{_videos(inputs, dataset)} {title(dataset)}" for dataset in paper.DATASETS[name]
@@ -79,7 +86,7 @@ def _tables(inputs: Inputs) -> Iterator[Table]:
             results,
             f"{setting}. Test videos scored: {counts}.",
             comparable=about.preset == "paper",
-            notes=(wording.DAGGER, wording.PRINTED, *_gaps(inputs, paper.DATASETS[name])),
+            notes=(wording.DAGGER, *given, wording.PRINTED, *_gaps(inputs, paper.DATASETS[name])),
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -57,19 +58,37 @@ def film(store: VideoStore, maps: MapStore) -> bytes:
         StoreError: The store or the maps cannot be read.
         RawDataError: ffmpeg is missing or cannot write the file.
     """
-    fps = store.attributes.fps
-    count = min(len(store), round(SECONDS * fps))
-    first = (len(store) - count) // 2
-    frames = range(first, first + count)
+    fps, frames = store.attributes.fps, _frames(store)
     start, stop = extent(fps, np.array(frames))
-    pictures = zip(store.frames(frames), maps.maps(first, first + count), strict=True)
-    shape = store.truth_size
-    height = 2 * round(WIDTH * shape[0] / shape[1] / 2)
+    pictures = zip(store.frames(frames), maps.maps(frames.start, frames.stop), strict=True)
+    height = _height(store)
     images = [_beside(frame, saliency.astype(np.float32), height) for frame, saliency in pictures]
     with tempfile.TemporaryDirectory() as folder:
         sound = Path(folder) / "sound.wav"
         soundfile.write(sound, np.asarray(store.sound[start:stop]), SOUND_RATE, subtype="PCM_16")
         return _encoded(images, fps, sound if store.sound.size else None, Path(folder))
+
+
+def poster(store: VideoStore, maps: MapStore) -> bytes:
+    """Return the first picture of a film as PNG; a page shows it until the film is played."""
+    first, height = _frames(store).start, _height(store)
+    (saliency,) = maps.maps(first, first + 1)
+    pixels = _beside(store.frames([first])[0], saliency.astype(np.float32), height)
+    stream = io.BytesIO()
+    Image.frombytes("RGB", (2 * WIDTH, height), pixels).save(stream, "png")
+    return stream.getvalue()
+
+
+def _frames(store: VideoStore) -> range:
+    """Return the frames that a film has: at most 6 s from the middle."""
+    count = min(len(store), round(SECONDS * store.attributes.fps))
+    first = (len(store) - count) // 2
+    return range(first, first + count)
+
+
+def _height(store: VideoStore) -> int:
+    height, width = store.truth_size
+    return 2 * round(WIDTH * height / width / 2)
 
 
 def _chosen(inputs: Inputs) -> dict[str, tuple[str, int, str]]:
@@ -99,15 +118,15 @@ def _chosen(inputs: Inputs) -> dict[str, tuple[str, int, str]]:
 def _clip(store: VideoStore, maps: MapStore, rank: str) -> Clip:
     facts = store.attributes
     content = film(store, maps)
-    height = 2 * round(WIDTH * store.truth_size[0] / store.truth_size[1] / 2)
     return Clip(
         name=f"clip-{rank}",
         title=f"{title(facts.dataset)}, {facts.video}",
         caption=f"{rank.capitalize()} mean CC of AV among the test videos with sound. Left: the "
         "video. Right: AV's map over it, the brightest place of each frame in yellow.",
         content=content,
+        first=poster(store, maps),
         width=2 * WIDTH,
-        height=height,
+        height=_height(store),
     )
 
 

@@ -15,8 +15,10 @@ from PIL import Image
 
 from avrsp.data.store import MapStore, VideoStore
 from avrsp.files import write_bytes
+from avrsp.report.names import given_name
 from avrsp.report.overlays import Map, Pixels, overlay
 from avrsp.report.palette import LIGHT, Theme, render
+from avrsp.report.wording import shortened
 
 MODELS: Final = ("V", "AV")
 COLUMNS: Final = ("Frame and fixations", "Ground truth")
@@ -101,7 +103,7 @@ def strip(moments: Sequence[Moment], theme: Theme, *, labels: bool = True) -> Fi
             )
         if line == 0:
             for place, name in zip(axes, names, strict=True):
-                place.set_title(name, color=theme.of(name), pad=7)
+                place.set_title(_heading(name), color=theme.of(name), pad=7)
     return figure
 
 
@@ -109,6 +111,11 @@ def methods_of(moments: Sequence[Moment]) -> tuple[str, ...]:
     """Return V, AV, and whatever other method has a map of one of the moments."""
     found = dict.fromkeys([*MODELS, *(name for each in moments for name in each.maps)])
     return tuple(found)
+
+
+def _heading(name: str) -> str:
+    """Return a column's title, which tells maps that were given from those of our models."""
+    return name if name in (*COLUMNS, *MODELS) else given_name(shortened(name))
 
 
 def hero(

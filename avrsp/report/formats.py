@@ -13,7 +13,15 @@ from avrsp.report.page import Grid
 from avrsp.report.tables import Cell, Row, Table
 
 LATEX_SPECIAL = str.maketrans(
-    {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "†": r"$\dagger$"}
+    {
+        "&": r"\&",
+        "%": r"\%",
+        "_": r"\_",
+        "#": r"\#",
+        "$": r"\$",
+        "†": r"$\dagger$",
+        "‡": r"$\ddagger$",
+    }
 )
 
 
@@ -68,6 +76,13 @@ def grids_to_markdown(heading: str, lead: str, grids: Sequence[Grid]) -> str:
         lines += ["", f"### {grid.title}", "", _line([*grid.heads]), _line(rule)]
         lines += [_line([*row]) for row in grid.rows]
     return "\n".join(lines) + "\n"
+
+
+def grid_to_csv(grid: Grid) -> str:
+    """Return a plain table as CSV, its numbers as they stand on the page."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([grid.heads, *grid.rows])
+    return text.getvalue()
 
 
 def to_latex(table: Table) -> str:

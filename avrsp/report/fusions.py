@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from avrsp.report.page import Grid
+
+UNSAID: Final = ("too few clips", "not run")
+"""Outcomes that say nothing of RAVF."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +34,11 @@ class Versus:
 
     @property
     def outcome(self) -> str:
-        """Say in a word how RAVF does: "ahead", "level", "behind", or "not run"."""
-        if self.difference is None or self.low is None or self.high is None:
+        """Say how RAVF does: "ahead", "level", "behind", "too few clips", or "not run"."""
+        if self.difference is None:
             return "not run"
+        if self.low is None or self.high is None:
+            return "too few clips"
         if self.low > 0:
             return "ahead"
         return "behind" if self.high < 0 else "level"
@@ -52,7 +58,7 @@ def sentence(found: Sequence[Versus], clips: str) -> str:
     """Say plainly whether RAVF is at least level with each of the others."""
     by_outcome: Mapping[str, list[str]] = {
         outcome: [each.fusion for each in found if each.outcome == outcome]
-        for outcome in ("ahead", "level", "behind", "not run")
+        for outcome in ("ahead", "level", "behind", *UNSAID)
     }
     parts = [
         f"{outcome} of {_list(names)}" if outcome == "ahead" else f"{outcome} with {_list(names)}"
@@ -64,8 +70,13 @@ def sentence(found: Sequence[Versus], clips: str) -> str:
     if not parts:
         return f"RAVF was not compared with the other fusions on {clips}."
     text = f"On {clips}, RAVF is {', '.join(parts)} (by 95 % intervals of paired CC)."
-    if by_outcome["not run"]:
-        text += f" Not run: {_list(by_outcome['not run'])}."
+    if by_outcome["behind"]:
+        text += " So RAVF is not at least level with every one of them."
+    elif not any(by_outcome[outcome] for outcome in UNSAID):
+        text += " So RAVF is at least level with every one of them."
+    for outcome in UNSAID:
+        if by_outcome[outcome]:
+            text += f" {outcome.capitalize()}: {_list(by_outcome[outcome])}."
     return text
 
 

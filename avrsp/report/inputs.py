@@ -14,7 +14,7 @@ from avrsp.data.manifest import Manifest, read_manifest
 from avrsp.data.store import MapStore, VideoStore
 from avrsp.errors import StoreError
 from avrsp.files import sha256
-from avrsp.report.names import in_order, method_name, run_name
+from avrsp.report.names import in_order, is_run, method_name, run_name
 from avrsp.report.results import Results, read_outside, read_results
 
 ROWS = ("dataset", "split", "video", "frame", "method", "fixations", "cc")
@@ -147,15 +147,13 @@ def gather(places: Places, about: About) -> Inputs:
 
 def _rows(folder: Path, protocol: str) -> pd.DataFrame:
     kept = [("protocol", "==", protocol)]
-    parts = [
-        pd.read_parquet(path, columns=list(ROWS), filters=kept)
-        for path in _each(folder, "*.parquet")
-        if not path.stem.endswith(".references")
-    ]
-    if not parts:
-        return pd.DataFrame(columns=[*ROWS, "model"])
-    rows = pd.concat(parts, ignore_index=True)
-    return rows.assign(model=rows["method"].map(method_name))
+    parts = []
+    for path in _each(folder, "*.parquet"):
+        if not path.stem.endswith(".references"):
+            rows = pd.read_parquet(path, columns=list(ROWS), filters=kept)
+            named = rows["method"].map(method_name) if is_run(path.stem) else rows["method"]
+            parts.append(rows.assign(model=named))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*ROWS, "model"])
 
 
 def models_in(folder: Path) -> dict[str, Mapping[str, Any]]:

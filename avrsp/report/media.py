@@ -53,7 +53,7 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A short film with sound; `content` is an MP4 of `width` x `height` pixels."""
+    """A short film with sound, an MP4 of `width` x `height` pixels; its `first` picture as PNG."""
 
     kind: ClassVar[str] = "clip"
 
@@ -61,6 +61,7 @@ class Clip:
     title: str
     caption: str
     content: bytes
+    first: bytes
     width: int
     height: int
 
@@ -68,6 +69,11 @@ class Clip:
     def address(self) -> str:
         """Return the film as a data URI."""
         return f"data:video/mp4;base64,{base64.b64encode(self.content).decode()}"
+
+    @property
+    def poster(self) -> str:
+        """Return the first picture as a data URI."""
+        return _data_uri(self.first)
 
 
 def _data_uri(png: bytes) -> str:

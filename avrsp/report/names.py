@@ -41,6 +41,16 @@ def method_name(run: str) -> str:
     return method.upper() if method in {"v", "av"} else method
 
 
+def is_run(name: str) -> bool:
+    """Return whether a file is named after a run of the chain, and not after given maps."""
+    return re.search(r"-split\d+$", name) is not None
+
+
+def given_name(method: str) -> str:
+    """Return what a method is called whose maps were given."""
+    return f"{method} ‡"
+
+
 def run_name(model: str, split: int) -> str:
     """Return the name of the run that trained `model` on a split."""
     return f"{model.lower()}-split{split}"

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pandas as pd
 
-from avrsp.data.manifest import DatasetEntry, Manifest
-from avrsp.data.splits import defects
-from avrsp.report import wording
+from avrsp.report import datasets, wording
 from avrsp.report.inputs import Inputs
-from avrsp.report.names import in_order, title
-from avrsp.report.page import Block, Facts, Grid, Notice, Points, Prose, Section
+from avrsp.report.names import in_order
+from avrsp.report.page import Block, Facts, Grid, Notice, Points, Section
 
 SHORT = 12
 """Characters of a digest or commit that are shown."""
@@ -37,31 +33,9 @@ def run(inputs: Inputs) -> Section:
 
 def data(inputs: Inputs) -> Section:
     """Count the videos, and name those that were set aside and the datasets that are absent."""
-    manifest = inputs.manifest
-    if manifest is None:
+    if inputs.manifest is None:
         return Section("data", "Data", (Notice(wording.NO_MANIFEST),))
-    blocks: list[Block] = [_counts(manifest, inputs.about.splits)]
-    aside = _set_aside(manifest)
-    if aside:
-        heads = ("Video", "Dataset", "Why it was set aside")
-        blocks += [Prose(wording.SET_ASIDE), Grid("Videos set aside", heads, aside, (0, 1, 2))]
-    else:
-        blocks.append(Prose("No video was set aside."))
-    blocks += [
-        Notice(f"{title(name)} is absent: {entry.reason}.")
-        for name, entry in manifest.datasets.items()
-        if not entry.present
-    ]
-    return Section("data", "Data", (*blocks, *_split_defects(manifest)))
-
-
-def _split_defects(manifest: Manifest) -> list[Block]:
-    found = [
-        str(defect)
-        for name, entry in manifest.datasets.items()
-        for defect in defects(name, {each.video: each.roles for each in entry.videos})
-    ]
-    return [Prose(wording.SPLIT_DEFECTS), Points(tuple(found))] if found else []
+    return Section("data", "Data", tuple(datasets.blocks(inputs.manifest, inputs.about.splits)))
 
 
 def notes(inputs: Inputs) -> Section:
@@ -91,34 +65,3 @@ def _training_in_numbers(history: pd.DataFrame | None) -> tuple[str, str, str]:
 
 def _mlflow(inputs: Inputs, name: str) -> str:
     return str(inputs.models.get(name, {}).get("mlflow_run") or "not recorded")
-
-
-def _counts(manifest: Manifest, splits: Sequence[int]) -> Grid:
-    heads = ("Dataset", "Videos", "Kept", "Set aside", "Frames", "With sound")
-    tests = tuple(f"Test videos, split {split}" for split in splits)
-    rows = tuple(_count(name, entry, splits) for name, entry in manifest.datasets.items())
-    return Grid("Videos by dataset", (*heads, *tests), rows)
-
-
-def _count(name: str, entry: DatasetEntry, splits: Sequence[int]) -> tuple[str, ...]:
-    if not entry.present:
-        return (title(name), "absent", *["-"] * (4 + len(splits)))
-    kept = [verdict for verdict in entry.videos if verdict.kept]
-    numbers = [
-        len(entry.videos),
-        len(kept),
-        len(entry.videos) - len(kept),
-        sum(verdict.frames or 0 for verdict in kept),
-        sum(bool(verdict.has_sound) for verdict in kept),
-        *(sum(verdict.roles.get(str(split)) == "test" for verdict in kept) for split in splits),
-    ]
-    return (title(name), *(f"{number:,}" for number in numbers))
-
-
-def _set_aside(manifest: Manifest) -> tuple[tuple[str, ...], ...]:
-    return tuple(
-        (verdict.video, title(name), verdict.reason or "no reason given")
-        for name, entry in manifest.datasets.items()
-        for verdict in entry.videos
-        if not verdict.kept
-    )

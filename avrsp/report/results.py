@@ -10,7 +10,7 @@ from statistics import fmean
 from typing import Any, Final
 
 from avrsp.errors import StoreError
-from avrsp.report.names import HEADINGS, REFERENCES, method_name
+from avrsp.report.names import HEADINGS, MODELS, REFERENCES, method_name
 
 MEAN: Final = "mean"
 """Stands in a dataset's place for the mean of the datasets."""
@@ -61,6 +61,11 @@ class Results:
         scored = self.methods.get(method, {}).get(dataset)
         return scored.metrics.get(metric) if scored else None
 
+    @property
+    def given(self) -> tuple[str, ...]:
+        """Return the methods that are no model of this project: their maps were given."""
+        return tuple(name for name in self.methods if name not in {**MODELS, **REFERENCES})
+
     def joined(self, other: Results) -> Results:
         """Return the results of both; where both have a method, this one's."""
         return Results({**other.methods, **self.methods}, self.faults + other.faults)
@@ -95,15 +100,20 @@ def read_outside(folder: Path, protocol: str) -> Results:
     The references that it scores beside them are left out, because the chain scores its own.
 
     Raises:
-        StoreError: A file is not what it writes.
+        StoreError: A file is not what it writes, or its method is called as one of ours.
     """
     methods: dict[str, dict[str, Scored]] = {}
     faults: list[str] = []
     for path in sorted(folder.glob("*.json")):
         content = json.loads(path.read_text())
         for method in content.keys() - REFERENCES.keys():
+            if method in MODELS:
+                raise StoreError(
+                    f"{path}: {method} is the name of a model of this project; score these maps "
+                    "under another --method, and remove this file and the rows beside it"
+                )
             if protocol in content[method]:
-                methods[method], own = _understood(path, content[method][protocol])
+                methods[method], own = understood(path, content[method][protocol])
                 faults += (f"{method}: {fault}" for fault in own)
     return Results(methods, tuple(faults))
 
@@ -147,21 +157,28 @@ def _pool_all(parts: Sequence[Mapping[str, Scored]]) -> dict[str, Scored]:
 
 def _read(path: Path) -> tuple[dict[str, Scored], list[str]]:
     try:
-        return _understood(path, json.loads(path.read_text()))
+        return understood(path, json.loads(path.read_text()))
     except json.JSONDecodeError as error:
         raise _unreadable(path, error) from None
 
 
-def _understood(path: Path, content: Mapping[str, Any]) -> tuple[dict[str, Scored], list[str]]:
+def understood(
+    source: Path | str, content: Mapping[str, Any]
+) -> tuple[dict[str, Scored], list[str]]:
+    """Return the scores of a summary by dataset, "mean" included, and its faults.
+
+    Raises:
+        StoreError: It is not a summary; the message names its source.
+    """
     try:
         datasets = {**content["datasets"], MEAN: content[MEAN]}
         scored = {name: _scored(values) for name, values in datasets.items()}
         return scored, list(content["faults"])
     except (KeyError, TypeError) as error:
-        raise _unreadable(path, error) from None
+        raise _unreadable(source, error) from None
 
 
-def _unreadable(path: Path, error: Exception) -> StoreError:
+def _unreadable(path: Path | str, error: Exception) -> StoreError:
     reason = f"{type(error).__name__}: {error}"
     return StoreError(f"{path}: not a summary ({reason}); remove it and run: dvc repro")
 

@@ -13,8 +13,8 @@ from avrsp.report import wording
 from avrsp.report.ablations import not_run
 from avrsp.report.charts import learning_curves, per_video
 from avrsp.report.clips import clips
-from avrsp.report.figures import Moment, moment, strip
-from avrsp.report.inputs import Inputs
+from avrsp.report.figures import Moment, methods_of, moment, strip
+from avrsp.report.inputs import OWN, Inputs
 from avrsp.report.media import Chart
 from avrsp.report.names import title
 from avrsp.report.page import Block, Grid, Link, Notice, Points, Prose, Section
@@ -112,11 +112,13 @@ def _strip_or_notice(inputs: Inputs, dataset: str) -> Block:
 def _strip(inputs: Inputs, dataset: str, choices: Sequence[Choice]) -> Chart:
     moments = [_moment(inputs, choice) for choice in choices]
     shown = "; ".join(f"{choice.video}, frame {choice.frame}" for choice in choices)
+    others = [name for name in methods_of(moments) if name not in OWN]
+    given = f" Given to avrsp evaluate: {', '.join(others)}." if others else ""
     return Chart(
         name=f"strip-{dataset}",
         title=title(dataset),
-        caption=f"From top to bottom: {shown}.",
-        alt=f"{title(dataset)}: frames with fixations, ground truth, and the maps of V and AV. "
+        caption=f"From top to bottom: {shown}.{given}",
+        alt=f"{title(dataset)}: frames with fixations, ground truth, and maps. {given} "
         + " ".join(_choice_in_words(choice) for choice in choices),
         picture=render(lambda theme: strip(moments, theme)),
     )

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from avrsp.data.store import VideoStore
+from avrsp.report.names import REFERENCES
 
 CANDIDATES = 300
 """Frames of a video that are compared when the hero's two moments are sought."""
@@ -116,6 +117,6 @@ def _scores(
         & (rows["split"] == split)
         & (rows["video"] == video)
         & (rows["frame"] == frame)
-        & rows["model"].isin(["V", "AV"])
+        & ~rows["model"].isin(REFERENCES.keys())
     ]
     return {str(model): float(cc) for model, cc in here.set_index("model")["cc"].dropna().items()}

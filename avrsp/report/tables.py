@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar, Final
 
 from avrsp.report import paper
-from avrsp.report.names import DIGITS, LOWER_IS_BETTER, MODELS, REFERENCES, title
+from avrsp.report.names import DIGITS, LOWER_IS_BETTER, MODELS, REFERENCES, given_name, title
 from avrsp.report.results import Estimate, Results
 
 NOT_RUN: Final = "not run"
@@ -120,7 +120,7 @@ def remark(*, comparable: bool) -> str:
     return "Printed in the paper, on the real datasets: not comparable with the rows above"
 
 
-def overview(results: Results, caption: str) -> Table:
+def overview(results: Results, caption: str, *, notes: Sequence[str] = ()) -> Table:
     """Return the means over datasets of every metric, KL included."""
     metrics = (*paper.METRICS, "kl")
     return Table(
@@ -130,6 +130,7 @@ def overview(results: Results, caption: str) -> Table:
         datasets=("mean",),
         metrics=metrics,
         groups=(measured(results, ("mean",), metrics),),
+        notes=tuple(notes),
     )
 
 
@@ -139,8 +140,7 @@ def measured(results: Results, datasets: Iterable[str], metrics: Iterable[str]) 
     The reference that looks at the ground truth of another frame takes no part in that.
     """
     columns = [(dataset, metric) for dataset in datasets for metric in metrics]
-    known = {**MODELS, **REFERENCES}
-    others = {method: method for method in results.methods if method not in known}
+    given = {method: given_name(method) for method in results.given}
     rows = [
         Row(
             label,
@@ -148,7 +148,7 @@ def measured(results: Results, datasets: Iterable[str], metrics: Iterable[str]) 
             emphasis=method in MODELS,
             contends=method != "other frame",
         )
-        for method, label in {**MODELS, **others, **REFERENCES}.items()
+        for method, label in {**MODELS, **given, **REFERENCES}.items()
     ]
     return Group("this run", "This run", tuple(mark_best(rows, columns)), ours=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from avrsp.report.names import title
@@ -34,6 +35,11 @@ DAGGER: Final = (
     "knowing where this video's viewers tend to look would go, and is never marked as best."
 )
 
+GIVEN: Final = (
+    "‡ Maps of another method, given to avrsp evaluate --maps and scored on the same frames by the "
+    "same protocol. This project did not make them and does not know what they were trained on."
+)
+
 PRINTED: Final = (
     "The paper calls AVRSP “Ours”. Its rows hold the numbers as printed there and were not "
     "computed by this project."
@@ -55,7 +61,14 @@ CURVES: Final = (
     "marks the lowest validation loss. No test video takes part in any choice."
 )
 
-SET_ASIDE: Final = "Videos whose raw data are not what the dataset's list promises are set aside:"
+DATASETS: Final = "Videos by dataset"
+ASIDE: Final = "Videos set aside, because their raw data are not what the dataset's list promises"
+ABSENT: Final = "Datasets that are absent"
+
+ROLES: Final = (
+    "Frames, hours and roles count the videos that were kept. Validation videos are carved out of "
+    "the training lists; a test list chooses nothing."
+)
 
 SPLIT_DEFECTS: Final = "Splits that are not a clean division of their videos, found in the lists:"
 
@@ -101,6 +114,26 @@ OWN_PAGE: Final = (
     "Their own page compares RAVF with the other fusions clip by clip and is always up to date:"
 )
 
+FUSIONS_TITLE: Final = "AVRSP: fusions, from the experiments MLflow knows"
+
+FUSIONS_LEAD: Final = (
+    "Whole experiments that differ in nothing but how sound joins the picture: same data, splits, "
+    "protocol and other parameters."
+)
+
+FUSIONS_READ: Final = (
+    "Of each fusion the newest finished evaluation is shown. This page is made on request and "
+    "shows what MLflow knew then; the report beside it reads the files of its own workspace only."
+)
+
+FUSIONS_TRAINED: Final = (
+    "These models learn from all audio-visual sets, those of the paper's Table V and of the "
+    "ablations from DIEM and AVAD alone. Each network was run once; the ablations' page compares "
+    "fusions clip by clip."
+)
+
+PRINTED_V: Final = "Printed in the paper, where the networks learn from DIEM and AVAD alone"
+
 NO_RELIANCE: Final = "Not run: the models were not tried with other sounds. Run: dvc repro reliance"
 
 NO_SCORES: Final = (
@@ -136,6 +169,15 @@ def not_ablated(absent: int, networks: int) -> str:
         f"{absent} of {networks} networks were not run when this page was made. Run: "
         "dvc repro workflow/ablations/dvc.yaml"
     )
+
+
+def no_experiments(absent: Sequence[str]) -> str:
+    """Say which fusions MLflow does not know, and how to run them."""
+    text = f"Not run: {', '.join(name if name != 'none' else 'V' for name in absent)}."
+    wanted = ",".join(name for name in absent if name != "none")
+    if not wanted:
+        return f"{text} Run: dvc repro"
+    return f"{text} Run: dvc exp run --queue -S 'fusion={wanted}', then dvc queue start"
 
 
 def no_scores_of(dataset: str) -> str:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from avrsp import params, paths, tracking
 from avrsp.errors import exits_cleanly
+from avrsp.files import sha256
 from avrsp.params import Params
 from avrsp.progress import timed
 from avrsp.report.build import write_report
-from avrsp.report.inputs import About, Places, gather
+from avrsp.report.inputs import OWN, About, Inputs, Places, gather
+from avrsp.report.names import run_name
+from avrsp.tracking import evaluations
+from avrsp.tracking.evaluations import Evaluation
 
 
 @exits_cleanly
@@ -18,7 +24,8 @@ from avrsp.report.inputs import About, Places, gather
 def main() -> None:
     """Write `reports/index.html`, `reports/tables/` and `reports/figures/`.
 
-    Training runs that DVC took from its cache, so that MLflow never saw them, are logged anew.
+    Training runs that DVC took from its cache, so that MLflow never saw them, are logged anew, and
+    MLflow is told the scores, by which `avrsp.stages.fusions` compares experiments.
 
     Raises:
         ParamsError: A parameter is missing, unknown or wrong.
@@ -37,8 +44,40 @@ def main() -> None:
         pooled=here / "reports" / "pooled",
         ablations=here / "reports" / "ablations" / "metrics",
     )
-    write_report(here / "reports", gather(places, about(loaded)))
+    found = gather(places, about(loaded))
+    write_report(here / "reports", found)
     tracking.relog_missing(sorted(places.models.glob(f"*/{tracking.JOURNAL}")))
+    for each in scored(loaded, found):
+        evaluations.tell(
+            paths.root() / "data" / "records",
+            each,
+            experiment=evaluations.experiment(loaded),
+            pipeline=f"{loaded.preset} {loaded.fusion} {params_digest()}",
+        )
+
+
+def scored(loaded: Params, found: Inputs) -> Iterator[Evaluation]:
+    """Yield what was scored of V and AV, as far as it was run."""
+    for method in OWN:
+        path = found.places.pooled / f"{method.lower()}.json"
+        if path.exists():
+            runs = {split: run_name(method, split) for split in loaded.splits}
+            yield Evaluation(
+                method=method,
+                fusion=loaded.fusion if method == "AV" else "none",
+                setting=evaluations.setting(loaded, found.manifest_digest),
+                scores=evaluations.scores(json.loads(path.read_text())),
+                trained={
+                    str(split): str(found.models.get(run, {}).get("mlflow_run") or "not recorded")
+                    for split, run in runs.items()
+                },
+                commit=found.about.commit,
+            )
+
+
+def params_digest() -> str:
+    """Return by what the stages of one set of parameters are gathered."""
+    return sha256(paths.workspace() / paths.PARAMS_FILE)[:8]
 
 
 def about(loaded: Params) -> About:

@@ -9,7 +9,6 @@ does not have, because DVC took the outs from its cache and ran no command.
 from __future__ import annotations
 
 import contextlib
-import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -119,7 +118,7 @@ class Record:
 
     def _forward(self) -> None:
         """Bring MLflow up to date; the longer it has been away, the less often it is asked."""
-        run_id = _forwarded(self._path, quietly=self._wait > 0)
+        run_id = server.forwarded(self._path, quietly=self._wait > 0)
         longer = min(2 * self._wait or FORWARD_SECONDS, LONGEST_SECONDS)
         self._wait = 0.0 if run_id else longer
         self._sent_at = time.monotonic()
@@ -154,19 +153,5 @@ def recording(folder: Path, subject: Subject) -> Iterator[Record]:
 def relog_missing(journals: Iterable[Path]) -> None:
     """Write each delivered run anew that MLflow does not have, or not to its end."""
     for path in journals:
-        if journal.read(path) and _forwarded(path, quietly=False) is None:
+        if journal.read(path) and server.forwarded(path, quietly=False) is None:
             return
-
-
-def _forwarded(path: Path, *, quietly: bool) -> str | None:
-    """Bring MLflow up to date; return its name for the run, None while it does not answer."""
-    try:
-        return server.forward(path)
-    except server.failures() as error:
-        if not quietly:
-            reason = str(error).partition("\n")[0]
-            sys.stderr.write(
-                f"avrsp: {server.address()} does not take the record ({reason}); it waits in "
-                f"{path} and is sent later\n"
-            )
-        return None

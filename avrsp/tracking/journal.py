@@ -55,18 +55,18 @@ class Subject:
     texts: Mapping[str, str] = field(default_factory=dict)
 
 
-def begin(path: Path, subject: Subject) -> None:
-    """Start the journal `path` with an identity of its own, by which MLflow's run is found."""
+def begin(path: Path, subject: Subject, identity: str | None = None) -> None:
+    """Start the journal `path` with an `identity`, new if None, by which MLflow's run is found."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     append(
         path,
         event="start",
-        identity=uuid.uuid4().hex,
+        identity=identity or uuid.uuid4().hex,
         experiment=subject.experiment,
         pipeline=subject.pipeline,
         name=subject.name,
-        parameters=dict(_flat(subject.parameters)),
+        parameters=dict(flat(subject.parameters)),
         tags=dict(subject.tags),
         datasets=[asdict(dataset) for dataset in subject.datasets],
         texts=dict(subject.texts),
@@ -93,9 +93,10 @@ def read(path: Path) -> list[Event]:
     return [json.loads(line) for line in whole.splitlines()]
 
 
-def _flat(nested: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+def flat(nested: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield nested parameters as MLflow keeps them: `outer.inner` and a text."""
     for name, value in nested.items():
         if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
+            yield from flat(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", str(value)

@@ -9,14 +9,17 @@ import contextlib
 import functools
 import logging
 import os
+import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from filelock import FileLock
 
 from avrsp import paths
+from avrsp.errors import AvrspError
 from avrsp.tracking import events, journal
 from avrsp.tracking.journal import Event
 
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
 IDENTITY = "avrsp.record"
 FORWARDED = "avrsp.forwarded"
+LOCK = "data/.mlflow.lock"
 LOCK_SECONDS = 60.0
 MANNERS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -37,7 +41,20 @@ MANNERS = {
 
 def address() -> str:
     """Return where runs are kept: MLFLOW_TRACKING_URI, else `mlflow.db` in the project."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{paths.root() / 'mlflow.db'}"
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{_database()}"
+
+
+def place() -> str:
+    """Return where runs are kept as may be printed: without folders, names and passwords."""
+    named = urlsplit(os.environ.get("MLFLOW_TRACKING_URI", ""))
+    if named.hostname is None:
+        return _database().name
+    port = f":{named.port}" if named.port else ""
+    return f"{named.scheme}://{named.hostname}{port}"
+
+
+def _database() -> Path:
+    return paths.root() / "mlflow.db"
 
 
 def forward(path: Path) -> str:
@@ -50,8 +67,7 @@ def forward(path: Path) -> str:
         OSError, MlflowException, SQLAlchemyError: See `failures`.
     """
     written = journal.read(path)
-    lock = paths.root() / "data" / ".mlflow.lock"
-    with FileLock(lock, timeout=LOCK_SECONDS), _muted():
+    with FileLock(paths.root() / LOCK, timeout=LOCK_SECONDS), _muted():
         client = _client(address())
         run = _run(client, written[0])
         run_id: str = run.info.run_id
@@ -61,6 +77,53 @@ def forward(path: Path) -> str:
             known += len(group)
             client.set_tag(run_id, FORWARDED, str(known))
     return run_id
+
+
+def forwarded(path: Path, *, quietly: bool) -> str | None:
+    """Forward the journal at `path`; return the run's id, None while MLflow does not answer."""
+    try:
+        return forward(path)
+    except failures() as error:
+        if not quietly:
+            reason = str(error).partition("\n")[0]
+            sys.stderr.write(
+                f"avrsp: {place()} does not take the record ({reason}); it waits in {path} and "
+                "is sent later\n"
+            )
+        return None
+
+
+def finished(experiment: str, name: str) -> list[Run]:
+    """Return the finished runs of an experiment that have this name, newest first.
+
+    Raises:
+        AvrspError: MLflow does not answer.
+    """
+    if not os.environ.get("MLFLOW_TRACKING_URI") and not _database().exists():
+        return []
+    try:
+        with FileLock(paths.root() / LOCK, timeout=LOCK_SECONDS), _muted():
+            client = _client(address())
+            found = client.get_experiment_by_name(experiment)
+            return [*_pages(client, found.experiment_id, name)] if found else []
+    except failures() as error:
+        raise AvrspError(
+            f"{place()} does not answer ({type(error).__name__}); start it, or correct "
+            "MLFLOW_TRACKING_URI"
+        ) from None
+
+
+def _pages(client: MlflowClient, experiment: str, name: str) -> Iterator[Run]:
+    wanted = f"attributes.status = 'FINISHED' and attributes.run_name = '{name}'"
+    token: str | None = None
+    while True:
+        page = client.search_runs(
+            [experiment], wanted, order_by=["attributes.start_time DESC"], page_token=token
+        )
+        yield from page
+        token = page.token
+        if not token:
+            return
 
 
 def failures() -> tuple[type[Exception], ...]:

@@ -65,6 +65,7 @@ def test_a_finished_run_gives_a_whole_report_twice_the_same(
     files = made(report)
     names = ("overview", *(f"table-{number}" for number in ("i", "ii", "iii", "iv", "v")))
     tables = {f"tables/{name}.{end}" for name in names for end in ("csv", "md", "tex")}
+    tables |= {"tables/datasets.md", "tables/datasets.csv"}
     figures = {"hero", "learning-curves", "per-video", "strip-diem", "strip-avad"}
     films = {f"figures/clip-{rank}.mp4" for rank in ("highest", "middle", "lowest")}
     pictures = {f"figures/{name}.png" for name in figures}

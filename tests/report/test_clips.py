@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import subprocess
@@ -10,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from avrsp.data.attributes import StoreAttributes
 from avrsp.data.store import MapStore, VideoStore, write_maps, write_store
 from avrsp.errors import RawDataError
-from avrsp.report.clips import clips, film
+from avrsp.report.clips import clips, film, poster
 from avrsp.report.inputs import About, Places, gather
 from avrsp.report.media import Clip
 from avrsp.report.page import Notice
@@ -54,6 +56,10 @@ def test_a_film_has_six_seconds_of_picture_and_sound_and_the_same_bytes(tmp_path
     assert (picture["width"], picture["height"]) == (576, 216)  # twice 288 in the truth's shape
     assert sound["codec_name"] == "aac"
     assert float(sound["duration"]) == pytest.approx(6, abs=0.1)
+    with Image.open(io.BytesIO(poster(store, maps))) as first:
+        assert first.size == (576, 216)
+        dark = np.asarray(Image.fromarray(store.frames([25])[0]).resize((288, 216)))
+        np.testing.assert_array_equal(np.asarray(first)[:, :288], dark)  # of 200 the middle 150
 
 
 @needs_ffmpeg

@@ -1,0 +1,130 @@
+"""Compare experiments that differ in their fusion alone, as far as MLflow knows them.
+
+A program of its own and no stage: what MLflow knows differs between machines and changes without
+DVC's knowledge, and `dvc repro` writes the same report from the same files everywhere.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from avrsp import params, paths
+from avrsp.data.manifest import COMMAND
+from avrsp.errors import AvrspError, exits_cleanly
+from avrsp.files import sha256
+from avrsp.params import Params
+from avrsp.progress import timed
+from avrsp.report.experiments import FUSIONS, Experiment, Found, write_fusions
+from avrsp.report.names import HEADINGS
+from avrsp.stages.report import about
+from avrsp.tracking import evaluations, server
+from avrsp.tracking.evaluations import Evaluation
+
+SHOWN = 2
+"""Differences that are named for an experiment that is left out."""
+
+
+@exits_cleanly
+@timed
+def main() -> None:
+    """Write `reports/fusions/index.html` and `reports/fusions/tables/`.
+
+    Raises:
+        ParamsError: A parameter is missing, unknown or wrong.
+        AvrspError: There is no manifest, or MLflow does not answer.
+    """
+    loaded, place = params.load(), paths.manifest(params.load().preset)
+    if not place.exists():
+        raise AvrspError(f"{place}: no such manifest; run: {COMMAND}")
+    evaluations.send(paths.root() / "data" / "records")
+    found = collect(loaded, sha256(place))
+    folder = paths.workspace() / "reports" / "fusions"
+    write_fusions(folder, found, about(loaded))
+    known = ", ".join(each.fusion for each in found.experiments) or "none"
+    sys.stdout.write(f"{folder / 'index.html'}: {known}; left out: {len(found.left_out)}\n")
+
+
+def collect(loaded: Params, manifest: str) -> Found:
+    """Return the newest evaluation of each fusion whose setting is that of the workspace.
+
+    Raises:
+        AvrspError: MLflow does not answer.
+    """
+    name = loaded.tracking.experiment
+    known = [*evaluations.find(name, "V"), *evaluations.find(name, "AV")]
+    wanted = evaluations.setting(loaded, manifest)
+    newest: dict[str, Evaluation] = {}
+    for each in known:
+        if each.setting == wanted:
+            newest.setdefault(each.fusion, each)
+    return Found(
+        experiments=tuple(
+            experiment(newest[fusion]) for fusion in FUSIONS.values() if fusion in newest
+        ),
+        left_out=tuple(_left_out(known, newest, wanted)),
+        source=server.place(),
+        manifest=manifest,
+    )
+
+
+def experiment(known: Evaluation) -> Experiment:
+    """Return an evaluation as the report shows it."""
+    return Experiment(
+        fusion=known.fusion,
+        run=known.run,
+        trained=tuple(known.trained.values()),
+        date=datetime.fromtimestamp(known.time / 1000, UTC).date().isoformat(),
+        commit=known.commit,
+        summary=summary(known.scores),
+    )
+
+
+def summary(scores: Mapping[str, float]) -> dict[str, Any]:
+    """Return recorded scores in the form of the files that they were read from."""
+    datasets: dict[str, dict[str, Any]] = {}
+    for name, value in scores.items():
+        dataset, _, quantity = name.partition("/")
+        datasets.setdefault(dataset, {})[quantity] = value
+    whole = {dataset: _entry(entry) for dataset, entry in datasets.items()}
+    return {"mean": whole.pop("mean", {}), "datasets": whole, "faults": []}
+
+
+def _entry(entry: Mapping[str, float]) -> dict[str, Any]:
+    counts = {name: int(entry.get(name, 0)) for name in ("videos", "frames", "dropped", "missing")}
+    values = {metric: entry.get(metric) for metric in HEADINGS}
+    ends = {
+        f"{metric}_interval": [entry.get(f"{metric}_low"), entry.get(f"{metric}_high")]
+        for metric in HEADINGS
+    }
+    return {**counts, **values, **ends}
+
+
+def _left_out(
+    known: Sequence[Evaluation], newest: Mapping[str, Evaluation], wanted: Mapping[str, str]
+) -> Iterator[str]:
+    """Say of each fusion that is not shown what the newest evaluation of it differs in."""
+    named: set[str] = set()
+    for each in known:
+        if each.fusion in newest or each.fusion in named:
+            continue
+        named.add(each.fusion)
+        differs = [key for key in wanted if each.setting.get(key) != wanted[key]]
+        differs += [key for key in each.setting if key not in wanted]
+        said = [
+            f"{key} {_brief(each.setting.get(key))} instead of {_brief(wanted.get(key))}"
+            for key in differs[:SHOWN]
+        ]
+        more = len(differs) - len(said)
+        said += [f"and {more} more"] if more else []
+        yield f"{each.fusion} (run {each.run}): {', '.join(said)}"
+
+
+def _brief(value: str | None) -> str:
+    return "nothing" if value is None else value[:12]
+
+
+if __name__ == "__main__":
+    main()

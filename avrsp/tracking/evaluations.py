@@ -1,0 +1,140 @@
+"""What was scored, as runs of their own: told by the stage `report`, found to compare experiments.
+
+DVC may take scores from its cache and run no command, so they are told from the files that it
+left. The same scores of the same models are the same run, however often they are told.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from avrsp.params import Params
+from avrsp.tracking import journal, server
+from avrsp.tracking.journal import Subject
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run  # noqa: TID251 - the one place
+
+NAMES: Final = {"V": "evaluate-v", "AV": "evaluate-av"}
+"""Names of the runs by method."""
+
+CHOSEN: Final = "fusion"
+"""The parameter in which experiments that are compared may differ."""
+
+ELSEWHERE: Final = {CHOSEN, "presets", "world", "data", "reliance", "tracking"}
+"""Keys of params.yaml that a score does not follow from, or follows from through the stores, which
+the manifest's digest stands for."""
+
+COMMIT: Final = "mlflow.source.git.commit"
+TRAINED: Final = "trained."
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The scores of one method, pooled over the splits.
+
+    Attributes:
+        method: "V" or "AV".
+        fusion: How sound joins the picture; "none" for V.
+        setting: All else that they follow from, by name: parameters, and the manifest's digest.
+        scores: By `<dataset>/<quantity>`; what is not defined is missing.
+        trained: By split, MLflow's id of the run that trained the model.
+        commit: Of the code; empty outside git.
+        run: MLflow's id of the evaluation; empty before it is told.
+        time: When it was first told, in milliseconds.
+    """
+
+    method: str
+    fusion: str
+    setting: Mapping[str, str]
+    scores: Mapping[str, float]
+    trained: Mapping[str, str] = field(default_factory=dict)
+    commit: str = ""
+    run: str = ""
+    time: int = 0
+
+
+def experiment(loaded: Params) -> str:
+    """Return the experiment's name; read here and not in a stage, which it does not change."""
+    return loaded.tracking.experiment
+
+
+def setting(loaded: Params, manifest: str) -> dict[str, str]:
+    """Return what scores follow from besides the fusion; `manifest` is the digest of that file."""
+    shared = loaded.model_dump(mode="json", exclude=ELSEWHERE)
+    own = loaded.active.model_dump(mode="json", exclude={"store", "ablation", "loading"})
+    return dict(journal.flat({"manifest": manifest, **shared, **own}))
+
+
+def scores(summary: Mapping[str, Any]) -> dict[str, float]:
+    """Return the numbers of a summary by `<dataset>/<quantity>`, intervals by their ends."""
+    return dict(_numbers({**summary["datasets"], "mean": summary["mean"]}))
+
+
+def tell(folder: Path, told: Evaluation, *, experiment: str, pipeline: str) -> None:
+    """Tell MLflow of an evaluation; while it does not answer, the record waits in `folder`."""
+    name = NAMES[told.method]
+    content = json.dumps([name, told.fusion, told.setting, told.scores, told.trained, told.commit])
+    identity = hashlib.sha256(content.encode()).hexdigest()[:32]
+    tags = {f"{TRAINED}{split}": run for split, run in told.trained.items()}
+    if told.commit:
+        tags[COMMIT] = told.commit
+    parameters = {CHOSEN: told.fusion, **told.setting}
+    path = folder / f"{identity}.jsonl"
+    journal.begin(path, Subject(experiment, pipeline, name, parameters, tags), identity)
+    journal.append(path, event="values", series="epoch", step=0, values=dict(told.scores))
+    journal.append(path, event="status", status="FINISHED")
+    send(folder)
+
+
+def send(folder: Path) -> None:
+    """Send the records that wait in `folder`, each of which is gone once MLflow has it."""
+    for path in sorted(folder.glob("*.jsonl")):
+        if journal.read(path):  # else another process has just sent it
+            if server.forwarded(path, quietly=False) is None:
+                return
+            path.unlink(missing_ok=True)
+
+
+def find(experiment: str, method: str) -> list[Evaluation]:
+    """Return the evaluations of a method that MLflow knows, newest first.
+
+    Raises:
+        AvrspError: MLflow does not answer.
+    """
+    return [_understood(method, run) for run in server.finished(experiment, NAMES[method])]
+
+
+def _understood(method: str, run: Run) -> Evaluation:
+    parameters, tags = dict(run.data.params), dict(run.data.tags)
+    return Evaluation(
+        method=method,
+        fusion=parameters.pop(CHOSEN, ""),
+        setting=parameters,
+        scores=dict(run.data.metrics),
+        trained={
+            name.removeprefix(TRAINED): value
+            for name, value in sorted(tags.items())
+            if name.startswith(TRAINED)
+        },
+        commit=tags.get(COMMIT, ""),
+        run=str(run.info.run_id),
+        time=int(run.info.start_time),
+    )
+
+
+def _numbers(datasets: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, float]]:
+    for dataset, entry in datasets.items():
+        for quantity, value in entry.items():
+            pairs = {quantity: value}
+            if isinstance(value, list):
+                base = quantity.removesuffix("_interval")
+                pairs = dict(zip((f"{base}_low", f"{base}_high"), value, strict=True))
+            for name, number in pairs.items():
+                if number is not None:
+                    yield f"{dataset}/{name}", float(number)

@@ -1,0 +1,59 @@
+"""Scores wait for a server that is away, and what they mean survives the way to MLflow and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from avrsp.tracking import evaluations
+from avrsp.tracking.evaluations import Evaluation
+from tests.tracking.conftest import free_port
+
+ENTRY = {"cc": 0.5, "cc_interval": [0.4, 0.6], "nss": None, "nss_interval": [None, None],
+         "videos": 3}  # fmt: skip
+TOLD = Evaluation(
+    method="AV",
+    fusion="mbt",
+    setting={"manifest": "cafe", "seed": "7"},
+    scores={"diem/cc": 0.5},
+    trained={"1": "a-run", "2": "another"},
+    commit="f00",
+)
+
+
+def test_scores_are_named_by_dataset_and_what_is_undefined_is_left_out() -> None:
+    summary = {"datasets": {"diem": ENTRY}, "mean": ENTRY, "faults": []}
+    one = {"cc": 0.5, "cc_low": 0.4, "cc_high": 0.6, "videos": 3.0}
+    assert evaluations.scores(summary) == {
+        f"{name}/{quantity}": value for name in ("diem", "mean") for quantity, value in one.items()
+    }
+
+
+def test_scores_wait_for_a_server_and_arrive_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as away:
+        away.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
+        evaluations.tell(tmp_path, TOLD, experiment="tests", pipeline="sample mbt 12ab")
+        (said,) = capsys.readouterr().err.splitlines()
+    assert "is sent later" in said
+    assert len([*tmp_path.iterdir()]) == 1
+    evaluations.send(tmp_path)
+    assert [*tmp_path.iterdir()] == []
+    evaluations.tell(tmp_path, TOLD, experiment="tests", pipeline="sample mbt 12ab")
+    (found,) = evaluations.find("tests", "AV")
+    assert found.run
+    assert found.time
+    known = (found.method, found.fusion, found.setting, found.scores, found.trained, found.commit)
+    assert known == (
+        *(TOLD.method, TOLD.fusion, TOLD.setting, TOLD.scores, TOLD.trained, TOLD.commit),
+    )
+
+
+def test_nothing_is_found_where_nothing_was_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    assert evaluations.find("tests", "AV") == []
+    assert [*tmp_path.iterdir()] == []  # looking creates no database
