@@ -92,11 +92,20 @@ def network(*, audio: bool = True) -> nn.Module:
 
 
 class Frozen(nn.Module):
-    """That network with the statistics of its batch normalisation as they are at the start."""
+    """That network with the statistics of its batch normalisation as they are at the start.
+
+    SoundNet's are one batch's: without any, its features grow to 10^4, and rounding with them.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.network = network()
+        hearing = self.network.get_submodule("listen.soundnet")
+        for part in hearing.modules():
+            if isinstance(part, nn.BatchNorm1d):
+                part.momentum = 1.0
+        with torch.no_grad():
+            hearing(batch_of(4, 0).sample.clip.waveform)
 
     def train(self, mode: bool = True) -> Frozen:
         super().train(mode)

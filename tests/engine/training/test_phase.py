@@ -134,7 +134,7 @@ def test_a_phase_delivers_and_the_next_one_starts_from_it(
     still = replace(RECIPE, train=RECIPE.train.model_copy(update={"lr": 1e-30}))
     phase = replace(PHASE, name="finetune-av", run="av", fusion="ravf", start=first, recipe=still)
     second, _ = done(phase, videos, tmp_path)
-    assert "starts from pretrain; new: listen.audio, listen.fusion" in capsys.readouterr().err
+    assert "starts from pretrain; new: listen.audio, listen.contrast" in capsys.readouterr().err
     listening, spec, _ = load_model(second)
     assert spec.audio
     expected = dict(deaf.named_parameters())
