@@ -60,9 +60,14 @@ class SoundNet(nn.Module):
         super().__init__()
         self.layers = nn.ModuleList()
         inputs = 1
-        for layer in LAYERS:
+        for number, layer in enumerate(LAYERS):
             outputs = scaled(layer.channels, width)
-            self.layers.append(_block(inputs, outputs, layer))
+            start = (
+                mixtures(outputs, inputs, layer.kernel, paired=number > 1)
+                if number
+                else band_passes(outputs, layer.kernel)
+            )
+            self.layers.append(_block(start, layer))
             inputs = outputs
         self.channels = inputs
 
@@ -74,10 +79,10 @@ class SoundNet(nn.Module):
         return x
 
 
-def _block(inputs: int, outputs: int, layer: Layer) -> nn.Sequential:
-    conv = nn.Conv1d(inputs, outputs, layer.kernel, STRIDE, layer.padding)  # biased: D18
-    first = inputs == 1
-    conv.weight.data = band_passes(outputs, layer.kernel) if first else _averages(conv.weight.data)
+def _block(start: Tensor, layer: Layer) -> nn.Sequential:
+    outputs, inputs, taps = start.shape
+    conv = nn.Conv1d(inputs, outputs, taps, STRIDE, layer.padding)  # biased: D18
+    conv.weight.data = start
     nn.init.zeros_(conv.get_parameter("bias"))
     block = nn.Sequential(conv, nn.BatchNorm1d(outputs), nn.ReLU(inplace=True))
     return block if layer.pool == 1 else block.append(nn.MaxPool1d(layer.pool))
@@ -98,11 +103,18 @@ def band_passes(filters: int, taps: int) -> Tensor:
     return math.sqrt(2) * F.normalize(waves, dim=1)[:, None]
 
 
-def _averages(weight: Tensor) -> Tensor:
-    """Return random filters of the size of `weight` whose taps are a smooth average over time."""
-    outputs, inputs, taps = weight.shape
-    mixture = torch.randn(outputs, inputs, 1) * math.sqrt(2 / inputs)
-    return mixture * F.normalize(_hann(taps), dim=0)
+def mixtures(outputs: int, inputs: int, taps: int, *, paired: bool) -> Tensor:
+    """Return filters, outputs x inputs x taps, that mix signals and take averages over time.
+
+    Each mixture comes with its negative, so that ReLU takes nothing away: a signal is the
+    difference of its two channels, and the next layer, whose inputs are `paired`, reads it so
+    ("looks-linear", Balduzzi et al. 2017). Independent random layers lose it one after another.
+    """
+    mixed = nn.init.orthogonal_(torch.empty(outputs // 2, inputs // 2 if paired else inputs))
+    both = torch.cat([mixed, -mixed])
+    if paired:
+        both = torch.cat([both, -both], dim=1)
+    return math.sqrt(2) * both[:, :, None] * F.normalize(_hann(taps), dim=0)
 
 
 def _hann(taps: int) -> Tensor:
