@@ -77,7 +77,9 @@ class TrainParams(Section):
     """One training phase; `batch` clips a step of all processes, `accumulate` steps an update.
 
     An epoch draws `clips_per_video` windows of each training video; the same `validation_clips`
-    windows of each validation video judge every epoch.
+    windows of each validation video judge every epoch. The learning rate falls by `optimiser`'s
+    factor on a plateau of the validation loss, or to zero along half a cosine: a few epochs are too
+    few to tell a plateau from noise.
     """
 
     epochs: Count
@@ -86,6 +88,7 @@ class TrainParams(Section):
     batch: Count
     accumulate: Count
     lr: Positive
+    decay: Literal["plateau", "cosine"]
     flip: StrictBool
 
 

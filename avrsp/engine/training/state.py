@@ -1,7 +1,7 @@
 """A network while it is trained: everything that changes, as one thing to save and to restore.
 
-The scheduler and the random generator are not saved. The plateau scheduler's state follows from
-the validation losses so far, which are replayed; the generator is seeded anew before each update
+The schedule and the random generator are not saved. The learning rate follows from the epochs so
+far and their validation losses, which are replayed; the generator is seeded anew before each update
 by (seed, update), so that nothing drawn depends on how often training was interrupted.
 """
 
@@ -41,7 +41,7 @@ class Recipe:
 
 
 class Training:
-    """A network, its optimiser, its scheduler, how far it has come, and its best weights.
+    """A network, its optimiser, its schedule, how far it has come, and its best weights.
 
     Of several processes each has one; after every update they are the same.
     """
@@ -59,7 +59,7 @@ class Training:
         self._optimiser = AdamW(
             model.parameters(), lr=recipe.train.lr, weight_decay=chosen.weight_decay, fused=True
         )
-        self._scheduler = ReduceLROnPlateau(
+        self._plateau = ReduceLROnPlateau(
             self._optimiser, factor=chosen.factor, patience=chosen.patience
         )
 
@@ -145,9 +145,18 @@ class Training:
         lowest = min((past["validation_loss"] for past in self.at.history), default=math.inf)
         if row["validation_loss"] < lowest:
             self.best = {name: t.clone() for name, t in self.model.state_dict().items()}
-        self._scheduler.step(row["validation_loss"])
+        self._decay(row)
         self.at = Position(self.at.epoch + 1, 0, self.at.updates, 0, 0.0, [*self.at.history, row])
         return row
+
+    def _decay(self, row: Row) -> None:
+        """Set the learning rate of the epoch after this one."""
+        if self.recipe.train.decay == "plateau":
+            self._plateau.step(row["validation_loss"])
+        else:
+            done = row["epoch"] / self.recipe.train.epochs
+            for group in self._optimiser.param_groups:
+                group["lr"] = self.recipe.train.lr * (1 + math.cos(math.pi * done)) / 2
 
     def checkpoint(self) -> Checkpoint:
         """Return all that a later process needs to go on from here."""
@@ -178,7 +187,7 @@ class Training:
         self._optimiser.load_state_dict({"state": moments, "param_groups": groups})
         self.at = Position(**saved.facts)
         for row in self.at.history:
-            self._scheduler.step(row["validation_loss"])
+            self._decay(row)
 
 
 def on(device: torch.device, clip: Clip) -> Clip:

@@ -63,6 +63,7 @@ def recipe(*, epochs: int = 2) -> Recipe:
             batch=2,
             accumulate=1,
             lr=3e-3,
+            decay="plateau",
             flip=True,
         ),
         optimiser=OptimiserParams(weight_decay=1e-5, factor=0.5, patience=0),

@@ -33,7 +33,14 @@ from avrsp.params import (
 COUNT = 9
 RECIPE = Recipe(
     train=TrainParams(
-        epochs=1, clips_per_video=1, validation_clips=1, batch=2, accumulate=1, lr=1e-3, flip=True
+        epochs=1,
+        clips_per_video=1,
+        validation_clips=1,
+        batch=2,
+        accumulate=1,
+        lr=1e-3,
+        decay="plateau",
+        flip=True,
     ),
     optimiser=OptimiserParams(weight_decay=1e-5, factor=0.5, patience=5),
     loss=LossParams(kl=1.0, cc=-0.1, sim=-0.1),

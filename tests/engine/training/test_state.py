@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,14 @@ from tests.engine.training.small import Plain
 
 RECIPE = Recipe(
     train=TrainParams(
-        epochs=9, clips_per_video=1, validation_clips=1, batch=2, accumulate=2, lr=1e-2, flip=True
+        epochs=9,
+        clips_per_video=1,
+        validation_clips=1,
+        batch=2,
+        accumulate=2,
+        lr=1e-2,
+        decay="plateau",
+        flip=True,
     ),
     optimiser=OptimiserParams(weight_decay=1e-2, factor=0.5, patience=0),
     loss=LossParams(kl=1.0, cc=-0.1, sim=-0.1),
@@ -93,3 +101,26 @@ def test_a_restored_state_is_the_same_in_every_number(tmp_path: Path) -> None:
     assert one.facts == two.facts
     assert all(torch.equal(tensor, two.tensors[name]) for name, tensor in one.tensors.items())
     assert whole.lr == again.lr == 2.5e-3
+
+
+def test_half_a_cosine_takes_the_learning_rate_to_zero_and_goes_on_where_it_was() -> None:
+    recipe = replace(RECIPE, train=RECIPE.train.model_copy(update={"decay": "cosine"}))
+    training = Training(Plain(), recipe)
+    rates = []
+    for loss in range(9):
+        rates.append(training.lr)
+        training.update(batches([4]))
+        training.end_epoch({"loss": float(loss)})
+        if loss == 3:
+            again = Training(Plain(), recipe)
+            again.restore(training.checkpoint())
+            assert again.lr == training.lr
+    reference = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1e-2)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(reference, T_max=9)
+    expected = []
+    for _ in range(9):
+        expected.append(schedule.get_last_lr()[0])
+        reference.step()
+        schedule.step()
+    assert rates == pytest.approx(expected)
+    assert training.lr == pytest.approx(0, abs=1e-12)
