@@ -36,7 +36,8 @@ def main() -> None:
         ParamsError: A parameter is missing, unknown or wrong.
         AvrspError: There is no manifest, or MLflow does not answer.
     """
-    loaded, place = params.load(), paths.manifest(params.load().preset)
+    loaded = params.load()
+    place = paths.manifest(loaded.preset)
     if not place.exists():
         raise AvrspError(f"{place}: no such manifest; run: {COMMAND}")
     evaluations.send(paths.root() / "data" / "records")

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 
 from avrsp import params, paths, tracking
 from avrsp.errors import exits_cleanly
-from avrsp.files import sha256
 from avrsp.params import Params
 from avrsp.progress import timed
 from avrsp.report.build import write_report
@@ -52,7 +51,7 @@ def main() -> None:
             paths.root() / "data" / "records",
             each,
             experiment=evaluations.experiment(loaded),
-            pipeline=f"{loaded.preset} {loaded.fusion} {params_digest()}",
+            pipeline=evaluations.pipeline(loaded),
         )
 
 
@@ -73,11 +72,6 @@ def scored(loaded: Params, found: Inputs) -> Iterator[Evaluation]:
                 },
                 commit=found.about.commit,
             )
-
-
-def params_digest() -> str:
-    """Return by what the stages of one set of parameters are gathered."""
-    return sha256(paths.workspace() / paths.PARAMS_FILE)[:8]
 
 
 def about(loaded: Params) -> About:

@@ -18,6 +18,7 @@ from avrsp.engine.training.phase import run_phase
 from avrsp.engine.training.plan import Phase, Videos, digest
 from avrsp.engine.training.ranks import joined
 from avrsp.params import Params
+from avrsp.tracking import evaluations
 
 
 def run(
@@ -70,10 +71,9 @@ def run(
 def subject(phase: Phase, loaded: Params, facts: dict[str, str]) -> tracking.Subject:
     """Return what the tracking server is told of a phase, under a parent for these parameters."""
     recipe = phase.recipe
-    chosen = files.sha256(paths.workspace() / paths.PARAMS_FILE)[:8]
     return tracking.Subject(
         experiment=loaded.tracking.experiment,
-        pipeline=f"{loaded.preset} {loaded.fusion} {chosen}",
+        pipeline=evaluations.pipeline(loaded),
         name=phase.name,
         parameters={
             "preset": loaded.preset,

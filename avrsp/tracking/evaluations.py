@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from avrsp import paths
+from avrsp.files import sha256
 from avrsp.params import Params
 from avrsp.tracking import journal, server
 from avrsp.tracking.journal import Subject
@@ -62,6 +64,12 @@ class Evaluation:
 def experiment(loaded: Params) -> str:
     """Return the experiment's name; read here and not in a stage, which it does not change."""
     return loaded.tracking.experiment
+
+
+def pipeline(loaded: Params) -> str:
+    """Return by what the stages of one set of parameters are gathered."""
+    chosen = sha256(paths.workspace() / paths.PARAMS_FILE)[:8]
+    return f"{loaded.preset} {loaded.fusion} {chosen}"
 
 
 def setting(loaded: Params, manifest: str) -> dict[str, str]:
