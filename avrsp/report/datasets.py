@@ -30,8 +30,7 @@ def blocks(manifest: Manifest, splits: Sequence[int]) -> Iterator[Block]:
     yield overview
     yield Prose(wording.ROLES)
     aside = [grid for grid in others if grid.title == wording.ASIDE]
-    yield Prose(f"{wording.ASIDE}:" if aside else "No video was set aside.")
-    yield from aside
+    yield from aside or [Prose("No video was set aside.")]
     yield from (
         Notice(f"{title(name)} is absent: {entry.reason}.")
         for name, entry in manifest.datasets.items()
