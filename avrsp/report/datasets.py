@@ -29,7 +29,7 @@ def blocks(manifest: Manifest, splits: Sequence[int]) -> Iterator[Block]:
     overview, *others = grids(manifest, splits)
     yield overview
     yield Prose(wording.ROLES)
-    aside = [grid for grid in others if grid.title == wording.ASIDE]
+    aside: list[Block] = [grid for grid in others if grid.title == wording.ASIDE]
     yield from aside or [Prose("No video was set aside.")]
     yield from (
         Notice(f"{title(name)} is absent: {entry.reason}.")
