@@ -33,8 +33,11 @@ def test_an_echo_is_no_second_request() -> None:
 
 @pytest.mark.usefixtures("late")
 def test_a_later_ctrl_c_interrupts_at_once() -> None:
+    # A shell's job in the background starts with SIGINT ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with pytest.raises(KeyboardInterrupt), noticing():
         signal.raise_signal(signal.SIGINT)
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.usefixtures("late")
