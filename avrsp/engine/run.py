@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -83,17 +83,24 @@ def load_model(place: Path) -> tuple[nn.Module, InputSpec, ModelConfig]:
     return model.eval(), config.spec, config
 
 
-def start_from(model: nn.Module, place: Path) -> list[str]:
+def start_from(model: nn.Module, place: Path, anew: Collection[str] = ()) -> list[str]:
     """Give `model` every tensor of an earlier phase's network, which must all have their place.
 
+    Only of the parts in `anew`, such as "gate", nothing is taken.
+
     Returns:
-        Names of the parts that the earlier network did not have, which keep their random start.
+        Names of the parts that keep their random start.
 
     Raises:
         WeightsError: The file is missing or damaged, or `model` has no such place for a tensor.
     """
     weights = place / WEIGHTS
-    tensors, own = read_tensors(weights), model.state_dict()
+    own = model.state_dict()
+    tensors = {
+        name: tensor
+        for name, tensor in read_tensors(weights).items()
+        if name.partition(".")[0] not in anew
+    }
     faults = misfits(tensors, {name: own[name] for name in own if name in tensors})
     if faults:
         raise WeightsError(f"{weights}: {faults}; run that phase again with the same network")

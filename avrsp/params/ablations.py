@@ -29,6 +29,12 @@ class Ablation:
     gate: bool = True
     pairs: int = 3
 
+    def anew(self, pairs: int) -> tuple[str, ...]:
+        """Return the parts that differ from those of the whole network with so many pairs."""
+        same = self.pairs == pairs
+        kept = {"synergy": self.synergy and same, "gate": self.gate and same}
+        return tuple(part for part, keeps in kept.items() if not keeps)
+
 
 def _branch(prefix: str, fusion: FusionName | None) -> dict[str, Ablation]:
     """Return the networks of Tables III and IV that differ in MS, MRG and their pairs."""

@@ -48,6 +48,7 @@ def main() -> None:
         recipe=recipe,
         compute=preset.compute,
         start=paths.workspace() / "data" / "models" / "pretrain",
+        anew=chosen.anew(loaded.network.pairs),
     )
     training.run(phase, loaded, datasets=[*DATASETS], split=SPLIT, folders=FOLDERS)
 

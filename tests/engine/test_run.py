@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from avrsp import zoo
 from avrsp.engine.run import ModelConfig, load_model, save_model, start_from
 from avrsp.errors import WeightsError, one_line
+from avrsp.params.ablations import ABLATIONS
 from avrsp.types import InputSpec
 
 WIDTH = 0.0625
@@ -100,6 +101,30 @@ def test_the_listening_network_starts_from_the_deaf_one(tmp_path: Path) -> None:
     assert fresh == [f"listen.{part}" for part in parts]
     for name, tensor in deaf.state_dict().items():
         assert torch.equal(model.state_dict()[name], tensor), name
+
+
+@pytest.mark.parametrize("name", ABLATIONS)
+def test_every_ablated_network_starts_from_the_whole_one(tmp_path: Path, name: str) -> None:
+    deaf, chosen = a_model(tmp_path), ABLATIONS[name]
+    heard = {"audio": True, "fusion": chosen.fusion} if chosen.fusion else {"audio": False}
+    parts = {"synergy": chosen.synergy, "gate": chosen.gate, "pairs": chosen.pairs}
+    model = zoo.build("avrsp", width=WIDTH, **heard, **parts)
+    anew = chosen.anew(3)
+
+    fresh = {part.partition(".")[0] for part in start_from(model, tmp_path, anew)}
+
+    own = model.state_dict()
+    assert fresh == {each.partition(".")[0] for each in own} & {*anew, "listen"}
+    for each, tensor in deaf.state_dict().items():
+        if each.partition(".")[0] not in anew:
+            assert torch.equal(own[each], tensor), each
+
+
+def test_only_parts_that_differ_start_anew() -> None:
+    assert ABLATIONS["av"].anew(3) == ABLATIONS["mbt"].anew(3) == ()
+    assert ABLATIONS["av-ms"].anew(3) == ("gate",)
+    assert ABLATIONS["v-mrg"].anew(3) == ("synergy",)
+    assert ABLATIONS["v-none"].anew(3) == ABLATIONS["av-4"].anew(3) == ("synergy", "gate")
 
 
 def test_no_tensor_of_the_earlier_phase_may_be_left_over(tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ def build(phase: Phase, ranks: Ranks = ALONE) -> nn.Module:
     torch.manual_seed(seed_of(phase.recipe.seed, "weights", phase.run))
     model = zoo.build(MODEL, **phase.settings)
     if phase.start is not None:
-        fresh = start_from(model, phase.start)
+        fresh = start_from(model, phase.start, phase.anew)
         new = f"; new: {', '.join(fresh)}" if fresh else ""
         ranks.say(f"{phase.name}: starts from {phase.start.name}{new}")
     for part, path in phase.parts.items():

@@ -59,6 +59,7 @@ class Phase:
         recipe: Schedule, optimiser, loss, seed, precision.
         compute: The device, and by which means the network runs there.
         start: Folder of the phase whose weights this one starts from.
+        anew: Parts that do not, because that phase's network has them in another form.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Phase:
     recipe: Recipe
     compute: ComputeParams
     start: Path | None
+    anew: tuple[str, ...] = ()
 
     @property
     def spec(self) -> InputSpec:
