@@ -88,7 +88,8 @@ PAIRS: Final = (
 
 ABLATIONS: Final = (
     "Every part of the network is left out or replaced in turn. All networks start from the same "
-    "pretraining, learn from DIEM and AVAD alone, and are scored on the test videos of these two."
+    "pretraining, but for MS and MRG where theirs differ. They learn from DIEM and AVAD alone, and "
+    "are scored on the test videos of these two."
 )
 
 KINDS: Final = {
