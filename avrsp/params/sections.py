@@ -76,10 +76,8 @@ class StoreParams(Section):
 class TrainParams(Section):
     """One training phase; `batch` clips a step of all processes, `accumulate` steps an update.
 
-    An epoch draws `clips_per_video` windows of each training video; the same `validation_clips`
-    windows of each validation video judge every epoch. The learning rate falls by `optimiser`'s
-    factor on a plateau of the validation loss, or to zero along half a cosine: a few epochs are too
-    few to tell a plateau from noise.
+    An epoch draws `clips_per_video` windows of each training video; the same `validation_clips` of
+    each validation video judge it. Where epochs are too few to show a plateau, `decay` is cosine.
     """
 
     epochs: Count
