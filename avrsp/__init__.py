@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from avrsp.engine.videos.door import predict
+    from avrsp.prediction.api import predict
 
 __all__ = ["predict"]
 
@@ -13,7 +13,7 @@ __all__ = ["predict"]
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - any name may be asked for
     """Import `predict`, and torch with it, when it is first asked for."""
     if name == "predict":
-        from avrsp.engine.videos.door import predict  # noqa: PLC0415 - `import avrsp` stays light
+        from avrsp.prediction.api import predict  # noqa: PLC0415 - `import avrsp` stays light
 
         return predict
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,8 +10,11 @@ import os
 import secrets
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Final
 
 import psutil
+
+PACKAGE: Final = Path(__file__).parent
 
 
 @contextlib.contextmanager
@@ -63,6 +66,20 @@ def digest(paths: Iterable[Path]) -> str:
     joint = hashlib.sha256()
     for path in sorted(paths):
         joint.update(f"{path.name}\0{sha256(path)}\0".encode())
+    return joint.hexdigest()
+
+
+def code_digest(*places: str) -> str:
+    """Return one SHA-256 over the Python files of the package in `places`, folders or files.
+
+    A folder is one unit of change: what follows from its code depends on all of it.
+    """
+    joint = hashlib.sha256()
+    for place in sorted(places):
+        top = PACKAGE / place
+        found = sorted(top.rglob("*.py")) if top.is_dir() else [top]
+        for path in found:
+            joint.update(f"{path.relative_to(PACKAGE)}\0{sha256(path)}\0".encode())
     return joint.hexdigest()
 
 

@@ -6,7 +6,10 @@ Axes: B clips, T frames of a window, H rows, W columns, S sound samples.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:  # the converting half reads SOUND_RATE and starts without torch
     from torch import Tensor
@@ -16,6 +19,20 @@ SOUND_RATE = 22_050
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+@runtime_checkable
+class Samples(Protocol):
+    """Anything that yields float32 samples by slice: an array, or a store's lazy sound."""
+
+    @property
+    def size(self) -> int:
+        """Number of samples."""
+        ...
+
+    def __getitem__(self, span: slice, /) -> NDArray[np.float32]:
+        """Return the samples of `span`."""
+        ...
 
 
 class Clip(NamedTuple):

@@ -13,16 +13,15 @@ from jaxtyping import install_import_hook
 
 install_import_hook(
     [
-        "avrsp.fixations",
-        "avrsp.moments",
         "avrsp.metrics",
-        "avrsp.losses",
-        "avrsp.nn",
-        "avrsp.model",
-        "avrsp.zoo",
+        "avrsp.models.avrsp",
+        "avrsp.models.layers",
+        "avrsp.models.loss",
+        "avrsp.models.registry",
     ],
     "beartype.beartype",
 )
+pytest_plugins = ["tests.raw_videos", "tests.small_stores"]
 torch.set_num_threads(1)  # two workers share two cores
 
 REAL = Path(__file__).parents[2] / "shared" / "real"

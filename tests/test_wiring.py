@@ -13,8 +13,8 @@ import grimp
 import pytest
 import yaml  # noqa: TID251 - a test may read what it checks
 
-from avrsp.data.manifest import Role
 from avrsp.params import DatasetName, Params, Section
+from avrsp.store.manifest import Role
 
 ROOT = Path(__file__).parents[1]
 STAGES: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
@@ -25,7 +25,7 @@ PYTHON_STAGES = {
 }
 
 # How things are said, typed and written; a change there changes no result worth days of training.
-FOUNDATION = {"errors", "files", "params", "paths", "progress", "types"}
+FOUNDATION = {"errors", "files", "params", "paths", "progress"}
 
 CHOSEN_BY_NAME = {"sample", "paper", *get_args(DatasetName), *get_args(Role), "sounding", "music"}
 

@@ -9,7 +9,7 @@ import yaml  # noqa: TID251 - a test may read what it checks
 
 from avrsp.params.ablations import ABLATIONS
 from avrsp.report import paper
-from avrsp.report.ablations import NAMES, ROWS
+from avrsp.report.tables import NAMES, ROWS
 from tests.test_wiring import ROOT, code_read_by, sections_read_by
 
 FILE: dict[str, Any] = yaml.safe_load((ROOT / "workflow" / "ablations" / "dvc.yaml").read_text())

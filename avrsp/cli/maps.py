@@ -65,11 +65,11 @@ def predict(
     """
     import signal
 
-    from avrsp.engine.videos import inputs, predictor
-    from avrsp.engine.videos.batch import Wanted, predict_videos
+    from avrsp.prediction import batch, predictor
+    from avrsp.prediction.batch import Wanted, predict_videos
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # being killed cleans up, as Ctrl-C
-    found = inputs.find(videos)
+    found = batch.find(videos)
     model = predictor.load(weights, device=device, precision=precision)
     click.echo(f"avrsp: {model}", err=True)
     if predict_videos(found, out, model, Wanted(**wanted)):
@@ -130,7 +130,7 @@ def evaluate(
     What is missing or unusable is named in one line each, the rest is scored, and the exit code
     is 1. Running it again after an interruption goes on where it stopped.
     """
-    from avrsp.engine.scoring import folders
+    from avrsp.evaluate import folders
 
     settings, seed = folders.settings()
     chosen = protocol or settings.protocol

@@ -28,7 +28,7 @@ from avrsp.params import DatasetName
 def world(out: Path, datasets: tuple[str, ...]) -> None:
     """Generate the world of preset `sample` in the datasets' raw layouts."""
     from avrsp import params
-    from avrsp.data.world.writers import write_dataset
+    from avrsp.sample.writers import write_dataset
 
     settings = params.load()
     for dataset in datasets:
@@ -52,7 +52,7 @@ def download(datasets: tuple[str, ...], renewed: tuple[str, ...]) -> None:
     stopped; the exit code is 1 where a dataset is absent.
     """
     from avrsp import params
-    from avrsp.data.download.command import bring_all
+    from avrsp.datasets.download.fetch import bring_all
 
     settings = params.load()
     chosen = datasets or get_args(DatasetName)
@@ -73,7 +73,7 @@ def download(datasets: tuple[str, ...], renewed: tuple[str, ...]) -> None:
 def import_weights(source: str, file: Path) -> None:
     """Convert FILE, published encoder weights of a FORMAT, to safetensors under data/weights/."""
     from avrsp import paths
-    from avrsp.nn import weights
+    from avrsp.models import weights
 
     target, warning = weights.convert(source, file, paths.root() / "data" / "weights")
     if warning:

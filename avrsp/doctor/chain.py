@@ -10,10 +10,10 @@ from contextlib import closing
 from pathlib import Path
 
 from avrsp import paths
-from avrsp.data.manifest import COMMAND, Manifest, check_stores, read_manifest
 from avrsp.doctor.finding import Finding
 from avrsp.errors import StoreError
 from avrsp.params import EncoderParams
+from avrsp.store.manifest import COMMAND, Manifest, check_stores, read_manifest
 
 
 def stores(preset: str, needed: Iterable[str]) -> Finding:

@@ -10,9 +10,9 @@ from typing import Any
 import click
 
 from avrsp import params, paths
-from avrsp.data import sheets
-from avrsp.data.datasets import DATASETS
-from avrsp.doctor import chain, machine, raw
+from avrsp.datasets import sheets
+from avrsp.datasets.dataset_registry import DATASETS
+from avrsp.doctor import chain, computer, raw_data
 from avrsp.doctor.finding import MARKS, Finding
 from avrsp.errors import ParamsError
 from avrsp.params import Params
@@ -22,7 +22,7 @@ INDENT = 2
 
 def examine() -> tuple[str, list[Finding]]:
     """Look at everything; return what was looked at, in a few words, and what was found."""
-    findings = [machine.python(), machine.programs(), machine.ffmpeg()]
+    findings = [computer.python(), computer.programs(), computer.ffmpeg()]
     try:
         loaded = params.load()
         rows = _rows(loaded) if loaded.preset == "paper" else {}
@@ -32,19 +32,19 @@ def examine() -> tuple[str, list[Finding]]:
     preset = loaded.active
     needed = {loaded.pretraining_set, *loaded.audio_visual_sets}
     if loaded.preset == "paper":
-        size = raw.still_needed(rows, preset.clip)
+        size = raw_data.still_needed(rows, preset.clip)
         mirrors = loaded.data.mirrors
-        data = [raw.dataset(spec, mirrors, key in needed) for key, spec in DATASETS.items()]
-        data.append(raw.checksums())
+        data = [raw_data.dataset(spec, mirrors, key in needed) for key, spec in DATASETS.items()]
+        data.append(raw_data.checksums())
     else:
-        size, data = raw.SAMPLE_BYTES, [raw.world()]
+        size, data = raw_data.SAMPLE_BYTES, [raw_data.world()]
     findings += [
-        machine.disk(size),
+        computer.disk(size),
         *data,
         chain.stores(loaded.preset, needed),
         chain.weights(preset.encoder),
         chain.models(loaded.splits),
-        machine.gpu(preset.compute, loaded.preset),
+        computer.gpu(preset.compute, loaded.preset),
         chain.dvc(),
         chain.mlflow(),
     ]

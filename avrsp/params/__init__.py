@@ -11,33 +11,35 @@ from pydantic_core import ErrorDetails
 
 from avrsp import paths
 from avrsp.errors import ParamsError
-from avrsp.params.fields import (
+from avrsp.params.sections import (
     FUSIONS,
     SPLITS,
-    DatasetName,
-    FusionName,
-    Precision,
-    PresetName,
-    ProtocolName,
-    Section,
-)
-from avrsp.params.sections import (
     AblationParams,
     ClipParams,
     ComputeParams,
     DataParams,
+    DatasetName,
     EncoderParams,
     EvaluationParams,
+    FusionName,
     LoadingParams,
     LossParams,
     NetworkParams,
     OptimiserParams,
     Params,
+    Precision,
+    PresetName,
+    ProtocolName,
     RelianceParams,
+    Section,
     StoreParams,
     TrainParams,
+    WorldKinds,
+    WorldParams,
+    WorldScene,
+    WorldSound,
+    WorldViewers,
 )
-from avrsp.params.world import WorldKinds, WorldParams, WorldScene, WorldSound, WorldViewers
 
 __all__ = [
     "FUSIONS",

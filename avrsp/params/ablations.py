@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from avrsp.params.fields import DatasetName, FusionName
+from avrsp.params.sections import DatasetName, FusionName
 
 DATASETS: Final[tuple[DatasetName, ...]] = ("diem", "avad")
 """What ablations are trained on and scored on (paper, IV-E)."""

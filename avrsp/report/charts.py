@@ -1,18 +1,196 @@
-"""Charts: how training went, and how the two models compare on every video."""
+"""Strips of pictures: a frame with its fixations, the ground truth, and each model's map."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
 
 import numpy as np
 import pandas as pd
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+from PIL import Image
 
-from avrsp.report.names import method_name, title
-from avrsp.report.palette import DATASET_COLOURS, DATASET_MARKERS, Theme, tidy
+from avrsp.files import write_bytes
+from avrsp.report.names import given_name, method_name, shortened, title
+from avrsp.report.palette import DATASET_COLOURS, DATASET_MARKERS, LIGHT, Theme, render, tidy
+from avrsp.store.video_store import MapStore, VideoStore
+
+MODELS: Final = ("V", "AV")
+COLUMNS: Final = ("Frame and fixations", "Ground truth")
+CELL_WIDTH: Final = 2.9
+"""Width of one picture in inches."""
+
+DISPLAY_WIDTH: Final = 480
+"""Pixels across to which frames and maps are brought before they are laid over each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One frame of a video with all that is known about where people look in it.
+
+    Attributes:
+        label: What stands beside the row.
+        frame: H x W x 3, at network size.
+        fixations: k x 2 (row, column), in the size of `truth`.
+        truth: h x w ground-truth density.
+        maps: H x W predicted map by method; a method that is missing was not run.
+        scores: CC of this frame by method.
+    """
+
+    label: str
+    frame: Pixels
+    fixations: NDArray[np.int16]
+    truth: Pixels
+    maps: Mapping[str, Map]
+    scores: Mapping[str, float]
+
+
+def moment(
+    store: VideoStore,
+    maps: Mapping[str, MapStore],
+    index: int,
+    *,
+    label: str,
+    scores: Mapping[str, float],
+) -> Moment:
+    """Read frame `index` of a video and what each method predicted for it."""
+    return Moment(
+        label=label,
+        frame=store.frames([index])[0],
+        fixations=store.fixations(index),
+        truth=store.density(index),
+        maps={name: source.maps(index, index + 1)[0] for name, source in maps.items()},
+        scores=scores,
+    )
+
+
+def strip(moments: Sequence[Moment], theme: Theme, *, labels: bool = True) -> Figure:
+    """Draw one row a moment: frame with fixations, ground truth, V, AV, and any other's maps."""
+    names = (*COLUMNS, *methods_of(moments))
+    height, width = moments[0].truth.shape
+    cell = CELL_WIDTH * height / width
+    margin, top = (1.55 if labels else 0.08), 0.36
+    across = margin + CELL_WIDTH * len(names) + 0.08
+    down = top + (cell + 0.08) * len(moments)
+    figure = Figure(figsize=(across, down))
+    grid = figure.add_gridspec(
+        len(moments),
+        len(names),
+        left=margin / across,
+        right=1 - 0.08 / across,
+        top=1 - top / down,
+        bottom=0.08 / down,
+        wspace=0.025,
+        hspace=0.025 * width / height,
+    )
+    for line, shown in enumerate(moments):
+        axes = [figure.add_subplot(grid[line, column]) for column in range(len(names))]
+        _draw(axes, shown, names, theme)
+        if labels:
+            axes[0].annotate(
+                shown.label,
+                (-0.04, 0.5),
+                xycoords="axes fraction",
+                ha="right",
+                va="center",
+                fontsize=9.5,
+                linespacing=1.5,
+            )
+        if line == 0:
+            for place, name in zip(axes, names, strict=True):
+                place.set_title(_heading(name), color=theme.of(name), pad=7)
+    return figure
+
+
+def methods_of(moments: Sequence[Moment]) -> tuple[str, ...]:
+    """Return V, AV, and whatever other method has a map of one of the moments."""
+    found = dict.fromkeys([*MODELS, *(name for each in moments for name in each.maps)])
+    return tuple(found)
+
+
+def _heading(name: str) -> str:
+    """Return a column's title, which tells maps that were given from those of our models."""
+    return name if name in (*COLUMNS, *MODELS) else given_name(shortened(name))
+
+
+def hero(
+    store: VideoStore,
+    maps: Mapping[str, MapStore],
+    frames: Sequence[int],
+    theme: Theme = LIGHT,
+) -> Figure:
+    """Draw the README's picture: a clip at a few moments, as rows without labels.
+
+    Args:
+        store: The clip.
+        maps: Predicted maps of "V" and "AV".
+        frames: Indices of the moments, from top to bottom.
+        theme: Colours of the picture.
+    """
+    moments = [moment(store, maps, index, label="", scores={}) for index in frames]
+    return strip(moments, theme, labels=False)
+
+
+def write_hero(
+    path: Path, store: VideoStore, maps: Mapping[str, MapStore], frames: Sequence[int]
+) -> None:
+    """Write the README's picture as PNG to `path`, and for dark pages to `<stem>-dark.png`."""
+    picture = render(lambda theme: hero(store, maps, frames, theme))
+    write_bytes(path, picture.light)
+    write_bytes(path.with_name(f"{path.stem}-dark{path.suffix}"), picture.dark)
+
+
+def _draw(axes: Sequence[Axes], shown: Moment, names: Sequence[str], theme: Theme) -> None:
+    """Fill one row; a map that was not predicted leaves an empty cell that says so."""
+    rows, columns = shown.truth.shape
+    width, height = DISPLAY_WIDTH, round(DISPLAY_WIDTH * rows / columns)
+    extent = (-0.5, columns - 0.5, rows - 0.5, -0.5)
+    for place in axes:
+        place.set(xticks=[], yticks=[], xlim=extent[:2], ylim=extent[2:])
+        place.spines[:].set_visible(False)
+        place.set_aspect("auto")
+    frame = np.asarray(Image.fromarray(shown.frame).resize((width, height)))
+    axes[0].imshow(frame, extent=extent, aspect="auto")
+    axes[0].scatter(
+        shown.fixations[:, 1],
+        shown.fixations[:, 0],
+        s=26,
+        facecolors="#ffe14d",
+        edgecolors="#10131a",
+        linewidths=0.9,
+    )
+    axes[1].imshow(overlay(shown.frame, shown.truth, height, width), extent=extent, aspect="auto")
+    for place, name in zip(axes[2:], names[2:], strict=True):
+        if name in shown.maps:
+            picture = overlay(shown.frame, shown.maps[name], height, width)
+            place.imshow(picture, extent=extent, aspect="auto")
+        else:
+            place.text(0.5, 0.5, "not run", transform=place.transAxes, ha="center", va="center")
+            place.set_facecolor(theme.faint)
+        if name in shown.scores:
+            _caption(place, f"CC {shown.scores[name]:.2f}")
+
+
+def _caption(place: Axes, text: str) -> None:
+    place.text(
+        0.97,
+        0.05,
+        text,
+        transform=place.transAxes,
+        ha="right",
+        va="bottom",
+        color="#ffffff",
+        fontsize=8.5,
+        bbox={"boxstyle": "round,pad=0.35", "facecolor": "#10131acc", "edgecolor": "none"},
+    )
+
 
 CURVES_ACROSS = 3
 
@@ -92,3 +270,27 @@ def _curve(place: Axes, run: str, history: pd.DataFrame, theme: Theme) -> None:
     place.set_ylabel("loss (eq. 19)")
     place.xaxis.set_major_locator(MaxNLocator(integer=True))
     place.legend(fontsize=9)
+
+
+Pixels = NDArray[np.uint8]
+Map = NDArray[np.float32]
+
+HEAT: Final = colormaps["inferno"]
+DIM: Final = 0.42
+"""Brightness that is left to the frame below a map."""
+
+
+def overlay(frame: Pixels, saliency: Map | Pixels, height: int, width: int) -> Pixels:
+    """Lay a map over a dimmed grey frame; the map's own maximum is the brightest.
+
+    Returns:
+        height x width x 3.
+    """
+    grey = np.asarray(Image.fromarray(frame).convert("L").resize((width, height)), np.float32)
+    values = np.asarray(saliency, dtype=np.float32)
+    values = (values - values.min()) / max(float(np.ptp(values)), np.finfo(np.float32).tiny)
+    weight = np.asarray(Image.fromarray(values).resize((width, height)), np.float32).clip(0, 1)
+    heat = np.asarray(HEAT(weight), dtype=np.float32)[..., :3]
+    opacity = np.sqrt(weight)[..., None]
+    mixed = (1 - opacity) * DIM * grey[..., None] + opacity * 255 * heat
+    return np.asarray(np.rint(mixed), np.uint8)

@@ -6,13 +6,13 @@ import argparse
 from typing import Final
 
 from avrsp import params, paths
-from avrsp.engine.training.plan import Phase
-from avrsp.engine.training.state import Recipe
 from avrsp.errors import exits_cleanly
 from avrsp.params.ablations import ABLATIONS, DATASETS, SPLIT
 from avrsp.progress import timed
 from avrsp.stages import training
-from avrsp.stages.launch import launched
+from avrsp.stages.training import launched
+from avrsp.train.plan_phase import Phase
+from avrsp.train.state import Recipe
 
 FOLDERS: Final = ("data/ablations/models", "reports/ablations/training")
 

@@ -8,18 +8,18 @@ from pathlib import Path
 import pandas as pd
 
 from avrsp import params, paths
-from avrsp.data.manifest import read_manifest
-from avrsp.engine.hearing.reliance import Rules, as_json
-from avrsp.engine.hearing.truth import Split, read_truths
 from avrsp.errors import exits_cleanly
 from avrsp.params import Params
 from avrsp.params.ablations import ABLATIONS, DATASETS, SPLIT
 from avrsp.progress import timed
-from avrsp.report.ablation_page import Ablated, write_ablations
-from avrsp.report.fusions import Versus
+from avrsp.reliance.analysis import Rules, as_json
+from avrsp.reliance.truth import Split, read_truths
+from avrsp.report.build_report import Ablated, write_ablations
+from avrsp.report.fusion_table import Versus
 from avrsp.report.inputs import histories_in, models_in
 from avrsp.report.results import read_results
 from avrsp.stages.report import about
+from avrsp.store.manifest import read_manifest
 
 OTHERS = ("add", "mul", "concat", "bilinear", "mbt")
 RAVF = "av"

@@ -6,13 +6,13 @@ import argparse
 import sys
 
 from avrsp import files, params, paths
-from avrsp.data.manifest import check_stores, read_manifest
-from avrsp.engine.scoring.evaluate import evaluate_references, evaluate_run, read_rows
-from avrsp.engine.scoring.references import REFERENCES
-from avrsp.engine.scoring.summary import summarise
 from avrsp.errors import exits_cleanly
+from avrsp.evaluate.references import REFERENCES
+from avrsp.evaluate.run import evaluate_references, evaluate_run, read_rows
+from avrsp.evaluate.summary import summarise
 from avrsp.params import SPLITS
 from avrsp.progress import timed
+from avrsp.store.manifest import check_stores, read_manifest
 
 
 @exits_cleanly

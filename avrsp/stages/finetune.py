@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 
 from avrsp import params, paths
-from avrsp.engine.training.plan import Phase
-from avrsp.engine.training.state import Recipe
 from avrsp.errors import exits_cleanly
 from avrsp.params import FUSIONS, SPLITS
 from avrsp.progress import timed
 from avrsp.stages import training
-from avrsp.stages.launch import launched
+from avrsp.stages.training import launched
+from avrsp.train.plan_phase import Phase
+from avrsp.train.state import Recipe
 
 
 @exits_cleanly

@@ -12,14 +12,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from avrsp import params, paths
-from avrsp.data.manifest import COMMAND
 from avrsp.errors import AvrspError, exits_cleanly
 from avrsp.files import sha256
 from avrsp.params import Params
 from avrsp.progress import timed
-from avrsp.report.experiments import FUSIONS, Experiment, Found, write_fusions
+from avrsp.report.fusion_table import FUSIONS, Experiment, Found, write_fusions
 from avrsp.report.names import HEADINGS
 from avrsp.stages.report import about
+from avrsp.store.manifest import COMMAND
 from avrsp.tracking import evaluations, server
 from avrsp.tracking.evaluations import Evaluation
 

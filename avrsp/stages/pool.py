@@ -8,10 +8,10 @@ from pathlib import Path
 import pandas as pd
 
 from avrsp import files, params, paths
-from avrsp.engine.scoring.evaluate import read_rows
-from avrsp.engine.scoring.references import REFERENCES
-from avrsp.engine.scoring.summary import summarise
 from avrsp.errors import exits_cleanly
+from avrsp.evaluate.references import REFERENCES
+from avrsp.evaluate.run import read_rows
+from avrsp.evaluate.summary import summarise
 from avrsp.progress import timed
 
 RUNS = {"v": ("v",), "av": ("av",), "references": REFERENCES}

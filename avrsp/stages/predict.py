@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 
 from avrsp import params, paths
-from avrsp.data.manifest import check_stores, read_manifest
-from avrsp.engine.prediction.testset import write_test_maps
 from avrsp.errors import exits_cleanly
 from avrsp.params import SPLITS
+from avrsp.prediction.testset import write_test_maps
 from avrsp.progress import timed
+from avrsp.store.manifest import check_stores, read_manifest
 
 
 @exits_cleanly

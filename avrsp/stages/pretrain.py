@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from avrsp import params
-from avrsp.engine.training.plan import Phase
-from avrsp.engine.training.state import Recipe
 from avrsp.errors import exits_cleanly
 from avrsp.progress import timed
 from avrsp.stages import training
-from avrsp.stages.launch import launched
+from avrsp.stages.training import launched
+from avrsp.train.plan_phase import Phase
+from avrsp.train.state import Recipe
 
 SPLIT = 1
 """The pretraining set has the same roles in every split."""

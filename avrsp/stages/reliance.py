@@ -9,15 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from avrsp import files, params, paths
-from avrsp.data.manifest import Role, check_stores, read_manifest
-from avrsp.engine.hearing.conclusion import verdict
-from avrsp.engine.hearing.experiment import Places, measure, measure_alone
-from avrsp.engine.hearing.reliance import Rules, known, summarise_sounds
-from avrsp.engine.hearing.statements import Measured, Statement, statements
-from avrsp.engine.hearing.truth import Split, read_truths
 from avrsp.errors import exits_cleanly
 from avrsp.params import Params
 from avrsp.progress import timed
+from avrsp.reliance.analysis import Rules, known, summarise_sounds
+from avrsp.reliance.experiment import Places, measure, measure_alone, verdict
+from avrsp.reliance.statements import Measured, Statement, statements
+from avrsp.reliance.truth import Split, read_truths
+from avrsp.store.manifest import Role, check_stores, read_manifest
 
 
 @exits_cleanly

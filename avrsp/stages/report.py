@@ -11,7 +11,7 @@ from avrsp import params, paths, tracking
 from avrsp.errors import exits_cleanly
 from avrsp.params import Params
 from avrsp.progress import timed
-from avrsp.report.build import write_report
+from avrsp.report.build_report import write_report
 from avrsp.report.inputs import OWN, About, Inputs, Places, gather
 from avrsp.report.names import run_name
 from avrsp.tracking import evaluations

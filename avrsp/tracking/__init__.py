@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from avrsp import files
-from avrsp.tracking import environment, journal, server
+from avrsp.tracking import journal, machine, server
 from avrsp.tracking.journal import Dataset, Subject
-from avrsp.tracking.system import Watch
+from avrsp.tracking.machine import Watch
 
 __all__ = ["JOURNAL", "Dataset", "Record", "Subject", "recording", "relog_missing"]
 
@@ -136,7 +136,7 @@ def recording(folder: Path, subject: Subject) -> Iterator[Record]:
     """
     path = folder / JOURNAL
     if not journal.read(path):
-        tags, texts = environment.described()
+        tags, texts = machine.described()
         known = replace(subject, tags={**tags, **subject.tags}, texts={**texts, **subject.texts})
         journal.begin(path, known)
     record = Record(path)

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from avrsp.data import media
-from avrsp.data.store import StoreAttributes, write_store
+from avrsp.media import decode
+from avrsp.store.video_store import StoreAttributes, write_store
 
 HEIGHT, WIDTH, CHUNK = 224, 384, 8
 ROUNDS, FRAMES, LONGER = 3, 300, 4
@@ -56,7 +56,7 @@ def convert(video: Path, count: int, store: Path) -> None:
     truth = np.zeros((2, 2), np.uint8)
     write_store(
         store,
-        frames=media.read_frames(video, height=HEIGHT, width=WIDTH),
+        frames=decode.read_frames(video, height=HEIGHT, width=WIDTH),
         densities=(truth for _ in range(count)),
         fixations=[np.zeros((0, 2), np.int16)] * count,
         waveform=np.zeros(0, np.float32),
@@ -85,7 +85,7 @@ def main() -> None:
         folder = Path(name)
         given = [Path(each).absolute() for each in sys.argv[1:]]
         short = given[0] if given else made(folder, FRAMES)
-        count, store = len(media.frame_times(short)), folder / "a.zarr.zip"
+        count, store = len(decode.frame_times(short)), folder / "a.zarr.zip"
         works = lambda: alone(short), lambda: convert(short, count, store)
         bare, ours = (min(each) for each in zip(*_rounds(works), strict=True))
         long = made(folder, LONGER * FRAMES)

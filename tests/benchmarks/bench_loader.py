@@ -15,13 +15,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from avrsp import params, zoo
-from avrsp.data.clips import ClipLoader, Clips
-from avrsp.data.sampling import EpochBatches, RandomClips
-from avrsp.data.store import StoreAttributes, VideoStore, write_store
-from avrsp.engine.compute import repeatable
-from avrsp.engine.training.placement import placed
-from avrsp.engine.training.state import Recipe, Training
+from avrsp import params
+from avrsp.compute import repeatable
+from avrsp.models import registry
+from avrsp.store.video_store import StoreAttributes, VideoStore, write_store
+from avrsp.train.clips import ClipLoader, Clips
+from avrsp.train.phase import placed
+from avrsp.train.sampling import EpochBatches, RandomClips
+from avrsp.train.state import Recipe, Training
 from avrsp.types import SOUND_RATE, InputSpec
 
 ROOT = Path(__file__).parents[2]
@@ -85,7 +86,7 @@ def main() -> None:
             batches = EpochBatches(VIDEOS, train.clips_per_video, train.batch, chosen.seed)
             loader = ClipLoader(clips, batches, workers=workers, pin=False)
             torch.manual_seed(0)
-            model = placed(zoo.build("avrsp", width=sample.encoder.width), sample.compute)
+            model = placed(registry.build("avrsp", width=sample.encoder.width), sample.compute)
             with repeatable(torch.device("cpu")):
                 wait, step = waiting(Training(model, recipe), loader)
             shares[workers] = wait / (wait + step)

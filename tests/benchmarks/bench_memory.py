@@ -14,10 +14,10 @@ from typing import Final
 
 import torch
 
-from avrsp.engine.videos.batch import Wanted, predict_videos
-from avrsp.engine.videos.predictor import Predictor
+from avrsp.models.avrsp.build import build
+from avrsp.prediction.batch import Wanted, predict_videos
+from avrsp.prediction.predictor import Predictor
 from avrsp.types import InputSpec
-from avrsp.zoo.avrsp import build
 
 SMALL: Final = InputSpec(length=16, height=32, width=32, audio=True)
 FPS: Final = 10

@@ -16,8 +16,8 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
+from avrsp.models.avrsp.build import build
 from avrsp.types import InputSpec
-from avrsp.zoo.avrsp import build
 
 SPEC: Final = InputSpec(length=32, height=224, width=384, audio=True)
 BUDGET: Final = {"total": 92.0, "after S3D": 30.0, "parameters": 45.0}

@@ -23,17 +23,16 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from avrsp.engine.compute import at_precision, device_named
-from avrsp.engine.prediction.predict import Sound, converted
-from avrsp.engine.prediction.slide import Prepared, Slide, Task
-from avrsp.engine.prediction.sliding import Sliding
-from avrsp.engine.prediction.speed import Speed, has_bf16
-from avrsp.engine.videos.batch import Wanted, predict_videos
-from avrsp.engine.videos.predictor import Predictor
-from avrsp.model.network import AVRSP
+from avrsp.compute import at_precision, device_named
+from avrsp.models.avrsp.build import build
+from avrsp.models.avrsp.network import AVRSP
 from avrsp.params import Precision
+from avrsp.prediction.batch import Wanted, predict_videos
+from avrsp.prediction.predictor import Predictor
+from avrsp.prediction.reuse import Prepared, Slide, Sliding, Task
+from avrsp.prediction.speed import Speed, has_bf16
+from avrsp.prediction.window_by_window import Sound, converted
 from avrsp.types import InputSpec
-from avrsp.zoo.avrsp import build
 
 SPEC: Final = InputSpec(length=32, height=224, width=384, audio=True)
 FPS: Final = 25.0

@@ -25,10 +25,10 @@ from numcodecs import Blosc, Zstd
 from numpy.typing import NDArray
 from PIL import Image
 
-from avrsp.data import blocks, media
-from avrsp.data.audio import excerpt, extent
-from avrsp.data.store import SOUND_CHUNK, StoreAttributes, VideoStore, write_store
-from avrsp.data.windows import ending_at
+from avrsp.media import decode
+from avrsp.models.windows import ending_at, excerpt, extent
+from avrsp.store import blocks
+from avrsp.store.video_store import SOUND_CHUNK, StoreAttributes, VideoStore, write_store
 from avrsp.types import SOUND_RATE
 
 HEIGHT, WIDTH, LENGTH, SAMPLES, CHUNK = 224, 384, 32, 70_560, 8
@@ -49,7 +49,7 @@ def made(folder: Path) -> Path:
 
 def decoded(video: Path) -> NDArray[np.uint8]:
     """Return the first frames at network size."""
-    frames = media.read_frames(video, height=HEIGHT, width=WIDTH)
+    frames = decode.read_frames(video, height=HEIGHT, width=WIDTH)
     return np.stack([frame for _, frame in zip(range(MOST), frames, strict=False)])
 
 

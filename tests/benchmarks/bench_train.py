@@ -18,14 +18,15 @@ import torch
 from torch import Tensor, nn
 from torch.optim import AdamW
 
-from avrsp import params, zoo
-from avrsp.data.clips import Batch
-from avrsp.engine.compute import repeatable
-from avrsp.engine.training.placement import placed
-from avrsp.engine.training.state import Recipe, Training, on
-from avrsp.losses import saliency_loss
+from avrsp import params
+from avrsp.compute import repeatable
+from avrsp.models import registry
+from avrsp.models.loss import saliency_loss
 from avrsp.params import Params
 from avrsp.params.sections import Preset
+from avrsp.train.clips import Batch
+from avrsp.train.phase import placed
+from avrsp.train.state import Recipe, Training, on
 from avrsp.types import Clip, InputSpec, Sample
 
 ROOT = Path(__file__).parents[2]
@@ -64,7 +65,7 @@ def batch(preset: Preset, *, pin: bool) -> Batch:
 def network(preset: Preset) -> nn.Module:
     """Return the listening network of a preset, always the same."""
     torch.manual_seed(0)
-    return zoo.build("avrsp", width=preset.encoder.width, momentum=preset.encoder.momentum)
+    return registry.build("avrsp", width=preset.encoder.width, momentum=preset.encoder.momentum)
 
 
 def plain(chosen: Params, preset: Preset, device: torch.device) -> Callable[[Batch], object]:

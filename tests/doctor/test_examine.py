@@ -13,10 +13,10 @@ from pathlib import Path
 import click
 import pytest
 
-from avrsp.data.datasets import DATASETS
-from avrsp.data.manifest import DatasetEntry, Manifest, write_record
-from avrsp.doctor import examine, machine
+from avrsp.datasets.dataset_registry import DATASETS
+from avrsp.doctor import computer, examine
 from avrsp.doctor.finding import Finding
+from avrsp.store.manifest import DatasetEntry, Manifest, write_record
 
 ROOT = Path(__file__).parents[2]
 
@@ -55,7 +55,7 @@ def test_without_ffmpeg_the_command_that_installs_it_comes_first(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (project / "bin").mkdir()
-    for program in machine.PROGRAMS:
+    for program in computer.PROGRAMS:
         (project / "bin" / program).symlink_to(sys.executable)
     monkeypatch.setenv("PATH", str(project / "bin"))
     assert {name for name, state in states().items() if state == "missing"} == {"ffmpeg"}
@@ -72,17 +72,17 @@ def test_an_ffmpeg_that_does_not_run_is_told_from_one_that_is_slow(
         (project / "bin" / name).write_text("#!/bin/sh\nexit 1\n")
         (project / "bin" / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{project / 'bin'}:{os.environ['PATH']}")
-    assert machine.ffmpeg().state == "missing"
+    assert computer.ffmpeg().state == "missing"
     (project / "bin" / "ffmpeg").write_text("#!/bin/sh\nexec sleep 60\n")
-    monkeypatch.setattr(machine, "SECONDS", 0.1)
-    assert machine.ffmpeg().state == "ready"
+    monkeypatch.setattr(computer, "SECONDS", 0.1)
+    assert computer.ffmpeg().state == "ready"
 
 
 def test_preset_paper_with_nothing_there_names_every_archive(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     choose_paper(project)
-    monkeypatch.setattr(machine, "_cards", list)
+    monkeypatch.setattr(computer, "_cards", list)
     monkeypatch.setattr("shutil.disk_usage", lambda _: type("", (), {"free": 10**13})())
     looked = found()
     assert {name for name, each in looked.items() if each.state == "missing"} == {

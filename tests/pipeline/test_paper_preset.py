@@ -14,11 +14,10 @@ from typing import Any
 import pytest
 import yaml  # noqa: TID251 - tests write parameter files
 
-from avrsp.data.world.naming import FOLDERS
-from avrsp.data.world.plan import sheet
-from avrsp.data.world.writers import write_dataset
 from avrsp.params import parse
-from tests.data.download.server import Server, serving
+from avrsp.sample.plan import FOLDERS, sheet
+from avrsp.sample.writers import write_dataset
+from tests.datasets.download.server import Server, serving
 from tests.pipeline.conftest import Run, git
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]

@@ -115,7 +115,7 @@ def test_a_lost_store_is_made_again_with_the_same_bytes(made: Path, run: Run) ->
 
 def test_a_change_in_the_converting_code_redoes_every_video(made: Path, run: Run) -> None:
     before = stores(made)
-    module = made / "avrsp/data/verify.py"
+    module = made / "avrsp/convert/verify.py"
     module.write_text(module.read_text() + "# changed\n")
     run(*PREPROCESS)
     assert changed(before, stores(made)) == before.keys()

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from avrsp.report import figures, palette
+from avrsp.report import charts, palette
 from avrsp.report.inputs import About, Places
 from tests.report.videos import COUNT, TRUTH, write_video
 
@@ -67,7 +67,7 @@ def small_pictures() -> Iterator[None]:
     """Pictures of few pixels, because what they show does not depend on how many."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(palette, "DPI", 24)
-        patch.setattr(figures, "DISPLAY_WIDTH", 60)
+        patch.setattr(charts, "DISPLAY_WIDTH", 60)
         yield
 
 

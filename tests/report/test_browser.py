@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from avrsp.report.build import write_report
+from avrsp.report.build_report import write_report
 from avrsp.report.inputs import About, Places, gather
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from avrsp.data.store import MapStore, VideoStore
 from avrsp.errors import StoreError
-from avrsp.report.build import write_report
-from avrsp.report.figures import write_hero
+from avrsp.report.build_report import write_report
+from avrsp.report.charts import write_hero
 from avrsp.report.inputs import About, Places, gather
+from avrsp.store.video_store import MapStore, VideoStore
 
 pytestmark = pytest.mark.usefixtures("small_pictures")
 

@@ -13,13 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from avrsp.data.attributes import StoreAttributes
-from avrsp.data.store import MapStore, VideoStore, write_maps, write_store
 from avrsp.errors import RawDataError
-from avrsp.report.clips import clips, film, poster
+from avrsp.report.films import clips, film, poster
 from avrsp.report.inputs import About, Places, gather
-from avrsp.report.media import Clip
-from avrsp.report.page import Notice
+from avrsp.report.page import Clip, Notice
+from avrsp.store.video_store import MapStore, StoreAttributes, VideoStore, write_maps, write_store
 
 FPS, COUNT = 25.0, 200
 needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not there")

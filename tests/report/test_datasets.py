@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from avrsp.data.manifest import DatasetEntry, Manifest, Verdict
-from avrsp.report.datasets import grids
 from avrsp.report.formats import grid_to_csv, grids_to_markdown
 from avrsp.report.inputs import About, Places, gather
 from avrsp.report.page import Grid, Notice, Prose
-from avrsp.report.provenance import data
+from avrsp.report.page_sections import data, grids
+from avrsp.store.manifest import DatasetEntry, Manifest, Verdict
 
 
 def verdict(

@@ -13,10 +13,10 @@ from click.testing import CliRunner
 
 from avrsp.cli.maps import evaluate
 from avrsp.errors import StoreError
-from avrsp.report.build import write_report
+from avrsp.report.build_report import write_report
 from avrsp.report.inputs import About, Places, gather
-from avrsp.report.media import Chart
-from avrsp.report.sections import predictions
+from avrsp.report.page import Chart
+from avrsp.report.page_sections import predictions
 
 pytestmark = pytest.mark.usefixtures("small_pictures")
 

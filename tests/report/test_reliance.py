@@ -10,13 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from avrsp.data.store import write_maps
-from avrsp.report.build import write_report
+from avrsp.report.build_report import write_report
 from avrsp.report.formats import grids_to_markdown
 from avrsp.report.inputs import About, Inputs, Places, gather
-from avrsp.report.media import Chart
-from avrsp.report.page import Grid, Notice, Prose
-from avrsp.report.reliance import grids, reliance
+from avrsp.report.page import Chart, Grid, Notice, Prose
+from avrsp.report.reliance_section import grids, reliance
+from avrsp.store.video_store import write_maps
 
 pytestmark = pytest.mark.usefixtures("small_pictures")
 

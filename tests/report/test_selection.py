@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from avrsp.data.attributes import StoreAttributes
-from avrsp.data.store import VideoStore, write_store
-from avrsp.report.inputs import Places
-from avrsp.report.selection import best_video, shifted_pair, typical, video_means
+from avrsp.report.inputs import Places, best_video, shifted_pair, typical, video_means
+from avrsp.store.video_store import StoreAttributes, VideoStore, write_store
 
 
 def rows(model: str, scores: dict[str, list[float]], fixations: int = 3) -> pd.DataFrame:

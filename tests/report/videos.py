@@ -6,9 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from avrsp.data.attributes import StoreAttributes
-from avrsp.data.store import write_maps, write_store
 from avrsp.report.inputs import Places
+from avrsp.store.video_store import StoreAttributes, write_maps, write_store
 
 TRUTH = (60, 80)
 FRAME = (64, 96)

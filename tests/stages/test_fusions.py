@@ -14,7 +14,7 @@ from avrsp import params, paths
 from avrsp.errors import AvrspError
 from avrsp.files import sha256
 from avrsp.params import Params
-from avrsp.report.experiments import write_fusions
+from avrsp.report.fusion_table import write_fusions
 from avrsp.stages import fusions
 from avrsp.stages.report import about
 from avrsp.tracking import evaluations

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from avrsp.errors import EXIT_INTERRUPTED, ParamsError
-from avrsp.stages.launch import PROCESSES, launched
+from avrsp.stages.training import PROCESSES, launched
 
 PROGRAM = """
 import os, sys, time
 from pathlib import Path
-from avrsp.engine.training.signals import noticing
+from avrsp.train.signals import noticing
 from avrsp.errors import AvrspError, exits_cleanly
-from avrsp.stages.launch import launched
+from avrsp.stages.training import launched
 
 @exits_cleanly
 @launched

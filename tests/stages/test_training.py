@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import yaml  # noqa: TID251 - a test writes parameters of its own
 
-from avrsp.data.manifest import DatasetEntry, Manifest, Role, Verdict, verdict_path, write_record
-from avrsp.data.store import StoreAttributes, write_store
-from avrsp.engine.run import load_model
+from avrsp.models.saved import load_model
 from avrsp.stages import finetune, pretrain
+from avrsp.store.manifest import DatasetEntry, Manifest, Role, Verdict, verdict_path, write_record
+from avrsp.store.video_store import StoreAttributes, write_store
 from avrsp.tracking import JOURNAL, server
 
 COUNT = 10

@@ -56,7 +56,7 @@ def test_a_run_says_what_it_read_and_with_what_it_was_computed(
 def test_updates_are_thinned_and_the_machine_is_watched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("avrsp.tracking.system.SAMPLE_SECONDS", 0.02)
+    monkeypatch.setattr("avrsp.tracking.machine.SAMPLE_SECONDS", 0.02)
     with recording(tmp_path, SUBJECT) as record:
         for update in range(1, 4):
             record.update(update, {"loss": 1.0 / update})

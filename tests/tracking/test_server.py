@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from avrsp.tracking import JOURNAL, Record, journal, recording, relog_missing, server
-from avrsp.tracking.events import grouped
 from avrsp.tracking.journal import Event
+from avrsp.tracking.server import grouped
 from tests.tracking.conftest import (
     SUBJECT,
     a_run,

@@ -4,10 +4,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 from avrsp import params, paths
-from avrsp.data import parts, provenance, sheets
-from avrsp.data.convert import Layout
-from avrsp.data.datasets import DATASETS
-from avrsp.data.download import state
+from avrsp.convert import parts
+from avrsp.convert.convert_video import Layout
+from avrsp.datasets import sheets
+from avrsp.datasets.download import outcome
+from avrsp.datasets.dataset_registry import DATASETS
+from avrsp.files import code_digest
 
 
 def shown(path):
@@ -23,7 +25,7 @@ STORES = shown(paths.stores(PARAMS.preset))
 MANIFEST = shown(paths.manifest(PARAMS.preset))
 SUMMARY = f"{STORES}/summary.tsv"
 SIDE = f"{RAW}/world/{{dataset}}.json"
-STATE = str(state.place(Path(RAW), "{dataset}"))
+STATE = str(outcome.place(Path(RAW), "{dataset}"))
 PART = f"{STORES}/{{dataset}}/parts/{{part}}.json"
 INDEX = f"{STORES}/{{dataset}}/index.tsv"
 PICTURE = f"{STORES}/{{dataset}}/quality.png"
@@ -31,7 +33,7 @@ LAYOUT = Layout(
     height=PARAMS.active.clip.height,
     width=PARAMS.active.clip.width,
     chunk=PARAMS.active.store.chunk,
-    code=provenance.digest(provenance.CONVERTING),
+    code=code_digest("convert", "datasets", "media", "store", "types.py")[:16],
 )
 
 
@@ -59,7 +61,7 @@ def absence(dataset):
     if PARAMS.preset == "sample" or workflow.dryrun:
         return None
     path = checkpoints.fetch.get(dataset=dataset).output.state
-    return state.read(Path(path)).reason
+    return outcome.read(Path(path)).reason
 
 
 def present():
@@ -92,7 +94,7 @@ def rows(wildcards):
 
 
 def origins(wildcards):
-    """Say of each video of a part what its store must follow from: also its raw files' state."""
+    """Say of each video of a part what its store must follow from: also its raw files' outcome."""
     return [origin for _, origin in videos(wildcards.dataset, wildcards.part)]
 
 
@@ -139,4 +141,4 @@ if workflow.is_main_process:
 if PARAMS.preset == "paper" and workflow.is_main_process:
     for dataset, spec in DATASETS.items():
         path = Path(STATE.format(dataset=dataset))
-        state.forget(path, spec, Path(RAW), PARAMS.data.mirrors)
+        outcome.forget(path, spec, Path(RAW), PARAMS.data.mirrors)

@@ -26,7 +26,7 @@ rule index:
     conda:
         "../envs/convert.yaml"
     params:
-        code=provenance.digest(["collect", "manifest"]),
+        code=code_digest("convert", "store")[:16],
     script:
         "../scripts/index.py"
 
@@ -46,7 +46,7 @@ rule picture:
     conda:
         "../envs/convert.yaml"
     params:
-        code=provenance.digest(["quality"]),
+        code=code_digest("convert", "store")[:16],
     script:
         "../scripts/picture.py"
 
@@ -65,6 +65,6 @@ rule manifest:
         preset=PARAMS.preset,
         folder=RAW,
         absent=absent,
-        code=provenance.digest(["collect", "manifest", "splits", "summary"]),
+        code=code_digest("convert", "store")[:16],
     script:
         "../scripts/manifest.py"

@@ -8,6 +8,6 @@ rule world:
     params:
         spec=PARAMS.world.model_dump(mode="json"),
         seed=PARAMS.seed,
-        code=provenance.world_digest(),
+        code=code_digest("sample")[:16],
     script:
         "../scripts/world.py"

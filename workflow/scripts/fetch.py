@@ -1,8 +1,8 @@
 import sys
 from pathlib import Path
 
-from avrsp.data.download.fetch import Means, bring
-from avrsp.data.jobs import logged
+from avrsp.convert.parts import logged
+from avrsp.datasets.download.fetch import Means, bring
 
 given, state = snakemake.params, Path(snakemake.output.state)
 with logged(snakemake.log[0]):

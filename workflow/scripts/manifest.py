@@ -1,8 +1,7 @@
 from pathlib import Path
 
-from avrsp.data.collect import write_manifest
-from avrsp.data.jobs import logged
-from avrsp.data.summary import summarise
+from avrsp.convert.collect import summarise, write_manifest
+from avrsp.convert.parts import logged
 
 with logged(snakemake.log[0]):
     given, made = snakemake.params, snakemake.output

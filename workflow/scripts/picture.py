@@ -1,7 +1,7 @@
 from pathlib import Path
 
-from avrsp.data.jobs import logged
-from avrsp.data.quality import write_picture
+from avrsp.convert.parts import logged
+from avrsp.convert.quality import write_picture
 
 with logged(snakemake.log[0]):
     picture = Path(snakemake.output.picture)

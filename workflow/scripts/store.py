@@ -1,10 +1,11 @@
 from pathlib import Path
 
-from avrsp.data import jobs, parts, sheets
-from avrsp.data.convert import Layout
+from avrsp.convert import parts
+from avrsp.convert.convert_video import Layout
+from avrsp.datasets import sheets
 
 given, part = snakemake.params, Path(snakemake.output.part)
-with jobs.logged(snakemake.log[0]):
+with parts.logged(snakemake.log[0]):
     videos = list(zip(map(sheets.Row.model_validate, given.rows), given.origins, strict=True))
     places = Path(given.folder), part.parents[2]
     parts.write_part(part, snakemake.wildcards.dataset, videos, *places, Layout(**given.layout))

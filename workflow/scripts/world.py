@@ -1,8 +1,8 @@
 from pathlib import Path
 
-from avrsp.data.jobs import logged
-from avrsp.data.world.writers import write_dataset
+from avrsp.convert.parts import logged
 from avrsp.params import WorldParams
+from avrsp.sample.writers import write_dataset
 
 given, folder = snakemake.params, Path(snakemake.output.side).parents[1]
 with logged(snakemake.log[0]):

@@ -1,0 +1,1 @@
+"""What Snakemake calls: raw videos to stores and verdicts; starts without torch."""

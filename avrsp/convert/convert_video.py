@@ -1,0 +1,166 @@
+"""One raw video to one store and one verdict.
+
+Bad data ends in a verdict that says why the video was set aside; only a fault of the machine
+raises, so that one bad video never stands in the way of the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avrsp import files
+from avrsp.convert import verify
+from avrsp.datasets import raw
+from avrsp.datasets.dataset_registry import DatasetSpec
+from avrsp.datasets.raw import Counts, RawVideo
+from avrsp.datasets.sheets import Row
+from avrsp.errors import RawDataError
+from avrsp.media import sound
+from avrsp.store.manifest import Verdict
+from avrsp.store.video_store import StoreAttributes, write_store
+
+NOTHING: Final[dict[str, Any]] = {
+    "reason": None,
+    "notes": [],
+    "frames": 0,
+    "height": 0,
+    "width": 0,
+    "has_sound": False,
+    "digest": "",
+}
+"""What a verdict says of a video that was set aside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How stores are written.
+
+    Attributes:
+        height: Of frames, in pixels.
+        width: Of frames, in pixels.
+        chunk: Frames in a compressed chunk.
+        code: Digest of the modules that convert.
+    """
+
+    height: int
+    width: int
+    chunk: int
+    code: str
+
+
+class _RecountError(RawDataError):
+    """The file holds another number of frames than expected."""
+
+    def __init__(self, frames: int) -> None:
+        super().__init__(f"{frames} frames can be decoded, before it was another number")
+        self.frames = frames
+
+
+def convert(dataset: DatasetSpec, row: Row, folder: Path, store: Path, layout: Layout) -> Verdict:
+    """Write the store of one video and return the verdict on it.
+
+    Args:
+        dataset: The video's dataset.
+        row: The video in the dataset's sheet.
+        folder: The preset's raw folder.
+        store: The zip file to write; an old one is removed where the video is set aside.
+        layout: How stores are written.
+    """
+    video = dataset.open(folder, dataset.folder, row.video)
+    conversion = _Conversion(dataset, row, video, store, layout)
+    try:
+        counts = video.counts()
+        try:
+            return conversion.kept(counts)
+        except _RecountError as found:
+            return conversion.kept(replace(counts, frames=found.frames))
+    except RawDataError as error:
+        store.unlink(missing_ok=True)
+        return conversion.set_aside(" ".join(str(error).split()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Conversion:
+    """One video on its way to its store."""
+
+    dataset: DatasetSpec
+    row: Row
+    video: RawVideo
+    store: Path
+    layout: Layout
+
+    def kept(self, counts: Counts) -> Verdict:
+        """Write the store and say what is in it."""
+        used, notes = verify.usable(counts, self.row.frames)
+        expected = self.row.frames if counts.frames is None else counts.frames
+        recorded = sound.read(self.video.sound) if self.dataset.heard and self.video.sound else None
+        annotation = self.video.annotation(used, self.row.fps)
+        truth = verify.Watched(self.video.densities(used))
+        densities = iter(truth)
+        first = next(densities)
+        frames = self.video.frames(self.layout.height, self.layout.width, notes)
+        seconds = used / self.row.fps
+        write_store(
+            self.store,
+            frames=_first(frames, used, expected),
+            densities=chain([first], densities),
+            fixations=annotation.resized(first.shape).points,
+            waveform=verify.fitted(recorded.waveform, seconds)
+            if recorded
+            else np.zeros(0, np.float32),
+            attributes=self._attributes(used, recorded),
+            chunk=self.layout.chunk,
+        )
+        notes += verify.size_notes(self.video.size(), first.shape)
+        notes += truth.notes() + verify.fixation_notes(annotation, first.shape)
+        if self.dataset.heard:
+            notes += verify.sound_notes(recorded.waveform if recorded else None, seconds)
+        return self._verdict(
+            kept=True,
+            notes=notes,
+            frames=used,
+            height=first.shape[0],
+            width=first.shape[1],
+            has_sound=recorded is not None,
+            digest=files.sha256(self.store),
+        )
+
+    def set_aside(self, reason: str) -> Verdict:
+        """Say why there is no store."""
+        return self._verdict(kept=False, reason=reason)
+
+    def _verdict(self, **found: Any) -> Verdict:  # noqa: ANN401 - pydantic checks the fields
+        known = {"dataset": self.dataset.key, "video": self.row.video, "fps": self.row.fps}
+        return Verdict(**(NOTHING | known | {"roles": self.row.roles} | found))
+
+    def _attributes(self, used: int, recorded: sound.Sound | None) -> StoreAttributes:
+        return StoreAttributes(
+            dataset=self.dataset.key,
+            video=self.row.video,
+            fps=self.row.fps,
+            sound_rate_native=recorded.rate if recorded else None,
+            sound_channels_native=recorded.channels if recorded else None,
+            sources=files.digest(Path(each) for each in raw.files(self.video.places)),
+            code=self.layout.code,
+            listed=self.row.frames,
+            used=used,
+        )
+
+
+def _first(
+    frames: Iterator[NDArray[np.uint8]], used: int, expected: int
+) -> Iterator[NDArray[np.uint8]]:
+    """Yield the first `used` frames, and make sure that there are `expected` in all."""
+    number = 0
+    for number, frame in enumerate(frames, start=1):
+        if number <= used:
+            yield frame
+    if number != expected:
+        raise _RecountError(number)

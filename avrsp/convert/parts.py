@@ -1,0 +1,122 @@
+"""Videos in parts, a job each: starting a job costs more than converting a short video.
+
+A part converts only those of its videos whose store does not follow from what is there now, so
+that one changed raw file redoes one video, and a part that was killed goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+from avrsp import progress
+from avrsp.convert.collect import VERDICTS
+from avrsp.convert.convert_video import Layout, convert
+from avrsp.datasets.dataset_registry import DATASETS
+from avrsp.datasets.raw import fingerprint
+from avrsp.datasets.sheets import Row
+from avrsp.errors import EXIT_FAILURE, AvrspError, StoreError, one_line
+from avrsp.files import write_bytes
+from avrsp.store.manifest import Verdict, read_verdict, store_path, verdict_path, write_record
+
+FRAMES: Final = 1_200
+"""Frames in a part of several videos: some seconds of work."""
+
+
+def divide(rows: Iterable[Row]) -> list[list[Row]]:
+    """Divide a sheet, in its order, into parts of at most `FRAMES` frames or one video."""
+    parts: list[list[Row]] = []
+    room = 0
+    for row in rows:
+        if row.frames > room:
+            parts.append([])
+            room = FRAMES
+        parts[-1].append(row)
+        room -= row.frames
+    return parts
+
+
+def origin(dataset: str, row: Row, folder: Path, layout: Layout) -> str:
+    """Return a digest of all that a store follows from, reading no raw file's content."""
+    spec = DATASETS[dataset]
+    files = fingerprint(spec.open(folder, spec.folder, row.video).places)
+    text = f"{files}\n{row.frames}\n{row.fps}\n{asdict(layout)}"
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def forget(part: Path, dataset: str, videos: Iterable[tuple[Row, str]], stores: Path) -> None:
+    """Remove `part`, which makes its job run, unless its stores are there and up to date.
+
+    Snakemake watches the file of the part, not the stores; and it knows only of what was done in
+    its own working folder, whereas several may share the stores.
+    """
+    if part.exists() and not all(_is_current(dataset, row, stores, was) for row, was in videos):
+        part.unlink()
+
+
+def write_part(
+    part: Path,
+    dataset: str,
+    videos: Sequence[tuple[Row, str]],
+    folder: Path,
+    stores: Path,
+    layout: Layout,
+) -> None:
+    """Bring stores up to date, then write their verdicts to `part` as JSON.
+
+    Args:
+        part: The file to write.
+        dataset: Key of the videos' dataset.
+        videos: Rows of its sheet, each with the `origin` that its store must have.
+        folder: The preset's raw folder.
+        stores: The preset's folder of stores.
+        layout: How stores are written.
+    """
+    verdicts = []
+    for row, wanted in progress.track(videos, total=len(videos), label=dataset, unit="video"):
+        path = verdict_path(stores, dataset, row.video)
+        former = _former(dataset, row, stores)
+        verdict = former.model_copy(update={"roles": row.roles}) if former else None
+        if verdict is None or not _holds(verdict, stores, wanted):
+            path.unlink(missing_ok=True)  # no verdict stands beside a store that it is not on
+            store = path.with_name(f"{row.video}.zarr.zip")
+            found = convert(DATASETS[dataset], row, folder, store, layout)
+            verdict = found.model_copy(update={"origin": wanted})
+        if verdict != former or not path.exists():
+            write_record(path, verdict)
+        verdicts.append(verdict)
+    write_bytes(part, VERDICTS.dump_json(verdicts, indent=2))
+
+
+def _former(dataset: str, row: Row, stores: Path) -> Verdict | None:
+    try:
+        return read_verdict(verdict_path(stores, dataset, row.video))
+    except StoreError:
+        return None
+
+
+def _is_current(dataset: str, row: Row, stores: Path, wanted: str) -> bool:
+    verdict = _former(dataset, row, stores)
+    return verdict is not None and verdict.roles == row.roles and _holds(verdict, stores, wanted)
+
+
+def _holds(verdict: Verdict, stores: Path, wanted: str) -> bool:
+    return verdict.origin == wanted and (not verdict.kept or store_path(stores, verdict).exists())
+
+
+@contextmanager
+def logged(log: str) -> Iterator[None]:
+    """Send what is said on stderr to `log`; end in one line where an error allows it."""
+    with Path(log).open("w", buffering=1) as stream, redirect_stderr(stream):
+        try:
+            yield
+        except (AvrspError, OSError) as error:
+            line = one_line(error)
+            if line is None:
+                raise
+            stream.write(f"avrsp: {line}\n")
+            raise SystemExit(EXIT_FAILURE) from None

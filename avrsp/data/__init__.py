@@ -1,1 +1,0 @@
-"""From raw videos and eye tracking to stores, and from stores to clips."""

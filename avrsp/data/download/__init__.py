@@ -1,1 +1,0 @@
-"""From mirrors, or from what the user brought, to raw folders: fetched, checked, unpacked."""

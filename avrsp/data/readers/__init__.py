@@ -1,1 +1,0 @@
-"""One module for each raw layout; nothing else knows a raw format."""

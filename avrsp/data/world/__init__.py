@@ -1,1 +1,0 @@
-"""A generated world of videos with sound and gaze, in the raw layouts of the real sets."""

@@ -1,0 +1,1 @@
+"""The datasets: registry, sheets, readers of raw layouts, downloads."""

@@ -1,0 +1,1 @@
+"""Bringing the raw data: transfer, check, unpack."""

@@ -1,0 +1,202 @@
+"""What stands in an archive, entry by entry, whatever its format: tar, tar.gz, zip or rar.
+
+rar goes through bsdtar, which rewrites it as a tar stream, so that one set of rules holds for all.
+"""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import os
+import shutil
+import stat
+import subprocess
+import tarfile
+import zipfile
+import zlib
+from calendar import timegm
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO, Final, NamedTuple, cast
+
+from avrsp import progress
+from avrsp.errors import RawDataError
+
+BLOCK: Final = 1 << 20
+TAR_MARK: Final = slice(257, 262)
+"""Where a tar file says `ustar`; the other formats say theirs at the beginning."""
+
+ENCRYPTED: Final = 1
+"""The flag of a zip entry that needs a password."""
+
+
+class Entry(NamedTuple):
+    """An entry: its name, what it is, its time, and how to open it while it is the current one."""
+
+    name: str
+    kind: str
+    time: float
+    open: Callable[[], IO[bytes] | None]
+
+
+def entries(archive: Path) -> Generator[Entry]:
+    """Yield the entries of `archive`, to the end of which it is checked as its format allows.
+
+    Raises:
+        RawDataError: It is of another format, or bsdtar is needed and is not there or fails.
+    """
+    with archive.open("rb") as stream:
+        head = stream.read(TAR_MARK.stop)
+    if head.startswith(b"\x1f\x8b"):
+        with gzip.open(archive) as unzipped:
+            yield from _of_tar(cast("IO[bytes]", unzipped))
+    elif head.startswith(b"PK"):
+        with zipfile.ZipFile(archive) as zipped:
+            yield from _of_zip(zipped)
+    elif head.startswith(b"Rar!"):
+        with _rewritten(archive) as tar:
+            yield from _of_tar(tar)
+    elif head[TAR_MARK] == b"ustar":
+        with archive.open("rb") as stream:
+            yield from _of_tar(stream)
+    else:
+        raise RawDataError("it is not an archive (tar, tar.gz, zip or rar)")
+
+
+def _of_tar(stream: IO[bytes]) -> Iterator[Entry]:
+    with tarfile.open(fileobj=stream, mode="r|") as tar:
+        while (member := tar.next()) is not None:
+            tar.members.clear()  # type: ignore[attr-defined] # it would remember a million
+            kind = _tar_kind(member)
+            yield Entry(member.name, kind, member.mtime, functools.partial(tar.extractfile, member))
+    while block := stream.read(BLOCK):  # to the end, where gzip has its checksum
+        if block.strip(b"\0"):
+            raise RawDataError("it is damaged: an entry in the middle cannot be read")
+
+
+def _tar_kind(member: tarfile.TarInfo) -> str:
+    if member.isreg():
+        return "file"
+    if member.isdir():
+        return "folder"
+    return "link" if member.issym() or member.islnk() else "device"
+
+
+def _of_zip(zipped: zipfile.ZipFile) -> Iterator[Entry]:
+    for info in zipped.infolist():
+        if info.flag_bits & ENCRYPTED:
+            raise RawDataError(f"its entry {info.filename!r} needs a password")
+        # orig_filename: zipfile cuts the other one at a null byte
+        opened = functools.partial(zipped.open, info)
+        yield Entry(info.orig_filename, _zip_kind(info), timegm((*info.date_time, 0, 0, 0)), opened)
+
+
+def _zip_kind(info: zipfile.ZipInfo) -> str:
+    if info.is_dir():
+        return "folder"
+    kind = stat.S_IFMT(info.external_attr >> 16)
+    if kind in {0, stat.S_IFREG}:
+        return "file"
+    return "link" if kind == stat.S_IFLNK else "device"
+
+
+@contextmanager
+def _rewritten(archive: Path) -> Iterator[IO[bytes]]:
+    """Give what is in a rar archive as a tar stream."""
+    program = shutil.which("bsdtar")
+    if program is None:
+        raise RawDataError(
+            "rar needs bsdtar, which is not on the PATH; install it (Debian: apt-get install "
+            f"libarchive-tools), or unpack it by hand to {archive.with_suffix('')}"
+        )
+    command = [program, "-c", "-f", "-", "--format=pax", f"@{archive.resolve()}"]
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        try:
+            yield cast("IO[bytes]", process.stdout)
+        except BaseException:
+            process.kill()
+            raise
+        said = process.communicate()[1].decode(errors="replace")
+    if process.returncode:
+        raise RawDataError(f"it is damaged: bsdtar says {' '.join(said.split())[:200]}")
+
+
+BROKEN: Final = (
+    EOFError,
+    NotImplementedError,  # how zipfile says that it does not know a compression
+    gzip.BadGzipFile,
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+CLASHES: Final = (FileExistsError, IsADirectoryError, NotADirectoryError)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Beyond these an archive is taken for a bomb: entries, and bytes a byte of the archive."""
+
+    count: int = 3_000_000
+    ratio: float = 200.0
+
+
+def unpack(archive: Path, folder: Path, limits: Limits) -> None:
+    """Unpack `archive` below the empty `folder`, keeping the times of its files.
+
+    Raises:
+        RawDataError: It is no archive, is damaged, is far too large, or holds something other than
+            regular files and folders inside itself; `folder` then holds a part of it.
+    """
+    try:
+        _write_all(archive, folder, limits)
+    except RawDataError as error:
+        raise RawDataError(f"{archive}: not unpacked: {error}") from None
+    except BROKEN as error:
+        said = " ".join(str(error).split()) or type(error).__name__
+        raise RawDataError(f"{archive}: damaged ({said})") from None
+    os.sync()  # once for all files: a rename follows, which must not come before them
+
+
+def _write_all(archive: Path, folder: Path, limits: Limits) -> None:
+    room = limits.ratio * archive.stat().st_size + BLOCK
+    label = f"unpack {archive.name}"
+    with closing(entries(archive)) as listed:
+        shown = progress.track(listed, total=None, label=label, unit="file")
+        for number, entry in enumerate(shown, start=1):
+            room -= _write(entry, folder, room)
+            if room < 0 or number > limits.count:
+                raise RawDataError("it holds far more than such data does, as a bomb would")
+
+
+def _write(entry: Entry, folder: Path, room: float) -> int:
+    """Write an entry, stopping soon beyond `room` bytes; return how many bytes it has."""
+    path = folder / _inside(entry.name)
+    if entry.kind not in {"file", "folder"}:
+        raise RawDataError(f"its entry {entry.name!r} is a {entry.kind}, only files are taken")
+    count = 0
+    try:
+        if entry.kind == "folder":
+            path.mkdir(parents=True, exist_ok=True)
+            return 0
+        path.parent.mkdir(parents=True, exist_ok=True)
+        content = entry.open()
+        if content is None:
+            raise RawDataError(f"its entry {entry.name!r} has no content")
+        with content, path.open("xb") as stream:
+            while count <= room and (block := content.read(BLOCK)):
+                count += stream.write(block)
+    except CLASHES:
+        raise RawDataError(f"its entry {entry.name!r} is there twice") from None
+    os.utime(path, (max(entry.time, 0), max(entry.time, 0)))
+    return count
+
+
+def _inside(name: str) -> PurePosixPath:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name:
+        raise RawDataError(f"its entry {name!r} would lie outside the folder")
+    return path

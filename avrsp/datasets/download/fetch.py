@@ -1,0 +1,222 @@
+"""A dataset to its raw folders: from where it lies already, from what the user brought, or mirrors.
+
+What became of it is its state, a small file that Snakemake waits for. A dataset that cannot be had
+is absent, with the reason; that is no failure, and the others go on.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from filelock import FileLock
+
+from avrsp import paths
+from avrsp.datasets import sheets
+from avrsp.datasets.dataset_registry import DATASETS, Archive, DatasetSpec
+from avrsp.datasets.download import incoming, outcome, pins, transfer
+from avrsp.datasets.download.archives import Limits, unpack
+from avrsp.datasets.download.outcome import Source, State, write
+from avrsp.datasets.download.transfer import Patience, RoomError
+from avrsp.errors import RawDataError
+from avrsp.params import DataParams
+from avrsp.store.manifest import COMMAND
+
+SUFFIX: Final = ".tar.gz"
+"""Of every archive on the mirrors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """How archives are had.
+
+    Attributes:
+        mirrors: Addresses to use instead of the archives' own mirrors, if not None.
+        patience: How long servers are waited for.
+        limits: Beyond these an archive is not unpacked.
+    """
+
+    mirrors: Sequence[str] | None = None
+    patience: Patience = field(default_factory=Patience)
+    limits: Limits = field(default_factory=Limits)
+
+
+def bring(dataset: str, raw: Path, videos: Sequence[str], means: Means, state: Path) -> str | None:
+    """Bring a dataset below `raw`, write its `state`, and say in a line if it is absent.
+
+    Args:
+        dataset: Its key.
+        raw: The preset's raw folder; what is there is left as it is.
+        videos: Names in its sheet, by which its folders are recognised.
+        means: How archives are had.
+        state: The file to write.
+    """
+    spec = DATASETS[dataset]
+    sys.stderr.write(f"{dataset}: {spec.citation}. Licence: {spec.licence}.\n")
+    sys.stderr.writelines(f"{dataset}: {quirk}\n" for quirk in spec.quirks)
+    found = fetch(spec, raw, videos, means)
+    write(state, found)
+    return None if found.present else f"{dataset} is absent: {found.reason}"
+
+
+def fetch(dataset: DatasetSpec, raw: Path, videos: Sequence[str], means: Means) -> State:
+    """Bring all archives of a dataset below `raw`, as far as they can be had."""
+    sources, faults = [], []
+    with _alone(raw, dataset.key):
+        for archive in dataset.archives:
+            try:
+                sources.append(_Fetching(archive, raw, videos, means).source())
+            except RawDataError as error:
+                faults.append((archive.name, " ".join(str(error).split())))
+    reason = f"{'; '.join(fault for _, fault in faults)}; then run: {COMMAND}" if faults else None
+    return State(
+        dataset=dataset.key,
+        present=not faults,
+        reason=reason,
+        missing=[name for name, _ in faults],
+        sources=sources,
+    )
+
+
+@contextmanager
+def _alone(raw: Path, dataset: str) -> Iterator[None]:
+    """Wait while another process brings the same dataset."""
+    raw.mkdir(parents=True, exist_ok=True)
+    with FileLock(raw / f".{dataset}.busy"):
+        yield
+
+
+@dataclass(frozen=True, slots=True)
+class _Fetching:
+    """One archive on its way."""
+
+    archive: Archive
+    raw: Path
+    videos: Sequence[str]
+    means: Means
+
+    @property
+    def place(self) -> Path:
+        return self.raw / self.archive.folder
+
+    def source(self) -> Source:
+        """Bring the archive's folder to its place and say where it came from."""
+        if self.place.is_dir():
+            return self._said(str(self.place), None)
+        pins.read()  # a damaged one must not cost a download
+        brought = incoming.find(self.archive)
+        if brought is None:
+            return self._from_mirrors()
+        if brought.is_file():
+            return self._unpacked(brought, str(brought))
+        held = incoming.rooted(brought, self.archive, self.videos)
+        self._clear()
+        self.place.symlink_to(held.resolve())
+        return self._said(str(brought), None)
+
+    def _from_mirrors(self) -> Source:
+        addresses = self.archive.addresses(self.means.mirrors)
+        faults = []
+        for address in addresses:
+            try:
+                return self._from(address)
+            except RoomError:
+                raise
+            except RawDataError as error:
+                faults.append(str(error))
+                sys.stderr.write(f"{error}\n")
+        tried = f"{'; '.join(faults)}: " if faults else ""
+        why = "no mirror gave it" if self.archive.mirrors else "takes a browser"
+        raise RawDataError(
+            f"{tried}{self.archive.name} is not there and {why}: get it from "
+            f"{' or '.join(self.archive.pages)} and put it at {incoming.where(self.archive)}"
+        )
+
+    def _from(self, address: str) -> Source:
+        parts = urlsplit(address)
+        if parts.scheme in {"", "file"}:
+            path = Path(unquote(parts.path))
+            if not path.is_file():
+                raise RawDataError(f"{address}: no such file")
+            return self._unpacked(path, address)
+        target = self.raw / ".archives" / f"{self.archive.name}{SUFFIX}"
+        if not target.exists():
+            transfer.transfer(address, target, self.means.patience)
+        try:
+            source = self._unpacked(target, transfer.bare(address))
+        except RawDataError:
+            target.unlink()  # it must come anew
+            raise
+        target.unlink()  # unpacked it takes as much room again
+        return source
+
+    def _unpacked(self, archive: Path, origin: str) -> Source:
+        name = self.archive.name + archive.name.removeprefix(self.place.name)
+        pin = pins.checked(name, archive)
+        self._clear()
+        staging = self.place.with_name(f".tmp-{self.place.name}")
+        shutil.rmtree(staging, ignore_errors=True)  # what a killed run left
+        staging.mkdir()
+        try:
+            unpack(archive, staging, self.means.limits)
+            incoming.rooted(staging, self.archive, self.videos).rename(self.place)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+        pins.note(name, pin)
+        return self._said(origin, pin)
+
+    def _clear(self) -> None:
+        """Make the place's parent, and remove a link there that leads nowhere."""
+        self.place.parent.mkdir(parents=True, exist_ok=True)
+        if self.place.is_symlink():
+            self.place.unlink()
+
+    def _said(self, origin: str, pin: pins.Pin | None) -> Source:
+        return Source(
+            archive=self.archive.name,
+            origin=origin,
+            pin=pin,
+            found=incoming.count(self.place, self.archive, self.videos),
+            listed=len(self.videos),
+        )
+
+
+def bring_all(
+    datasets: Iterable[str], renewed: Iterable[str], data: DataParams, fraction: float
+) -> list[str]:
+    """Bring datasets to the raw folder; return a line for each that is absent.
+
+    Args:
+        datasets: Their keys.
+        renewed: Names of archives whose checksum is forgotten first.
+        data: Where to look for archives and sheets.
+        fraction: Of each training list that is validation, on which the videos' names do not hang.
+
+    Raises:
+        RawDataError: There is no archive of a name in `renewed`.
+        ParamsError: A sheet is missing or wrong.
+    """
+    for name in renewed:
+        _forget(name)
+    raw, folder = paths.raw("paper"), sheets.folder(data.sheets)
+    said = []
+    for dataset in datasets:
+        videos = [row.video for row in sheets.published(folder, dataset, fraction)]
+        place = outcome.place(raw, dataset)
+        said.append(bring(dataset, raw, videos, Means(data.mirrors), place))
+    return [line for line in said if line]
+
+
+def _forget(name: str) -> None:
+    archives = [archive.name for spec in DATASETS.values() for archive in spec.archives]
+    known = {f"{archive}{suffix}" for archive in archives for suffix in incoming.SUFFIXES}
+    if name not in known:
+        listed = ", ".join(sorted(pins.read())) or "none yet"
+        raise RawDataError(f"{name}: no such archive; noted are: {listed}")
+    pins.forget(name)

@@ -1,0 +1,76 @@
+"""What became of a dataset: there, from which archives, or absent with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from avrsp.datasets.dataset_registry import DatasetSpec
+from avrsp.datasets.download import incoming
+from avrsp.datasets.download.pins import Pin
+from avrsp.files import write_text
+
+
+class Source(BaseModel):
+    """Where one archive came from.
+
+    Attributes:
+        archive: Its name.
+        origin: Address or path; its own place where it lay there already.
+        pin: Its length and SHA-256; None where there was a folder instead of an archive.
+        found: How many of the sheet's videos it has something for.
+        listed: How many the sheet has.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    archive: str
+    origin: str
+    pin: Pin | None
+    found: int
+    listed: int
+
+
+class State(BaseModel):
+    """Whether a dataset's raw folders are there; `missing` names the archives that are not."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dataset: str
+    present: bool
+    reason: str | None
+    missing: list[str]
+    sources: list[Source]
+
+
+def place(raw: Path, dataset: str) -> Path:
+    """Return where the state of a dataset lies below the raw folder."""
+    return raw / "state" / f"{dataset}.json"
+
+
+def read(path: Path) -> State | None:
+    """Read the state at `path`; None where there is none, or a damaged one."""
+    try:
+        return State.model_validate_json(path.read_bytes())
+    except (FileNotFoundError, ValidationError):
+        return None
+
+
+def write(path: Path, state: State) -> None:
+    """Write a state as JSON, atomically."""
+    write_text(path, state.model_dump_json(indent=2) + "\n")
+
+
+def forget(path: Path, dataset: DatasetSpec, raw: Path, mirrors: Sequence[str] | None) -> None:
+    """Remove the state at `path`, which makes its job run, where it may be another one by now.
+
+    A folder is gone, or something that was missing can be had, or may be had from a mirror.
+    """
+    state = read(path)
+    lost = [each for each in dataset.archives if not (raw / each.folder).is_dir()]
+    hoped = [each for each in lost if incoming.find(each) or each.addresses(mirrors)]
+    missing = [] if state is None else state.missing
+    if state is None or hoped or [each.name for each in lost] != missing:
+        path.unlink(missing_ok=True)

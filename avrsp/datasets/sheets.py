@@ -1,0 +1,220 @@
+"""The datasets' sheets: which videos there are, how long, how fast, and their role in each split.
+
+Preset `paper` reads `data/sheets/<dataset>.tsv`; preset `sample` asks the world what it will hold.
+A validation part is carved out of every training list here, by video; test lists are never
+touched, and DHF1K has a validation list of its own.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from avrsp import paths
+from avrsp.datasets.dataset_registry import DATASETS
+from avrsp.errors import ParamsError
+from avrsp.params import SPLITS, WorldParams
+from avrsp.sample.plan import sheet
+from avrsp.store.manifest import Role
+
+NAME: Final = r"[A-Za-z0-9][A-Za-z0-9_.+-]*"
+"""What a video may be called: it becomes a file's name."""
+
+SPELLINGS: Final = {"": "none", "val": "validation"}
+"""How sheets write roles, where it is not as here; an empty cell: the split leaves it out."""
+
+
+class Row(BaseModel):
+    """A video of a sheet.
+
+    Attributes:
+        video: Its name, unique in the dataset.
+        frames: How many frames it has.
+        fps: Frames a second.
+        roles: Role in each split, "1" to "3".
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    video: Annotated[str, Field(pattern=f"^{NAME}$")]
+    frames: Annotated[int, Field(gt=0)]
+    fps: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    roles: dict[str, Role]
+
+
+def read_sheet(path: Path) -> list[Row]:
+    """Read a sheet: columns video, frames, fps, then split1 to split3, or split for all three.
+
+    Raises:
+        ParamsError: No such file, a column is missing, a value wrong, or a video listed twice.
+    """
+    if not path.exists():
+        raise ParamsError(f"{path}: no such sheet; restore it: git restore {path}")
+    lines = csv.DictReader(io.StringIO(path.read_text()), delimiter="\t")
+    try:
+        rows = [_row(line) for line in lines]
+    except (KeyError, ValidationError) as error:
+        raise ParamsError(
+            f"{path}: line {lines.line_num}: {' '.join(str(error).split())}"
+        ) from None
+    twice = sorted(
+        video for video, times in Counter(row.video for row in rows).items() if times > 1
+    )
+    if twice or not rows:
+        raise ParamsError(f"{path}: {f'listed twice: {twice}' if twice else 'no video'}")
+    return rows
+
+
+def generated_sheet(spec: WorldParams, seed: int, dataset: str) -> list[Row]:
+    """Return the sheet of a dataset of the world, which need not exist yet."""
+    return [_row(line._asdict()) for line in sheet(spec, seed, dataset)]
+
+
+def prepared(dataset: str, rows: Iterable[Row], fraction: float) -> list[Row]:
+    """Return the rows to convert, sorted by name, with a validation part in each split."""
+    kept = [row for row in rows if set(row.roles.values()) & DATASETS[dataset].converted]
+    if any(role == "validation" for row in kept for role in row.roles.values()):
+        return sorted(kept, key=lambda row: row.video)
+    chosen = {split: _validation(dataset, kept, str(split), fraction) for split in SPLITS}
+    return [
+        row.model_copy(
+            update={
+                "roles": row.roles
+                | {str(k): "validation" for k in SPLITS if row.video in chosen[k]}
+            }
+        )
+        for row in sorted(kept, key=lambda row: row.video)
+    ]
+
+
+def folder(named: str | None) -> Path:
+    """Return the folder of preset `paper`'s sheets: one that params.yaml names, or data/sheets."""
+    return paths.workspace() / (named or "data/sheets")
+
+
+def published(folder: Path, dataset: str, fraction: float) -> list[Row]:
+    """Return the rows to convert of the sheet `folder`/<dataset>.tsv.
+
+    Raises:
+        ParamsError: There is no such sheet, or it is wrong.
+    """
+    return prepared(dataset, read_sheet(folder / f"{dataset}.tsv"), fraction)
+
+
+def _validation(dataset: str, rows: Sequence[Row], split: str, fraction: float) -> set[str]:
+    """Choose that fraction of a training list, at least one video if it has two, by hash."""
+    training = [row.video for row in rows if row.roles[split] == "train"]
+    training.sort(key=lambda video: hashlib.sha256(f"{dataset}/{video}".encode()).digest())
+    wanted = max(round(fraction * len(training)), 1) if len(training) > 1 else 0
+    return set(training[:wanted])
+
+
+def _row(line: Mapping[str, str | int | float]) -> Row:
+    given = {str(k): line["split"] if "split" in line else line[f"split{k}"] for k in SPLITS}
+    roles = {split: SPELLINGS.get(str(role), role) for split, role in given.items()}
+    return Row.model_validate(
+        {"video": line["video"], "frames": line["frames"], "fps": line["fps"], "roles": roles}
+    )
+
+
+Roles: TypeAlias = Mapping[str, Mapping[str, str]]
+"""For each video its role in each split, "1" to "3"."""
+
+LISTED = ("train", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Defect:
+    """What is wrong with the splits of a dataset.
+
+    Attributes:
+        dataset: Key in `datasets.DATASETS`.
+        what: In a few words.
+        videos: That it concerns, sorted.
+    """
+
+    dataset: str
+    what: str
+    videos: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.dataset}: {len(self.videos)} {self.what}: {', '.join(self.videos)}"
+
+
+def defects(dataset: str, roles: Roles) -> list[Defect]:
+    """Return the defects of a dataset's splits; one whose splits are all the same has one split."""
+    if all(len(set(each.values())) == 1 for each in roles.values()):
+        return []
+    tests = {video: list(each.values()).count("test") for video, each in roles.items()}
+    found = {
+        "tested in more than one split": [video for video in roles if tests[video] > 1],
+        "never tested": [video for video in roles if not tests[video]],
+        "absent from a split": [video for video in roles if "none" in roles[video].values()],
+    }
+    return _defects(dataset, found)
+
+
+def list_defects(dataset: str, folder: Path, name: str, roles: Roles) -> list[Defect]:
+    """Return the defects of a dataset's published lists, and where the sheet says otherwise.
+
+    Args:
+        dataset: Its key.
+        folder: Holds `<name>_list_{train,test}_{1,2,3}_fps.txt`, or lists without a number that
+            count for every split. Where there is none, nothing is found.
+        name: The dataset's in the lists' names.
+        roles: The sheet's.
+    """
+    found: dict[str, list[str]] = {}
+    for split in sorted({split for each in roles.values() for split in each}):
+        lists = {role: _read(folder, name, role, split) for role in LISTED}
+        train, test = lists["train"], lists["test"]
+        if train is None or test is None:
+            continue
+        found[f"both trained on and tested in split {split}"] = [*{*train} & {*test}]
+        twice = Counter(train) + Counter(test)
+        found[f"listed twice in split {split}"] = [
+            video for video, times in twice.items() if times > 1 and video not in {*train} & {*test}
+        ]
+        found[f"otherwise in the published lists of split {split} than in the sheet"] = [
+            video
+            for video in {*roles, *train, *test}
+            if _listed(roles.get(video, {}).get(split, "none")) != _role(video, train, test)
+        ]
+    return _defects(dataset, found)
+
+
+def _defects(dataset: str, found: Mapping[str, list[str]]) -> list[Defect]:
+    return [
+        Defect(dataset, what, tuple(sorted(videos))) for what, videos in found.items() if videos
+    ]
+
+
+def _read(folder: Path, name: str, role: str, split: str) -> list[str] | None:
+    """Return the videos of a list, whose lines hold a name, frames and a rate; blanks vary."""
+    for number in (f"_{split}", ""):
+        path = folder / f"{name}_list_{role}{number}_fps.txt"
+        if path.is_file():
+            return list(_names(path))
+    return None
+
+
+def _names(path: Path) -> Iterator[str]:
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    return (words[0] for line in lines if (words := line.split()))
+
+
+def _listed(role: str) -> str:
+    """Return a role as the lists have it: their training part includes what validates here."""
+    return "train" if role == "validation" else role
+
+
+def _role(video: str, train: list[str], test: list[str]) -> str:
+    return "test" if video in test else "train" if video in train else "none"

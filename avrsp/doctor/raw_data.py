@@ -1,0 +1,104 @@
+"""Raw data: what is in place, what was brought, what will be downloaded, what takes a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from avrsp import paths
+from avrsp.datasets.dataset_registry import DATASETS, Archive, DatasetSpec
+from avrsp.datasets.download import incoming, pins
+from avrsp.datasets.sheets import Row
+from avrsp.doctor.finding import Finding
+from avrsp.errors import RawDataError
+from avrsp.params import ClipParams
+
+RAW_BYTES: Final = 120_000
+"""Of a raw frame with its maps, roughly: a JPEG of 640 x 480, a smooth map, a sparse one."""
+
+STORE_SHARE: Final = 0.65
+"""Of a store's frames, compressed, in their bytes."""
+
+MAP_BYTES: Final = 30_000
+"""Of a density map of 640 x 480 in a store, roughly."""
+
+SAMPLE_BYTES: Final = 1_000_000_000
+"""Of all that preset `sample` writes, with room to spare."""
+
+
+def world() -> Finding:
+    """Say how much of the generated world is there."""
+    made = [key for key in DATASETS if (paths.raw("sample") / "world" / f"{key}.json").exists()]
+    if len(made) == len(DATASETS):
+        return Finding("raw data", "ready", f"the generated world, all {len(made)} datasets")
+    found = f"the generated world, {len(made)} of {len(DATASETS)} datasets"
+    return Finding("raw data", "to come", found, "dvc repro")
+
+
+def dataset(spec: DatasetSpec, mirrors: Sequence[str] | None, needed: bool) -> Finding:
+    """Say where the archives of a dataset are."""
+    raw = paths.raw("paper")
+    groups: dict[str, list[Archive]] = {}
+    for archive in spec.archives:
+        groups.setdefault(_where(archive, raw, mirrors), []).append(archive)
+    found = ", ".join(f"{len(group)} {where}" for where, group in groups.items())
+    name = f"raw: {spec.key}"
+    lost = groups.get("not there", [])
+    if lost:
+        folder = incoming.folder().relative_to(paths.root())
+        places = " and ".join(f"{folder / archive.name}" for archive in lost)
+        found = f"{found}: get it from {' or '.join(lost[0].pages)}"
+        command = f"put it at {places}, unpacked or as .rar, .zip or .tar.gz"
+        return Finding(name, "missing" if needed else "to come", found, command)
+    done = set(groups) == {"in place"}
+    if done:
+        return Finding(name, "ready", found)
+    return Finding(name, "to come", found, f"avrsp download {spec.key}")
+
+
+def checksums() -> Finding:
+    """Compare the archives that were brought with what is noted of them, by length."""
+    try:
+        noted = pins.read()
+    except RawDataError as error:
+        return Finding("checksums", "missing", str(error), f"git restore {pins.place()}")
+    brought = {name: incoming.folder() / name for name in noted}
+    wrong = [
+        name
+        for name, path in brought.items()
+        if path.is_file() and path.stat().st_size != noted[name].bytes
+    ]
+    if wrong:
+        found = f"{', '.join(wrong)}: not the length that {pins.place().name} notes"
+        command = f"avrsp download --accept-new {wrong[0]}"
+        return Finding("checksums", "missing", found, command)
+    return Finding("checksums", "ready", f"{len(noted)} archives noted in {pins.place().name}")
+
+
+def still_needed(rows: dict[str, list[Row]], clip: ClipParams) -> float:
+    """Estimate the bytes that preset `paper` has still to write."""
+    raw, stores = paths.raw("paper"), paths.stores("paper")
+    store_bytes = clip.height * clip.width * 3 * STORE_SHARE + MAP_BYTES
+    needed = 0.0
+    for key, listed in rows.items():
+        frames = sum(row.frames for row in listed)
+        if not all((raw / archive.folder).is_dir() for archive in DATASETS[key].archives):
+            needed += frames * RAW_BYTES
+        if not (stores / key / "index.tsv").exists():
+            needed += frames * store_bytes
+    return needed
+
+
+def _where(archive: Archive, raw: Path, mirrors: Sequence[str] | None) -> str:
+    if (raw / archive.folder).is_dir():
+        return "in place"
+    if incoming.find(archive):
+        return f"brought in {incoming.folder().name}/"
+    addresses = archive.addresses(mirrors)
+    return f"to download from {_host(addresses[0])}" if addresses else "not there"
+
+
+def _host(address: str) -> str:
+    return urlsplit(address).hostname or address

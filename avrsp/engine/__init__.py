@@ -1,1 +1,0 @@
-"""Training, prediction and evaluation."""

@@ -1,1 +1,0 @@
-"""From frames and sound to maps; what neighbouring windows share is computed once."""

@@ -1,1 +1,0 @@
-"""Maps against gaze: protocols, reference rows, averages and their intervals."""

@@ -1,1 +1,0 @@
-"""From stores and a recipe to a trained model, by one process or several."""

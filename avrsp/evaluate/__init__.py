@@ -1,0 +1,1 @@
+"""Evaluation: protocols, scores, references, intervals."""

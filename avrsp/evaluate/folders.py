@@ -1,0 +1,151 @@
+"""`avrsp evaluate`: any method's maps against any folder of stores, by several protocols."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from avrsp import params, paths
+from avrsp.errors import StoreError
+from avrsp.evaluate.map_readers import STORE
+from avrsp.evaluate.references import REFERENCES, Map, centre_prior
+from avrsp.evaluate.run import evaluate, map_job, read_rows, reference_jobs
+from avrsp.evaluate.summary import summarise, table
+from avrsp.files import write_json
+from avrsp.params import EvaluationParams, ProtocolName
+from avrsp.store.manifest import Role, read_manifest, store_path
+
+Named: TypeAlias = tuple[str, str, Path]
+"""Dataset, video and store."""
+
+MANIFEST = "manifest.json"
+
+STANDARD = (EvaluationParams(protocol="avrsp", resamples=2000), 2411)
+"""Settings and seed where there is no params.yaml; those of the one that this project ships."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which videos of a folder of stores are to be scored.
+
+    Attributes:
+        datasets: Their datasets; all that are there if empty.
+        split: Which of the three splits.
+        role: Role in that split; a folder without a manifest knows none, and gives all its videos.
+    """
+
+    datasets: tuple[str, ...]
+    split: int
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Under which name a method is scored, by which protocols, beside what, and into which file."""
+
+    method: str
+    protocols: tuple[ProtocolName, ...]
+    out: Path
+    references: bool = True
+
+
+def settings() -> tuple[EvaluationParams, int]:
+    """Return evaluation's settings and the seed of the workspace's params.yaml, else `STANDARD`."""
+    if not (paths.workspace() / paths.PARAMS_FILE).exists():
+        return STANDARD
+    loaded = params.load()
+    return loaded.evaluation, loaded.seed
+
+
+def find_stores(folder: Path, choice: Choice) -> list[Named]:
+    """Return dataset, video and store of every chosen video below `folder`, or of that one store.
+
+    Raises:
+        StoreError: There is none.
+    """
+    if (folder / MANIFEST).exists():
+        found = _with_role(folder, choice)
+    else:
+        files = [folder] if folder.is_file() else sorted(folder.glob(f"**/*{STORE}"))
+        named = [(path.parent.name, path.name.removesuffix(STORE), path) for path in files]
+        found = [each for each in named if not choice.datasets or each[0] in choice.datasets]
+    if not found:
+        known = (folder / MANIFEST).exists()
+        wanted = f" with role {choice.role} in split {choice.split}" if known else ""
+        raise StoreError(f"{folder}: no video{wanted}; expected <dataset>/<video>{STORE} below it")
+    return found
+
+
+def evaluate_folder(
+    maps: Path, stores: Path, choice: Choice, target: Target, settings: EvaluationParams, seed: int
+) -> tuple[str, list[str]]:
+    """Score the maps below `maps`; write rows to `target.out` and the summaries beside it as JSON.
+
+    The rows of the references go to a file of their own, `<out>.references.parquet`.
+
+    Returns:
+        All methods and protocols side by side as text, and what could not be evaluated, a line
+        each.
+    """
+    videos = find_stores(stores, choice)
+    jobs = [map_job(maps, *each, (target.method, choice.split)) for each in videos]
+    faults = evaluate(jobs, target.out, target.protocols)
+    for fault in faults:
+        _say(fault)
+    files = {target.method: target.out}
+    if target.references:
+        files |= _references(stores, videos, choice, target, seed)
+    summaries = {
+        method: {
+            name: summarise(
+                (part for part in read_rows(path) if part["method"].iat[0] == method),
+                name,
+                settings.resamples,
+                seed,
+                faults if method == target.method else (),
+            )
+            for name in target.protocols
+        }
+        for method, path in files.items()
+    }
+    write_json(target.out.with_suffix(".json"), summaries)
+    return table(summaries), faults
+
+
+def _references(
+    stores: Path, videos: Sequence[Named], choice: Choice, target: Target, seed: int
+) -> dict[str, Path]:
+    """Score the references, and return the file in which the rows of each lie."""
+    out = target.out.with_suffix(f".references{target.out.suffix}")
+    try:
+        prior = _prior(stores, choice)
+    except StoreError as error:
+        _say(f"no centre prior: {error}")
+        prior = None
+    jobs = reference_jobs(videos, prior, choice.split, seed)
+    for fault in evaluate(jobs, out, target.protocols):
+        _say(f"references: {fault}")
+    found = {str(part["method"].iat[0]) for part in read_rows(out)}
+    return {method: out for method in REFERENCES if method in found}
+
+
+def _prior(stores: Path, choice: Choice) -> Map:
+    if not (stores / MANIFEST).exists():
+        raise StoreError(f"no {MANIFEST} in {stores} says which videos are for training")
+    training = _with_role(stores, dataclasses.replace(choice, role="train"))
+    return centre_prior([path for *_, path in training])
+
+
+def _with_role(folder: Path, choice: Choice) -> list[Named]:
+    known = read_manifest(folder / MANIFEST)
+    present = [name for name, entry in known.datasets.items() if entry.present]
+    videos = known.videos(choice.datasets or present, choice.split, choice.role)
+    return [(each.dataset, each.video, store_path(folder, each)) for each in videos]
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"avrsp: {line}\n")

@@ -1,0 +1,144 @@
+"""How sure a score is: bootstrap intervals over videos, and paired tests of two methods.
+
+Frames of one video resemble each other, so whole videos are drawn. A video that several splits
+test is drawn with all its entries.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+
+from avrsp.evaluate.protocols import PROTOCOLS
+from avrsp.evaluate.scores import METRICS
+from avrsp.params import ProtocolName
+
+LEVEL = (2.5, 97.5)
+"""Percentiles between which 95 % of the resampled scores lie."""
+
+Scores = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """The difference of two methods on the same videos.
+
+    Attributes:
+        difference: Mean over videos of the first method's score minus the second's.
+        low: Lower end of its 95 % interval; NaN with fewer than two videos.
+        high: Upper end.
+        p: How often a mean lies at least so far from 0 when the sign of each video's difference
+            is left to chance: a two-sided permutation test, exact where few videos allow it; NaN
+            with fewer than two videos.
+        videos: How many videos have a score by both methods.
+    """
+
+    difference: float
+    low: float
+    high: float
+    p: float
+    videos: int
+
+
+def resample(total: Scores, weight: Scores, resamples: int, rng: np.random.Generator) -> Scores:
+    """Draw videos with replacement and return the score of each draw: resamples x metrics.
+
+    `total` and `weight` are videos x metrics; a score is the sum of drawn totals over the sum of
+    drawn weights, NaN where only videos without a defined score were drawn.
+    """
+    videos = len(total)
+    draws = rng.multinomial(videos, np.full(videos, 1 / videos), size=resamples)
+    with np.errstate(invalid="ignore"):
+        scores: Scores = (draws @ total) / (draws @ weight)
+    return scores
+
+
+def interval(scores: Scores, videos: int) -> tuple[float, float]:
+    """Return the ends of the 95 % percentile interval of resampled scores.
+
+    Both are NaN for fewer than two videos, among which there is nothing to draw.
+    """
+    defined = scores[~np.isnan(scores)]
+    if videos < 2 or not len(defined):  # noqa: PLR2004 - two is the least that can differ
+        return np.nan, np.nan
+    low, high = np.percentile(defined, LEVEL)
+    return float(low), float(high)
+
+
+def paired(
+    rows: pd.DataFrame,
+    others: pd.DataFrame,
+    metric: str,
+    *,
+    protocol: ProtocolName = "avrsp",
+    resamples: int,
+    seed: int,
+) -> Paired:
+    """Compare two methods by a metric, video by video.
+
+    Args:
+        rows: Rows of frames of the first method, of as many datasets as are to be compared.
+        others: Rows of the second; videos that only one of the two has are left out.
+        metric: Name of the column.
+        protocol: By which frames become a video's score.
+        resamples: Draws for the interval, and permutations for the test.
+        seed: Of both.
+    """
+    first, second = (_by_video(each, metric, protocol) for each in (rows, others))
+    differences = np.asarray((first - second).dropna(), np.float64)
+    videos = len(differences)
+    if videos < 2:  # noqa: PLR2004 - one video says nothing about others
+        mean = float(differences.mean()) if videos else np.nan
+        return Paired(mean, np.nan, np.nan, np.nan, videos)
+    column = differences[:, None]
+    rng = np.random.default_rng(seed)
+    low, high = interval(resample(column, np.ones_like(column), resamples, rng), videos)
+    test = stats.permutation_test(
+        (differences,), np.mean, permutation_type="samples", n_resamples=resamples, rng=rng
+    )
+    return Paired(float(differences.mean()), low, high, float(test.pvalue), videos)
+
+
+def _by_video(rows: pd.DataFrame, metric: str, protocol: ProtocolName) -> pd.Series[float]:
+    found = entries(rows, protocol).groupby(["dataset", "video"])
+    return found[metric].sum() / found[f"{metric}_weight"].sum()
+
+
+ZEROED = ["cc", "sim", "nss", "auc_judd"]
+KEYS = ["dataset", "video", "split"]
+
+
+def entries(rows: pd.DataFrame, name: ProtocolName) -> pd.DataFrame:
+    """Return what each video of each split contributes to its dataset's score.
+
+    A dataset's score in a metric is the sum of the column of that name over the sum of the column
+    `<metric>_weight`. Where frames are averaged a video first, the weights are 1, or 0 for a video
+    without a defined score; where all frames are pooled, they are numbers of frames.
+
+    Args:
+        rows: Rows of frames of one method, as `evaluate` writes them.
+        name: The protocol; rows of others are passed over.
+
+    Returns:
+        Index `dataset, video, split`; besides the above the columns `frames` that count in every
+        metric, `dropped`, which at least one metric leaves out, and `missing`, without a map.
+    """
+    protocol = PROTOCOLS[name]
+    rows = rows[rows["protocol"] == name].copy()
+    if protocol.missing == "zero":
+        rows.loc[~rows["predicted"], ZEROED] = 0.0
+    scores = list(METRICS)
+    rows.loc[rows["frame"] < protocol.first_frame, scores] = float("nan")
+    needed = ZEROED if protocol.missing == "zero" else scores
+    rows["frames"] = rows[needed].notna().all(axis=1)
+    rows["dropped"], rows["missing"] = ~rows["frames"], ~rows["predicted"]
+    groups = rows.groupby(KEYS, sort=True)
+    total, weight = groups[scores].sum(), groups[scores].count()
+    if protocol.average == "videos":
+        total, weight = (total / weight).fillna(0.0), weight.clip(upper=1)
+    counts = groups[["frames", "dropped", "missing"]].sum()
+    return pd.concat([total, weight.add_suffix("_weight"), counts], axis=1)

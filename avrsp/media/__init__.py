@@ -1,0 +1,1 @@
+"""Everything that starts ffmpeg: probe, decode, encode, and sound as arrays."""

@@ -1,1 +1,0 @@
-"""The network of the paper's Fig. 2."""

@@ -1,0 +1,1 @@
+"""The networks: registry, layers, and one entry each."""

@@ -1,0 +1,1 @@
+"""AVRSP, the network of the paper."""

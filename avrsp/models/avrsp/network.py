@@ -1,0 +1,175 @@
+"""AVRSP, Fig. 2: encoders, neck, fusion, synergy, gates, decoder.
+
+"Relevance-guided Audio Visual Fusion for Video Saliency Prediction", section III.
+The paper has no public code; what it leaves open is decided in README.md, D1 to D19.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from avrsp.errors import ParamsError
+from avrsp.models.avrsp.decoder import Decoder, Regulator, Synergy
+from avrsp.models.avrsp.fusions import FUSIONS
+from avrsp.models.avrsp.listener import Deaf, Listener
+from avrsp.models.avrsp.ravf import Retention, retained
+from avrsp.models.layers.aspp import ASPP, LIP
+from avrsp.models.layers.conv import scaled
+from avrsp.models.layers.s3d import S3D
+from avrsp.params import FusionName
+from avrsp.types import SOUND_RATE
+
+CHANNELS: Final = 80
+"""Common width C of the pyramid, chosen under the budget (D1)."""
+TOKEN: Final = 256
+"""Token size d_model of the fusion."""
+SCALES: Final = 4
+WINDOWS: Final = (1, 2, 4, 4)
+"""T of each scale, coarse to fine, over that of X0: what LIP pools (D2)."""
+DILATIONS: Final = (1, 3)
+"""ASPP's dilations at X0; twice as large at each finer scale (D1)."""
+LENGTHS: Final = (8, 16, 32)
+COARSEST: Final = 32
+FRAMES_A_STEP: Final = 8
+"""Pixels and frames of one position of X0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Which network this is: every row of Tables III to V is one setting away.
+
+    Attributes:
+        audio: Whether it listens; without, `fusion` has no effect.
+        fusion: How sound joins the picture; `visual` is the network without sound.
+        synergy: Whether MS enhances the skips.
+        gate: Whether MRG gates the fused feature.
+        pairs: How many of the finest scales MS and MRG cover (D7).
+        blocks: N, blocks of the fusions that have blocks.
+        width: Multiplier of every channel count (D14).
+        heads: Attention heads.
+        momentum: Of S3D's batch normalisation.
+    """
+
+    audio: bool = True
+    fusion: FusionName = "ravf"
+    synergy: bool = True
+    gate: bool = True
+    pairs: int = 3
+    blocks: int = 2
+    width: float = 1.0
+    heads: int = 8
+    momentum: float = 0.1
+
+    @property
+    def listens(self) -> bool:
+        """Whether the network has ears."""
+        return self.audio and self.fusion != "visual"
+
+
+class Explained(NamedTuple):
+    """A map, B x H x W, and the retention of each RAVF block (none with other fusions)."""
+
+    map: Tensor
+    retention: list[Retention]
+
+
+class AVRSP(nn.Module):
+    """The network of Fig. 2; a part that is off has no parameters."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        channels = scaled(CHANNELS, settings.width)
+        synergy = settings.pairs if settings.synergy else 0
+        gates = settings.pairs if settings.gate else 0
+        self.settings = settings
+        self.encoder = S3D(width=settings.width, momentum=settings.momentum)
+        self.neck = nn.ModuleList(
+            _neck(inputs, channels, scale)
+            for scale, inputs in enumerate(reversed(self.encoder.channels))
+        )
+        self.listen = _listener(channels, settings) if settings.listens else Deaf()
+        self.synergy = Synergy(channels, scales=SCALES, pairs=synergy) if synergy else nn.Identity()
+        self.gate = Regulator(channels, scales=SCALES, pairs=gates)
+        self.decoder = Decoder(channels, scales=SCALES)
+
+    def forward(
+        self, frames: Tensor, waveform: Tensor | None = None, has_sound: Tensor | None = None
+    ) -> Tensor:
+        """Predict the map of each window's last frame.
+
+        Args:
+            frames: B x 3 x T x H x W, ImageNet-normalised; T 8, 16 or 32, H and W multiples of 32.
+            waveform: B x 1 x S in [-1, 1], or None: every clip is silent.
+            has_sound: B bool; None: every clip sounds. Where false, `waveform` is not heard (D12).
+
+        Returns:
+            B x H x W in [0, 1].
+        """
+        _check(frames)
+        return self.from_features(self.encoder(frames), waveform, has_sound)
+
+    def from_features(
+        self,
+        features: list[Tensor],
+        waveform: Tensor | None = None,
+        has_sound: Tensor | None = None,
+    ) -> Tensor:
+        """Predict from the encoder's four features, fine to coarse: all that follows S3D."""
+        coarse_first = zip(self.neck, reversed(features), strict=True)
+        pyramid = [neck(feature) for neck, feature in coarse_first]
+        return self.from_pyramid(pyramid, waveform, has_sound)
+
+    def from_pyramid(
+        self,
+        pyramid: list[Tensor],
+        waveform: Tensor | None = None,
+        has_sound: Tensor | None = None,
+    ) -> Tensor:
+        """Predict from the neck's four features, coarse to fine, of one length in time."""
+        fused = self.listen(pyramid, *_heard(pyramid[0], waveform, has_sound))
+        skips = self.synergy(pyramid)  # eq. 8 to 12
+        logits: Tensor = self.decoder(self.gate(fused, skips), skips)  # eq. 13 to 15
+        return torch.sigmoid(logits.to(torch.promote_types(logits.dtype, torch.float32)))
+
+    def explain(
+        self, frames: Tensor, waveform: Tensor | None = None, has_sound: Tensor | None = None
+    ) -> Explained:
+        """Predict as `forward` does, and keep what RAVF retained on the way (Fig. 6)."""
+        with retained(self) as retention:
+            return Explained(self(frames, waveform, has_sound), retention)
+
+
+def _neck(inputs: int, channels: int, scale: int) -> nn.Sequential:
+    near, far = DILATIONS
+    aspp = ASPP(inputs, channels, (near * 2**scale, far * 2**scale))
+    window = WINDOWS[scale]
+    return nn.Sequential(aspp, LIP(channels, window) if window > 1 else nn.Identity())
+
+
+def _listener(channels: int, settings: Settings) -> Listener:
+    token = scaled(TOKEN, settings.width)
+    fusion = FUSIONS[settings.fusion](token, settings.heads, settings.blocks)
+    return Listener(channels, fusion, scales=SCALES, token=token, width=settings.width)
+
+
+def _check(frames: Tensor) -> None:
+    length, height, width = frames.shape[2:]
+    if length not in LENGTHS or height % COARSEST or width % COARSEST:
+        raise ParamsError(
+            f"frames: found {length} x {height} x {width}, expected T in {LENGTHS} "
+            f"and H, W multiples of {COARSEST}; resize the clip"
+        )
+
+
+def _heard(x0: Tensor, waveform: Tensor | None, has_sound: Tensor | None) -> tuple[Tensor, Tensor]:
+    batch, length = x0.shape[0], FRAMES_A_STEP * x0.shape[2]
+    if waveform is None:
+        silence = x0.new_zeros((batch, 1, SOUND_RATE * length // 10))
+        return silence, x0.new_zeros(batch, dtype=torch.bool)
+    if has_sound is None:
+        return waveform, x0.new_ones(batch, dtype=torch.bool)
+    return waveform, has_sound

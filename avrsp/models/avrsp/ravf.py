@@ -1,0 +1,139 @@
+"""Relevance-guided audio-visual fusion (RAVF), section III-B, equations 1 to 7."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from avrsp.models.layers.attention import FeedForward, merge_heads, split_heads
+
+
+class Retention(NamedTuple):
+    """How much of each modality one block retains; not normalised, zero for silent clips.
+
+    Attributes:
+        audio: Ret_A (eq. 2), B x heads x N x M: what each visual token retains of the sound.
+        visual: Ret_V (eq. 3), B x heads x M x N: what each audio token retains of the picture.
+    """
+
+    audio: Tensor
+    visual: Tensor
+
+
+class RelevanceAttention(nn.Module):
+    """Relevance-aware multi-head cross-attention, without softmax over tokens."""
+
+    def __init__(self, dim: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.size = dim // heads  # d_k
+        self.visual = nn.Linear(dim, 3 * dim)  # W_vq, W_vk, W_vv of eq. 1
+        self.audio = nn.Linear(dim, 3 * dim)  # W_aq, W_ak, W_av
+        self.weigh = HeadWeights(self.size)
+        self._start()
+
+    def forward(self, visual: Tensor, audio: Tensor, has_sound: Tensor) -> tuple[Tensor, Retention]:
+        """Return F_av, B x N x D, and the retention that it was made with.
+
+        Where a clip has no sound, nothing of it is retained: F_av is the visual values, their
+        heads weighted by themselves alone (D12).
+        """
+        v_q, v_k, v_v = (split_heads(part, self.heads) for part in self.visual(visual).chunk(3, -1))
+        a_q, a_k, a_v = (split_heads(part, self.heads) for part in self.audio(audio).chunk(3, -1))
+        scale = 1 / math.sqrt(self.size)
+        sounding = has_sound[:, None, None, None]
+        ret_a = torch.where(sounding, v_q @ a_k.mT * scale, 0.0)  # eq. 2
+        ret_v = torch.where(sounding, a_q @ v_k.mT * scale, 0.0)  # eq. 3
+        v2a = ret_a @ a_v + v_v  # eq. 4
+        a2v = ret_v @ v_v + a_v  # eq. 5
+        weights = self.weigh(v2a, torch.where(sounding, a2v, 0.0))
+        return merge_heads(weights * v2a), Retention(ret_a, ret_v)  # eq. 7
+
+    def _start(self) -> None:
+        """Start at a retention near 1, where both modalities are simply added.
+
+        Sound enters eq. 4 as a product of two of its projections; from a retention around 0 the
+        product is small and of either sign, and training needs long to find out what sound means.
+        """
+        for affine in (self.visual, self.audio):
+            query, key, value = affine.weight.data.chunk(3)
+            nn.init.xavier_uniform_(query, gain=0.5)
+            nn.init.xavier_uniform_(key, gain=0.5)
+            nn.init.xavier_uniform_(value, gain=self.heads)  # weights of eq. 7 start at 1/heads
+            nn.init.zeros_(affine.bias)
+            # query . key / sqrt(d_k) = 1 for two such biases
+            nn.init.constant_(affine.bias[: 2 * len(query)], self.size**-0.25)
+
+
+class HeadWeights(nn.Module):
+    """Equation 6: one weight a head, from the means of both modalities over their tokens (D4).
+
+    Means are layer-normalised: a2v sums over N tokens without softmax, so its size grows with N.
+    """
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.visual = nn.LayerNorm(dim)
+        self.audio = nn.LayerNorm(dim)
+        self.mlp = nn.Sequential(
+            nn.Linear(2 * dim, 2 * dim),
+            nn.GELU(),
+            nn.Linear(2 * dim, 1, bias=False),  # softmax cancels a bias that all heads share
+        )
+
+    def forward(self, v2a: Tensor, a2v: Tensor) -> Tensor:
+        """Map B x heads x N x d and B x heads x M x d to weights B x heads x 1 x 1 of sum 1."""
+        means = [self.visual(v2a.mean(dim=2)), self.audio(a2v.mean(dim=2))]
+        logits: Tensor = self.mlp(torch.cat(means, dim=-1))  # b heads 1
+        return logits.softmax(dim=1)[..., None]
+
+
+class Block(nn.Module):
+    """Attention, residual, LayerNorm, feed-forward, residual, LayerNorm."""
+
+    def __init__(self, dim: int, heads: int) -> None:
+        super().__init__()
+        self.attention = RelevanceAttention(dim, heads)
+        self.norm = nn.LayerNorm(dim)
+        self.feed_forward = FeedForward(dim)
+
+    def forward(self, visual: Tensor, audio: Tensor, has_sound: Tensor) -> Tensor:
+        """Return refined visual tokens, B x N x D."""
+        fused, _ = self.attention(visual, audio, has_sound)
+        refined: Tensor = self.feed_forward(self.norm(visual + fused))
+        return refined
+
+
+class RAVF(nn.Module):
+    """N blocks that refine the visual tokens; the audio tokens are the same in each (D5)."""
+
+    def __init__(self, dim: int, *, heads: int, blocks: int) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList([Block(dim, heads) for _ in range(blocks)])
+
+    def forward(self, visual: Tensor, audio: Tensor, has_sound: Tensor) -> Tensor:
+        """Return fused visual tokens, B x N x D."""
+        for block in self.blocks:
+            visual = block(visual, audio, has_sound)
+        return visual
+
+
+@contextlib.contextmanager
+def retained(network: nn.Module) -> Iterator[list[Retention]]:
+    """Collect the retention of each RAVF block while `network` runs, in the blocks' order."""
+    seen: list[Retention] = []
+    hooks = [
+        part.register_forward_hook(lambda _module, _inputs, output: seen.append(output[1]))
+        for part in network.modules()
+        if isinstance(part, RelevanceAttention)
+    ]
+    try:
+        yield seen
+    finally:
+        for hook in hooks:
+            hook.remove()

@@ -1,0 +1,77 @@
+"""Atrous spatial pyramid pooling: what lies at several distances around a place (D1).
+
+Chen et al., "DeepLab", TPAMI 2017, on each frame of a 3D feature.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from avrsp.models.layers.conv import ConvNorm, pointwise, scaled, spatial
+
+
+class Atrous(ConvNorm):
+    """A dilated 1 x 3 x 3 convolution whose dilation shrinks to what the map can hold."""
+
+    def __init__(self, inputs: int, outputs: int, dilation: int) -> None:
+        super().__init__(spatial(inputs, outputs))
+        self.dilation = dilation
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map B x C x T x H x W to as many maps of the same size."""
+        reach = max(1, min(self.dilation, min(x.shape[-2:]) // 2))
+        y = F.conv3d(
+            x,
+            self.conv.weight,
+            self.conv.bias,
+            padding=(0, reach, reach),
+            dilation=(1, reach, reach),
+        )
+        return F.relu(self.norm(y), inplace=True)
+
+
+class ASPP(nn.Module):
+    """Reduce to `outputs` channels, look near, far and at the whole frame, and join the views."""
+
+    def __init__(self, inputs: int, outputs: int, dilations: tuple[int, ...]) -> None:
+        super().__init__()
+        branch = scaled(outputs, 0.25)
+        self.reduce = ConvNorm(pointwise(inputs, outputs))
+        self.local = nn.ModuleList(
+            [
+                ConvNorm(pointwise(outputs, branch)),
+                *(Atrous(outputs, branch, dilation) for dilation in dilations),
+            ]
+        )
+        # The frame's mean is one value a channel: batch normalisation would need several clips.
+        self.whole = pointwise(outputs, branch, bias=True)
+        self.join = pointwise((len(dilations) + 2) * branch, outputs, bias=True)
+        nn.init.kaiming_normal_(self.join.weight, nonlinearity="relu")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map B x inputs x T x H x W to B x outputs x T x H x W."""
+        x = self.reduce(x)
+        whole = F.relu(self.whole(x.mean((3, 4), keepdim=True))).expand(-1, -1, -1, *x.shape[3:])
+        return F.relu(self.join(torch.cat([*(view(x) for view in self.local), whole], dim=1)))
+
+
+class LIP(nn.Module):
+    """Average each `window` neighbouring frames with weights exp(logit), one logit a value.
+
+    The logits start at zero, as a plain mean. They have no bias: the normalisation cancels it.
+    """
+
+    def __init__(self, channels: int, window: int) -> None:
+        super().__init__()
+        self.window = window
+        self.logit = pointwise(channels, channels)
+        nn.init.zeros_(self.logit.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map B x C x T x H x W to B x C x T/window x H x W."""
+        # b c (t window) h w -> b c t window h w
+        values = torch.unflatten(x, 2, (-1, self.window))
+        weights = torch.unflatten(self.logit(x), 2, (-1, self.window)).softmax(dim=3)
+        return (weights * values).sum(dim=3)

@@ -1,1 +1,0 @@
-"""Blocks and encoders without an opinion on saliency."""

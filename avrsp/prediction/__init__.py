@@ -1,0 +1,1 @@
+"""Prediction: one map for each frame of a video."""

@@ -1,0 +1,141 @@
+"""Prediction that computes what windows share once: the same maps as by `predict`.
+
+A window and the next one have 31 of 32 frames in common. Of S3D's first two stages and of the
+neck, `sliding` computes what does not touch a window's ends once; at full size that leaves 45 G
+of the 85 G multiply-accumulates a frame. The windows of a video's first frames run backwards; they
+slide over the same frames in reverse, so they share as much.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from avrsp.compute import at_precision
+from avrsp.models.avrsp.network import AVRSP
+from avrsp.models.windows import ending_at
+from avrsp.prediction.reuse import Prepared, Slide, Task
+from avrsp.prediction.speed import Speed
+from avrsp.prediction.window_by_window import (
+    Counted,
+    Frames,
+    Image,
+    Maps,
+    Predicted,
+    Sound,
+    filled,
+    predict_maps,
+)
+from avrsp.types import InputSpec, SaliencyModel, Samples
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to predict, but for the frames, which come one after another.
+
+    Attributes:
+        waveform: Mono in [-1, 1] at 22,050 Hz, beginning with the first frame.
+        fps: Frames a second, exact.
+        count: How many frames must come; None where only their end tells.
+        expected: How many will probably come.
+        stride: Predict the frames 0, `stride`, 2 `stride` and on; interpolate between.
+    """
+
+    waveform: Samples
+    fps: float
+    count: int | None = None
+    expected: int | None = None
+    stride: int = 1
+
+
+class Engine(Protocol):
+    """Anything that predicts a video."""
+
+    def maps(self, frames: Iterable[Image], request: Request) -> Maps:
+        """Yield one map H x W for each frame, in order, while `frames` are read.
+
+        They are H x W x 3 RGB at network size.
+
+        Raises:
+            StoreError: More or fewer frames came than were to come.
+        """
+        ...
+
+
+def engine(model: torch.nn.Module, spec: InputSpec, speed: Speed) -> Engine:
+    """Return the fastest engine that predicts with `model`, which is on the speed's device."""
+    if isinstance(model, AVRSP):
+        return Reusing(Prepared(model, speed), spec)
+    return Plain(model, spec, speed)
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """Every window by itself, in batches; it implements `Engine` for any model."""
+
+    model: SaliencyModel
+    spec: InputSpec
+    speed: Speed
+
+    def maps(self, frames: Iterable[Image], request: Request) -> Maps:  # noqa: D102 - see Engine
+        return predict_maps(
+            at_precision(self.model, self.speed.device, self.speed.precision),
+            frames,
+            count=request.count,
+            waveform=request.waveform,
+            fps=request.fps,
+            spec=self.spec,
+            batch=self.speed.windows,
+            device=self.speed.device,
+            stride=request.stride,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Reusing:
+    """Shared activations once; it implements `Engine` for AVRSP."""
+
+    prepared: Prepared
+    spec: InputSpec
+
+    def maps(self, frames: Iterable[Image], request: Request) -> Maps:  # noqa: D102 - see Engine
+        coming = Counted(frames)
+        sound = Sound.heard(request.waveform, request.fps, self.spec)
+        expected = request.expected if request.count is None else request.count
+        task = Task(sound, self.spec.length, request.stride, expected)
+        yield from filled(self._predicted(task, coming), coming)
+        coming.check(request.count)
+
+    def _predicted(self, task: Task, frames: Iterator[Image]) -> Predicted:
+        length, stride = task.length, task.stride
+        head = list(islice(frames, 2 * length - 2))
+        if head:
+            yield from reversed(list(self._turned(task, head)))
+        first = -(-(length - 1) // stride) * stride
+        shown = (np.arange(end - length + 1, end + 1) for end in _onward(first, stride))
+        # a window comes with the `stride` frames that it ends with
+        slide = Slide(self.prepared, task)
+        yield from slide.over(chain(head, frames), first + 1 - stride, shown)
+
+    def _turned(self, task: Task, head: Frames) -> Predicted:
+        """Predict the first T - 1 frames in reverse, from the frames that follow them."""
+        length, stride, count = task.length, task.stride, len(head)
+        first = (min(length - 1, count) - 1) // stride * stride
+        window = ending_at(first, length, count)
+        # what precedes a window fills its block and is not read
+        spare = [window[0]] * max(0, stride - length)
+        order = [*spare, *window[:-1], *range(first, -1, -1)]
+        shown = (ending_at(end, length, count) for end in range(first, -1, -stride))
+        frames = (head[index] for index in order)
+        return Slide(self.prepared, task).over(frames, len(spare) + length - stride, shown)
+
+
+def _onward(first: int, stride: int) -> Iterator[int]:
+    while True:
+        yield first
+        first += stride

@@ -1,0 +1,126 @@
+"""A trained model made ready to predict: on which device, how exactly, how many windows at once."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from avrsp import files, paths
+from avrsp.compute import device_named
+from avrsp.errors import WeightsError
+from avrsp.media.decode import Frame
+from avrsp.models.avrsp.network import AVRSP
+from avrsp.models.saved import CONFIG, WEIGHTS, load_model
+from avrsp.params import Precision
+from avrsp.prediction.engine import Request, engine
+from avrsp.prediction.speed import Speed, Wanted, ahead, speed
+from avrsp.types import InputSpec, Samples
+
+TimedMap = tuple[float, NDArray[np.float32]]
+"""Time in seconds from the file's start, and map H x W."""
+
+
+@dataclass(frozen=True, slots=True)
+class Predictor:
+    """A model with all that its maps depend on.
+
+    Attributes:
+        model: The network in evaluation mode, on `device`.
+        spec: What input it takes.
+        device: Where it runs.
+        precision: How exactly.
+        digest: SHA-256 over the files of the model.
+    """
+
+    model: torch.nn.Module
+    spec: InputSpec
+    device: torch.device
+    precision: Precision
+    digest: str
+
+    @property
+    def settings(self) -> Mapping[str, object]:
+        """What distinguishes the maps of two predictors, of types that JSON knows."""
+        return {"weights": self.digest, "precision": self.precision}
+
+    def __str__(self) -> str:
+        """Say to a person how it runs."""
+        reuse = ", what windows share computed once" if isinstance(self.model, AVRSP) else ""
+        return f"{self.speed}{reuse}"
+
+    @property
+    def speed(self) -> Speed:
+        """How the model is run here, from the memory that is free now."""
+        width = self.model.settings.width if isinstance(self.model, AVRSP) else 1.0
+        return speed(self.device, self.precision, self.spec, width)
+
+    def timed_maps(
+        self,
+        frames: Iterable[Frame],
+        waveform: Samples,
+        fps: float,
+        *,
+        expected: int | None = None,
+        stride: int = 1,
+    ) -> Iterator[TimedMap]:
+        """Yield time and map H x W in [0, 1] of each frame, whose image has network size, in order.
+
+        The waveform (N,) at 22,050 Hz begins with the first frame; it is empty without sound.
+        About `expected` frames will come. Only every `stride`-th is predicted, and what lies
+        between is interpolated. Frames are taken in a thread of its own.
+        """
+        times: deque[float] = deque()
+        with closing(ahead(frames)) as decoded:
+            maps = engine(self.model, self.spec, self.speed).maps(
+                _images(decoded, times), Request(waveform, fps, expected=expected, stride=stride)
+            )
+            for saliency in maps:
+                yield times.popleft(), saliency
+
+
+def _images(frames: Iterable[Frame], times: deque[float]) -> Iterator[NDArray[np.uint8]]:
+    """Yield the frames' images while leaving their times behind."""
+    for time, image in frames:
+        times.append(time)
+        yield image
+
+
+def load(weights: Path | None, *, device: str = "auto", precision: Wanted = "auto") -> Predictor:
+    """Load the model in folder `weights`, by default the latest fine-tuned audio-visual one.
+
+    Precision `auto` is bf16 where the device multiplies that faster, else float32.
+
+    Raises:
+        WeightsError: There is none, or it does not fit the network.
+        ParamsError: A GPU is asked for and there is none.
+    """
+    place = newest() if weights is None else weights
+    target = device_named(device)
+    model, spec, _ = load_model(place)
+    folder = place if place.is_dir() else place.parent
+    digest = files.digest((folder / WEIGHTS if place.is_dir() else place, folder / CONFIG))
+    found = speed(target, precision, spec).precision
+    return Predictor(model.to(target), spec, target, found, digest)
+
+
+def newest() -> Path:
+    """Return the folder of the latest fine-tuned audio-visual model of this workspace.
+
+    Raises:
+        WeightsError: Nothing has been fine-tuned yet.
+    """
+    models = paths.workspace() / "data" / "models"
+    found = list(models.glob(f"av-split*/{WEIGHTS}"))
+    if not found:
+        raise WeightsError(
+            f"{models}: holds no fine-tuned audio-visual model; run `make repro` first, or name "
+            "the folder of a model with --weights"
+        )
+    return max(found, key=lambda path: path.stat().st_mtime_ns).parent

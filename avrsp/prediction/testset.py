@@ -1,0 +1,50 @@
+"""The maps of a split's test videos: read from the stores, predicted, and kept as float16."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avrsp.compute import device_named
+from avrsp.models.saved import load_model
+from avrsp.params import ComputeParams
+from avrsp.prediction.engine import Engine, Request, engine
+from avrsp.prediction.speed import Speed
+from avrsp.prediction.window_by_window import Maps
+from avrsp.progress import track
+from avrsp.store.manifest import Verdict, store_path
+from avrsp.store.video_store import VideoStore, write_maps
+
+READ = 64
+"""Frames read from a store at a time."""
+
+
+def write_test_maps(
+    place: Path, stores: Path, videos: Sequence[Verdict], compute: ComputeParams, out: Path
+) -> None:
+    """Predict every frame of `videos` with the model in `place`; one store of maps a video.
+
+    Raises:
+        ParamsError: The device is not there.
+        WeightsError: The model is missing or damaged.
+        StoreError: A store is damaged.
+    """
+    model, spec, _ = load_model(place)
+    device = device_named(compute.device)
+    run = engine(model.to(device), spec, Speed(device, compute.precision, compute.windows))
+    for place_in_list, video in enumerate(videos, 1):
+        label = f"{out.name}, video {place_in_list} of {len(videos)}"
+        maps = _maps(run, VideoStore(store_path(stores, video)))
+        write_maps(store_path(out, video), track(maps, total=video.frames, label=label))
+
+
+def _maps(run: Engine, store: VideoStore) -> Maps:
+    return run.maps(_frames(store), Request(store.sound, store.attributes.fps, count=len(store)))
+
+
+def _frames(store: VideoStore) -> Iterator[NDArray[np.uint8]]:
+    for start in range(0, len(store), READ):
+        yield from store.frames(range(start, min(start + READ, len(store))))

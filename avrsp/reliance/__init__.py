@@ -1,0 +1,1 @@
+"""Does the sound matter: a trained network with other sounds."""

@@ -1,0 +1,163 @@
+"""Gather what the statements about sound rest on, split by split: rows, other sounds, changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from avrsp.compute import device_named
+from avrsp.errors import ParamsError
+from avrsp.evaluate.intervals import Paired
+from avrsp.models.avrsp.network import AVRSP
+from avrsp.models.saved import load_model
+from avrsp.params import ComputeParams
+from avrsp.reliance.analysis import Rules, listen_to
+from avrsp.reliance.listening import Ear
+from avrsp.reliance.statements import Following, Measured, pursuits
+from avrsp.reliance.truth import Split
+from avrsp.store.video_store import MapStore
+
+SCORES = {"av": "av", "v": "v", "references": "centre prior"}
+"""Run -> the method whose rows are wanted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the chain keeps what is read here, and the world's side files, which may be missing."""
+
+    stores: Path
+    models: Path
+    maps: Path
+    scores: Path
+    world: Path
+
+
+def measure(
+    places: Places, splits: Sequence[Split], compute: ComputeParams, rules: Rules, out: Path
+) -> tuple[Measured, list[str]]:
+    """Run the audio-visual model of each split with other sounds, and collect its scores.
+
+    Retention is written below `out`/<run>. Returns what was measured, and what could not be shown.
+
+    Raises:
+        ParamsError: A model is not one whose picture and sound can be told apart.
+        WeightsError: A model is missing or damaged.
+        StoreError: No video of a split could be shown.
+    """
+    sounds, faults, follows = [], [], list[Following]()
+    for split in splits:
+        ear = hearing(places.models / _run(split), compute)
+        rows, own = listen_to(ear, places.stores, split, rules, out=out / _run(split))
+        sounds.append(rows)
+        faults += own
+        follows += _followings(places, split)
+    scores = {
+        method: pd.concat(parts, ignore_index=True)
+        for run, method in SCORES.items()
+        if (parts := [*_scores(places.scores, run, method, splits)])
+    }
+    return Measured(scores, pd.concat(sounds, ignore_index=True), follows), faults
+
+
+def measure_alone(
+    places: Places, splits: Sequence[Split], compute: ComputeParams, rules: Rules
+) -> tuple[Measured, list[str]]:
+    """Measure without maps and scores of earlier stages, as on validation videos.
+
+    V is run on the same frames; how soon the peak follows, and the centre prior, are left out.
+    """
+    sounds, seen, faults = [], [], list[str]()
+    for split in splits:
+        ear = hearing(places.models / _run(split), compute)
+        rows, own = listen_to(ear, places.stores, split, rules)
+        eye = hearing(places.models / f"v-split{split.number}", compute)
+        sounds.append(rows)
+        seen.append(listen_to(eye, places.stores, split, rules, names=("true",))[0])
+        faults += own
+    rows = pd.concat(sounds, ignore_index=True)
+    methods = {"av": rows[rows["sound"] == "true"], "v": pd.concat(seen, ignore_index=True)}
+    return Measured(methods, rows, []), faults
+
+
+def hearing(place: Path, compute: ComputeParams) -> Ear:
+    """Load the model in folder `place` so that it can be shown videos.
+
+    Raises:
+        ParamsError: It is not AVRSP.
+        WeightsError: It is missing or damaged.
+    """
+    model, spec, config = load_model(place)
+    if not isinstance(model, AVRSP):
+        raise ParamsError(
+            f"{place}: found the model {config.model!r}, expected avrsp, whose picture is encoded "
+            "apart from its sound"
+        )
+    device: torch.device = device_named(compute.device)
+    return Ear(model.to(device), spec, device, compute.precision, compute.windows)
+
+
+def _run(split: Split) -> str:
+    return f"av-split{split.number}"
+
+
+def _scores(folder: Path, run: str, method: str, splits: Sequence[Split]) -> Iterator[pd.DataFrame]:
+    for split in splits:
+        path = folder / f"{run}-split{split.number}.parquet"
+        if path.exists():
+            rows = pd.read_parquet(path, filters=[("method", "==", method)])
+            keys = zip(rows["dataset"], rows["video"], strict=True)
+            yield rows.assign(kind=[split.kind(*key) for key in keys])
+
+
+def _followings(places: Places, split: Split) -> Iterator[Following]:
+    """Yield the changes of the videos whose maps are there, every frame of which was predicted."""
+    for video in split.videos:
+        key = (video.dataset, video.video)
+        truth = split.truths.get(key)
+        path = places.maps / _run(split) / video.dataset / f"{video.video}.zarr.zip"
+        if truth and truth.changes and path.exists():
+            maps = MapStore(path)
+            size = (video.height, video.width)
+            found = maps.maps(0, len(maps)).astype(np.float32)
+            yield from pursuits(key, found, truth, size)
+
+
+def verdict(rows: pd.DataFrame, rules: Rules) -> str:
+    """Say in one sentence whether the model uses sound.
+
+    The clips in which the sound belongs to something visible decide, or all clips with sound where
+    nobody knows which these are.
+
+    Args:
+        rows: Scores with each sound, as `listen_to` returns them.
+        rules: How they become numbers.
+    """
+    sounds = rows[rows["has_sound"]]
+    named = "sounding" in set(sounds["kind"])
+    own = sounds[sounds["kind"] == "sounding"] if named else sounds
+    clips = "test clips whose sound belongs to something visible" if named else "test clips"
+    parts = {name: own[own["sound"] == name] for name in ("true", "other", "silence")}
+    if any(part.empty for part in parts.values()):
+        return "Whether this model uses sound was not measured: no test clip has sound."
+    gap = rules.paired(parts["true"], parts["other"], "cc")
+    presence = rules.paired(parts["true"], parts["silence"], "cc")
+    same = float(parts["other"]["maps_cc"].mean())
+    measured = (
+        f"on {gap.videos} {clips}, the true sound changes CC by {_signed(gap)} against another "
+        f"clip's sound and by {_signed(presence)} against silence; maps with the true and with "
+        f"another sound correlate by {same:.3f}."
+    )
+    if gap.low > 0:
+        return f"This model uses the sound: {measured}"
+    if presence.low > 0:
+        return f"This model hears that there is sound, but does not gain by which: {measured}"
+    return f"This model does not use the sound: {measured}"
+
+
+def _signed(gap: Paired) -> str:
+    return f"{gap.difference:+.3f} ({gap.low:+.3f} to {gap.high:+.3f})"

@@ -1,0 +1,252 @@
+"""Put the report together: the page, the tables in three formats, and the figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from avrsp.errors import StoreError
+from avrsp.files import write_bytes, write_text
+from avrsp.params.ablations import ABLATIONS
+from avrsp.report import fusion_table, names, page_sections, paper, reliance_section
+from avrsp.report.charts import hero
+from avrsp.report.formats import grid_to_csv, grids_to_markdown, write_tables
+from avrsp.report.fusion_table import Versus
+from avrsp.report.inputs import About, Inputs, best_video, shifted_pair
+from avrsp.report.names import title
+from avrsp.report.page import (
+    Block,
+    Chart,
+    Grid,
+    Notice,
+    Page,
+    Points,
+    Prose,
+    Section,
+    Tile,
+    charts,
+    clips,
+    to_html,
+)
+from avrsp.report.palette import render
+from avrsp.report.results import Results
+from avrsp.report.tables import Table, ablations, comparison, not_run, overview
+
+
+def write_report(folder: Path, inputs: Inputs) -> None:
+    """Write `index.html`, `tables/` and `figures/` into `folder`.
+
+    The same inputs give the same bytes; dates come from `inputs.about`.
+    """
+    tables = tuple(_tables(inputs))
+    page = _page(inputs, tables)
+    write_tables(folder, (*tables, *_ablations(inputs)))
+    if inputs.reliance:
+        lead, grids = inputs.reliance["sentence"], reliance_section.grids(inputs.reliance)
+        text = grids_to_markdown(names.SOUND, lead, grids)
+        write_text(folder / "tables" / "reliance.md", text)
+    if inputs.manifest:
+        grids = page_sections.grids(inputs.manifest, inputs.about.splits)
+        write_text(folder / "tables" / "datasets.md", grids_to_markdown("Data", names.ROLES, grids))
+        write_text(folder / "tables" / "datasets.csv", grid_to_csv(grids[0]))
+    (folder / "figures").mkdir(parents=True, exist_ok=True)  # DVC expects it even when empty
+    for chart in (*charts(page.sections), *filter(None, [page.hero])):
+        write_bytes(folder / "figures" / f"{chart.name}.png", chart.picture.light)
+    for clip in clips(page.sections):
+        write_bytes(folder / "figures" / f"{clip.name}.mp4", clip.content)
+    write_text(folder / "index.html", to_html(page))
+
+
+def _page(inputs: Inputs, tables: tuple[Table, ...]) -> Page:
+    about = inputs.about
+    return Page(
+        title=names.TITLE,
+        lead=names.LEAD,
+        warning=names.SAMPLE_WARNING if about.preset == "sample" else "",
+        tiles=tuple(_tiles(inputs)),
+        hero=_hero(inputs),
+        sections=(
+            page_sections.results(tables, inputs),
+            reliance_section.reliance(inputs),
+            page_sections.ablated(_ablations(inputs), inputs),
+            page_sections.predictions(inputs),
+            page_sections.comparison(inputs),
+            page_sections.training(inputs),
+            page_sections.run(inputs),
+            page_sections.data(inputs),
+            page_sections.notes(inputs),
+        ),
+        colophon=f"Made by avrsp on {about.date} from preset {about.preset}.",
+    )
+
+
+def _tables(inputs: Inputs) -> Iterator[Table]:
+    about, results = inputs.about, inputs.results
+    splits = f"split{'s' if len(about.splits) > 1 else ''} {', '.join(map(str, about.splits))}"
+    setting = f"Preset {about.preset}, protocol {about.protocol}, {splits}"
+    averaged = [name for name in _scored(inputs) if name != "mean"]
+    over = ", ".join(map(title, averaged)) or "no dataset was scored"
+    given = (names.GIVEN,) if results.given else ()
+    yield overview(results, f"{setting}. Mean over {over}.", notes=given)
+    for name in paper.COMPARED:
+        counts = ", ".join(
+            f"{_videos(inputs, dataset)} {title(dataset)}" for dataset in paper.DATASETS[name]
+        )
+        yield comparison(
+            name,
+            results,
+            f"{setting}. Test videos scored: {counts}.",
+            comparable=about.preset == "paper",
+            notes=(names.DAGGER, *given, names.PRINTED, *_gaps(inputs, paper.DATASETS[name])),
+        )
+
+
+def _ablations(inputs: Inputs) -> tuple[Table, ...]:
+    about = inputs.about
+    return ablations(inputs.ablations, preset=about.preset, protocol=about.protocol)
+
+
+def _gaps(inputs: Inputs, datasets: Iterable[str]) -> Iterator[str]:
+    """Say for which datasets a method has no map of some frames."""
+    for method, scored in inputs.results.methods.items():
+        for dataset in datasets:
+            if dataset in scored and scored[dataset].missing:
+                count = scored[dataset].missing
+                yield f"{method} has no map for {count:,} frames of {title(dataset)}."
+
+
+def _scored(inputs: Inputs) -> list[str]:
+    found = (dataset for scored in inputs.results.methods.values() for dataset in scored)
+    return list(dict.fromkeys(found))
+
+
+def _videos(inputs: Inputs, dataset: str) -> int:
+    counts = [s[dataset].videos for s in inputs.results.methods.values() if dataset in s]
+    return max(counts, default=0)
+
+
+def _tiles(inputs: Inputs) -> Iterator[Tile]:
+    labels = {"AV": "AVRSP(AV)", "V": "AVRSP(V)", "centre prior": "Centre prior"}
+    for method, label in labels.items():
+        estimate = inputs.results.find(method, "mean", "cc")
+        if estimate:
+            yield Tile(f"{estimate.value:.3f}", f"{label}: mean CC", method.split()[0])
+    if inputs.manifest:
+        kept = sum(v.kept for entry in inputs.manifest.datasets.values() for v in entry.videos)
+        yield Tile(f"{kept:,}", "videos with eye tracking", "data")
+
+
+def _hero(inputs: Inputs) -> Chart | None:
+    """Show the sounding test video that AV predicts best, where gaze moved farthest."""
+    if inputs.manifest is None or inputs.rows.empty:
+        return None
+    sounding = {
+        (name, verdict.video)
+        for name, entry in inputs.manifest.datasets.items()
+        for verdict in entry.videos
+        if verdict.kept and verdict.has_sound
+    }
+    chosen = best_video(inputs.rows, sounding)
+    if chosen is None:
+        return None
+    dataset, split, video = chosen
+    rows = inputs.rows.query("dataset == @dataset and split == @split and video == @video")
+    store, maps = inputs.store(dataset, video), inputs.maps(dataset, split, video)
+    try:
+        pair = shifted_pair(rows, store)
+        picture = render(lambda theme: hero(store, maps, pair, theme))
+    except StoreError:
+        return None  # the section of predictions says what is wrong with the store
+    caption = (
+        f"{title(dataset)}, {video}, frames {pair[0]} and {pair[1]}: the test video with sound "
+        "that is predicted best, at two moments between which gaze moved far."
+    )
+    return Chart(
+        name="hero",
+        title="A clip with sound at two moments",
+        caption=caption,
+        alt=f"Frame with fixations, ground truth, and the maps of V and AV. {caption}",
+        picture=picture,
+        on_dark=True,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Ablated:
+    """What the ablations left.
+
+    Attributes:
+        results: Scores by network.
+        versus: RAVF against the other fusions.
+        clips: On which clips, in words.
+        histories: Loss by epoch of each network.
+        models: What `model.json` says of each.
+    """
+
+    results: Results
+    versus: tuple[Versus, ...]
+    clips: str
+    histories: Mapping[str, pd.DataFrame]
+    models: Mapping[str, Mapping[str, Any]]
+
+
+def write_ablations(folder: Path, found: Ablated, about: About) -> None:
+    """Write `index.html` and `tables/` into `folder`; the same inputs give the same bytes."""
+    tables = ablations(found.results, preset=about.preset, protocol=about.protocol)
+    write_tables(folder, tables)
+    page = Page(
+        title="AVRSP: what each part is worth",
+        lead=names.ABLATIONS,
+        warning=names.SAMPLE_WARNING if about.preset == "sample" else "",
+        sections=(
+            Section("tables", "Tables III to V", (*_ablation_gaps(found.results), *tables)),
+            Section("fusions", "RAVF against the other fusions", _fusions(found)),
+            Section("runs", "What was run", (_runs(found),)),
+        ),
+        colophon=f"Made by avrsp on {about.date} from preset {about.preset}.",
+    )
+    write_text(folder / "index.html", to_html(page))
+
+
+def _ablation_gaps(results: Results) -> list[Block]:
+    absent = not_run(results)
+    blocks: list[Block] = []
+    if absent:
+        blocks.append(Notice(f"{len(absent)} of {len(ABLATIONS)} networks were not run: "
+                             f"{', '.join(absent)}."))  # fmt: skip
+    if results.faults:
+        blocks += [Notice("Not everything could be evaluated:"), Points(results.faults)]
+    return blocks
+
+
+def _fusions(found: Ablated) -> tuple[Block, ...]:
+    said = fusion_table.sentence(found.versus, found.clips)
+    return Prose(said), fusion_table.grid(found.versus, found.clips)
+
+
+def _runs(found: Ablated) -> Grid:
+    heads = ("Network", "Fusion", "MS", "MRG", "Pairs", "Epochs", "Best epoch", "MLflow run")
+    rows = tuple(
+        (
+            *(name, chosen.fusion or "none", _yes(chosen.synergy), _yes(chosen.gate)),
+            *(str(chosen.pairs), *_epochs(found.histories.get(name))),
+            str(found.models.get(name, {}).get("mlflow_run") or "not recorded"),
+        )
+        for name, chosen in ABLATIONS.items()
+    )
+    return Grid("Networks", heads, rows, words=(0, 1, 2, 3, 7))
+
+
+def _yes(chosen: bool) -> str:
+    return "yes" if chosen else "no"
+
+
+def _epochs(history: pd.DataFrame | None) -> tuple[str, str]:
+    if history is None:
+        return "not run", "not run"
+    best = history["epoch"].iloc[int(history["validation_loss"].argmin())]
+    return str(len(history)), f"{best:.0f}"

@@ -1,0 +1,251 @@
+"""How RAVF compares with the other ways to join sound and picture, clip by clip."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from avrsp.files import write_text
+from avrsp.report import names, paper
+from avrsp.report.formats import write_tables
+from avrsp.report.inputs import About
+from avrsp.report.names import title
+from avrsp.report.page import Block, Facts, Grid, Notice, Page, Points, Prose, Section, to_html
+from avrsp.report.page_sections import SHORT
+from avrsp.report.results import Results, understood
+from avrsp.report.tables import ROWS, Group, Row, Table, cells_of, mark_best, printed_rows, remark
+
+UNSAID: Final = ("too few clips", "not run")
+"""Outcomes that say nothing of RAVF."""
+
+
+@dataclass(frozen=True, slots=True)
+class Versus:
+    """RAVF against another fusion on the same test clips.
+
+    Attributes:
+        fusion: The other one's name.
+        difference: Mean CC of RAVF minus that of the other; None where it was not run.
+        low: Lower end of the 95 % interval; None where there is none.
+        high: Upper end.
+        p: Of the paired permutation test.
+        videos: How many clips.
+    """
+
+    fusion: str
+    difference: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+    videos: int
+
+    @property
+    def outcome(self) -> str:
+        """Say how RAVF does: "ahead", "level", "behind", "too few clips", or "not run"."""
+        if self.difference is None:
+            return "not run"
+        if self.low is None or self.high is None:
+            return "too few clips"
+        if self.low > 0:
+            return "ahead"
+        return "behind" if self.high < 0 else "level"
+
+
+def grid(found: Sequence[Versus], clips: str) -> Grid:
+    """Return the comparisons as a table."""
+    heads = ("Other fusion", "CC of RAVF minus its CC (95 % interval)", "p", "Clips", "RAVF is")
+    rows = tuple(
+        (each.fusion, _measured(each), _number(each.p), str(each.videos), each.outcome)
+        for each in found
+    )
+    return Grid(f"RAVF against the other fusions on {clips}", heads, rows, words=(0, 4))
+
+
+def sentence(found: Sequence[Versus], clips: str) -> str:
+    """Say plainly whether RAVF is at least level with each of the others."""
+    by_outcome: Mapping[str, list[str]] = {
+        outcome: [each.fusion for each in found if each.outcome == outcome]
+        for outcome in ("ahead", "level", "behind", *UNSAID)
+    }
+    parts = [
+        f"{outcome} of {_list(names)}" if outcome == "ahead" else f"{outcome} with {_list(names)}"
+        for outcome, names in by_outcome.items()
+        if names and outcome in {"ahead", "level"}
+    ]
+    if by_outcome["behind"]:
+        parts.append(f"behind {_list(by_outcome['behind'])}")
+    if not parts:
+        return f"RAVF was not compared with the other fusions on {clips}."
+    text = f"On {clips}, RAVF is {', '.join(parts)} (by 95 % intervals of paired CC)."
+    if by_outcome["behind"]:
+        text += " So RAVF is not at least level with every one of them."
+    elif not any(by_outcome[outcome] for outcome in UNSAID):
+        text += " So RAVF is at least level with every one of them."
+    for outcome in UNSAID:
+        if by_outcome[outcome]:
+            text += f" {outcome.capitalize()}: {_list(by_outcome[outcome])}."
+    return text
+
+
+def _list(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def _measured(each: Versus) -> str:
+    if each.difference is None:
+        return "not run"
+    ends = "" if each.low is None else f" ({each.low:+.3f} to {each.high:+.3f})"
+    return f"{each.difference:+.3f}{ends}"
+
+
+def _number(value: float | None) -> str:
+    return "not run" if value is None else f"{value:.3f}"
+
+
+FUSIONS: Final = {
+    label: {"v": "none", "av": "ravf"}.get(network, network) for label, network in ROWS["V"].items()
+}
+"""The paper's rows of Table V, and the fusion that each of them is; "none" is V."""
+
+MEAN_METRICS: Final = (*paper.METRICS, "kl")
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """What MLflow knows of one evaluation.
+
+    Attributes:
+        fusion: How sound joins the picture; "none" for V.
+        run: MLflow's id of the evaluation.
+        trained: MLflow's ids of the runs that trained the models.
+        date: When it was recorded.
+        commit: Of the code; empty where it is not known.
+        summary: Scores in the form of `reports/pooled/*.json`.
+    """
+
+    fusion: str
+    run: str
+    trained: tuple[str, ...]
+    date: str
+    commit: str
+    summary: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the page shows.
+
+    Attributes:
+        experiments: At most one of each fusion, all of one setting.
+        left_out: What MLflow knows besides, and why it is not shown, a line each.
+        source: Where MLflow keeps it.
+        manifest: Digest of the data.
+    """
+
+    experiments: tuple[Experiment, ...]
+    left_out: tuple[str, ...]
+    source: str
+    manifest: str
+
+
+def write_fusions(folder: Path, found: Found, about: About) -> None:
+    """Write `index.html` and `tables/` into `folder`; the same inputs give the same bytes."""
+    results = Results({each.fusion: understood(each.run, each.summary)[0]
+                       for each in found.experiments})  # fmt: skip
+    tables = (_table(results, about), _means(results, about))
+    write_tables(folder, tables)
+    page = Page(
+        title=names.FUSIONS_TITLE,
+        lead=names.FUSIONS_LEAD,
+        warning=names.SAMPLE_WARNING if about.preset == "sample" else "",
+        sections=(
+            Section("tables", "Ways to join sound and picture", (*_gaps(found), *tables)),
+            Section("runs", "Which runs these are", tuple(_runs(found, about))),
+        ),
+        colophon=f"Made by avrsp on {about.date} from preset {about.preset}.",
+    )
+    write_text(folder / "index.html", to_html(page))
+
+
+def _gaps(found: Found) -> Iterator[Block]:
+    known = {each.fusion for each in found.experiments}
+    absent = [fusion for fusion in FUSIONS.values() if fusion not in known]
+    yield Prose(names.FUSIONS_READ)
+    if absent:
+        yield Notice(names.no_experiments(absent))
+    commits = sorted({each.commit[:SHORT] for each in found.experiments})
+    if len(commits) > 1:
+        yield Notice(f"The experiments were run at different commits: {', '.join(commits)}.")
+
+
+def _rows(results: Results, columns: Sequence[tuple[str, str]]) -> tuple[Row, ...]:
+    rows = [
+        Row(label, cells_of(results, fusion, columns), emphasis=fusion == "ravf")
+        for label, fusion in FUSIONS.items()
+    ]
+    return tuple(mark_best(rows, columns))
+
+
+def _table(results: Results, about: About) -> Table:
+    datasets = paper.DATASETS["V"]
+    columns = [(dataset, metric) for dataset in datasets for metric in paper.METRICS]
+    real = about.preset == "paper"
+    printed = names.PRINTED_V if real else remark(comparable=False)
+    return Table(
+        name="table-v",
+        title="Table V, from experiments",
+        caption=_caption(about),
+        datasets=datasets,
+        metrics=paper.METRICS,
+        groups=(
+            Group("experiments", "Experiments that MLflow knows", _rows(results, columns), True),
+            Group("paper", printed, printed_rows("V"), ours=False),
+        ),
+        notes=(names.FUSIONS_TRAINED,),
+    )
+
+
+def _means(results: Results, about: About) -> Table:
+    columns = [("mean", metric) for metric in MEAN_METRICS]
+    scored = dict.fromkeys(name for own in results.methods.values() for name in own)
+    over = ", ".join(title(name) for name in scored if name != "mean") or "no dataset"
+    rows = _rows(results, columns)
+    return Table(
+        name="fusions-mean",
+        title="Mean of all datasets",
+        caption=f"{_caption(about)} Mean over {over}.",
+        datasets=("mean",),
+        metrics=MEAN_METRICS,
+        groups=(Group("experiments", "Experiments that MLflow knows", rows, ours=True),),
+    )
+
+
+def _caption(about: About) -> str:
+    splits = f"split{'s' if len(about.splits) > 1 else ''} {', '.join(map(str, about.splits))}"
+    return f"Preset {about.preset}, protocol {about.protocol}, {splits}, seed {about.seed}."
+
+
+def _runs(found: Found, about: About) -> Iterator[Block]:
+    yield Facts(
+        (
+            ("Preset", about.preset),
+            ("Splits", ", ".join(map(str, about.splits))),
+            ("Digest of the data (SHA-256)", found.manifest[:SHORT]),
+            ("MLflow", found.source),
+        )
+    )
+    heads = ("Fusion", "Evaluation", "Trained by", "Recorded on", "Commit")
+    rows = tuple(
+        (
+            *(each.fusion, each.run, ", ".join(each.trained) or "not recorded"),
+            *(each.date, each.commit[:SHORT] or "unknown"),
+        )
+        for each in found.experiments
+    )
+    if rows:
+        yield Grid("MLflow runs", heads, rows, words=(0, 1, 2, 3, 4))
+    if found.left_out:
+        yield Prose("Left out, because they differ in more than the fusion:")
+        yield Points(found.left_out)

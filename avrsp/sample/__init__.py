@@ -1,0 +1,1 @@
+"""The generated world of preset `sample`."""

@@ -1,0 +1,283 @@
+"""Arrays by the block: compressed by several threads, decompressed from the file into one array.
+
+A block is the chunk that zarr would write or read, under the same key, so that any reader of zarr
+opens a store. Only the copies and the event loop that zarr puts between a file and an array are
+left out; they take as long as decompressing does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import mmap
+import os
+import struct
+import zlib
+from collections import deque
+from collections.abc import Iterable, Iterator, MutableMapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+
+import numpy as np
+from numcodecs import Blosc, Zstd
+from numpy.typing import NDArray
+
+from avrsp.files import replacing
+
+LEVEL: Final = 3
+"""Of Zstandard: the least that finds the earlier frames of a block again."""
+
+THREADS: Final = min(4, os.cpu_count() or 1)
+DESCRIPTION: Final = "zarr.json"
+CODECS: Final = {"zstd": Zstd(LEVEL), "blosc": Blosc()}
+"""By zarr's name; what they read says how it was compressed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """The blocks of an array in a zip file.
+
+    Attributes:
+        source: The file's entries.
+        name: The array's.
+        shape: Of the whole array.
+        length: Rows along the first axis in a block.
+        dtype: Of its elements.
+        codec: Key in `CODECS`.
+    """
+
+    source: ZipSource
+    name: str
+    shape: tuple[int, ...]
+    length: int
+    dtype: np.dtype[Any]
+    codec: str
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def span(self, start: int, stop: int) -> NDArray[Any]:
+        """Return the rows `start` up to `stop`, as far as there are any."""
+        stop = min(stop, self.shape[0])
+        if start >= stop:
+            return np.empty((0, *self.shape[1:]), self.dtype)
+        first = start // self.length
+        found = self._read(range(first, (stop - 1) // self.length + 1))
+        return found[start - first * self.length : stop - first * self.length]
+
+    def rows(self, indices: NDArray[np.integer]) -> NDArray[Any]:
+        """Return rows in the order of `indices`; no block is decompressed twice.
+
+        Raises:
+            IndexError: There is no such row.
+        """
+        if len(indices) and not 0 <= indices.min() <= indices.max() < self.shape[0]:
+            raise IndexError(f"{self.name}: rows {indices} of {self.shape[0]}")
+        held, place = np.unique(indices // self.length, return_inverse=True)
+        found = self._read(held)
+        rows = place * self.length + indices % self.length
+        if len(rows) and np.array_equal(rows, np.arange(len(rows)) + rows[0]):
+            return found[rows[0] : rows[0] + len(rows)]
+        chosen: NDArray[Any] = found[rows]
+        return chosen
+
+    def _read(self, numbers: Iterable[int]) -> NDArray[Any]:
+        """Decompress blocks; one that is not there is zeros, as zarr has it."""
+        keys = [_key(self.name, int(number), len(self.shape)) for number in numbers]
+        blocks = np.empty((len(keys), self.length, *self.shape[1:]), self.dtype)
+
+        def fill(key: str, block: NDArray[Any]) -> None:
+            if key in self.source:
+                CODECS[self.codec].decode(self.source.content(key), out=block)
+            else:
+                block[...] = 0
+
+        if len(keys) == 1:
+            fill(keys[0], blocks[0])
+        else:
+            list(_pool(os.getpid()).map(fill, keys, blocks))
+        found: NDArray[Any] = blocks.reshape(-1, *self.shape[1:])
+        return found
+
+
+def described(source: ZipSource) -> tuple[dict[str, Any], dict[str, Blocks]]:
+    """Return the attributes of the hierarchy in a zip file, and its arrays by name.
+
+    Raises:
+        BadZipFile: A description is damaged.
+        LookupError: One is not there, or lacks something.
+        TypeError: One has another form than zarr's third format gives it.
+        ValueError: Likewise, or it is not JSON.
+    """
+    arrays = {}
+    for key in source:
+        name, _, last = key.rpartition("/")
+        if name and last == DESCRIPTION:
+            facts = json.loads(bytes(source.content(key)))
+            length = facts["chunk_grid"]["configuration"]["chunk_shape"][0]
+            dtype, codec = np.dtype(facts["data_type"]), facts["codecs"][-1]["name"]
+            arrays[name] = Blocks(source, name, tuple(facts["shape"]), length, dtype, codec)
+    return json.loads(bytes(source.content(DESCRIPTION)))["attributes"], arrays
+
+
+def write(
+    sink: ZipSink, name: str, pieces: Iterable[NDArray[np.uint8]]
+) -> tuple[tuple[int, ...], int]:
+    """Write pieces of equal length, the last perhaps shorter, as the blocks of an array.
+
+    Returns:
+        The array's shape, and the length of a block.
+    """
+    count, length, size = 0, 1, (0,)
+
+    def whole() -> Iterator[NDArray[np.uint8]]:
+        nonlocal count, length, size
+        for piece in pieces:
+            if not count:
+                length, size = len(piece), piece.shape[1:]
+            count += len(piece)
+            missing = length - len(piece)
+            rest = np.zeros((missing, *size), np.uint8)
+            yield np.concatenate([piece, rest]) if missing else piece
+
+    for number, content in enumerate(_compressed(whole())):
+        sink.put(_key(name, number, 1 + len(size)), content)
+    return (count, *size), length
+
+
+def _compressed(blocks: Iterable[NDArray[np.uint8]]) -> Iterator[bytes]:
+    """Yield each block compressed, in order, while the next ones are made and compressed."""
+    with ThreadPoolExecutor(THREADS) as pool:
+        waiting: deque[Future[bytes]] = deque()
+        for block in blocks:
+            waiting.append(pool.submit(CODECS["zstd"].encode, block))
+            if len(waiting) > THREADS:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _key(name: str, number: int, axes: int) -> str:
+    """Return zarr's key of a chunk that spans every axis but the first."""
+    return "/".join((name, "c", str(number), *["0"] * (axes - 1)))
+
+
+@functools.lru_cache(maxsize=1)
+def _pool(process: int) -> ThreadPoolExecutor:
+    """Return the threads of this process; those of its parent did not survive a fork."""
+    return ThreadPoolExecutor(THREADS, thread_name_prefix=f"blocks-{process}")
+
+
+Buffer: TypeAlias = Any
+"""zarr's own class, which only `store` may import."""
+
+METADATA = "zarr.json"
+EPOCH = (1980, 1, 1, 0, 0, 0)
+READABLE = 0o644 << 16
+LOCAL_HEADER, LENGTHS = 30, 26
+"""Bytes before an entry's name in the file, and where those of its name and extra are counted."""
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[ZipSink]:
+    """Yield the keys of a zip file that replaces `path` once the block ends without an error."""
+    with replacing(path) as temporary, ZipFile(temporary, "w") as archive:
+        keys = ZipSink(archive)
+        yield keys
+        keys.finish()
+
+
+def stacked(items: Iterable[NDArray[Any]], chunk: int) -> Iterator[NDArray[Any]]:
+    """Yield `items` in blocks of `chunk`, the last one perhaps shorter."""
+    rest = iter(items)
+    while block := list(islice(rest, chunk)):
+        yield np.stack(block)
+
+
+def cut(samples: NDArray[np.float32], chunk: int) -> Iterator[NDArray[np.float32]]:
+    """Yield `samples` in blocks of `chunk`, the last one perhaps shorter; one where there are none.
+
+    Sound shorter than a chunk makes a chunk of its own length.
+    """
+    for start in range(0, max(len(samples), 1), chunk):
+        yield samples[start : start + chunk]
+
+
+class ZipSink(MutableMapping[str, Buffer]):
+    """The keys and values of a zarr store, written to `archive`.
+
+    Chunks go to the file at once and cannot be read back. Metadata changes while an array grows,
+    so it waits in memory until `finish`. Entries bear no time and are not compressed again, so
+    that equal arrays make equal files.
+    """
+
+    def __init__(self, archive: ZipFile) -> None:
+        self._archive = archive
+        self._metadata: dict[str, Buffer] = {}
+
+    def finish(self) -> None:
+        """Write the metadata."""
+        for key in sorted(self._metadata):
+            self.put(key, self._metadata[key].to_bytes())
+
+    def __setitem__(self, key: str, value: Buffer) -> None:
+        if key.endswith(METADATA):
+            self._metadata[key] = value
+        else:
+            self.put(key, value.to_bytes())
+
+    def put(self, key: str, content: bytes) -> None:
+        """Write a chunk."""
+        entry = ZipInfo(key, date_time=EPOCH)
+        entry.compress_type = ZIP_STORED
+        entry.external_attr = READABLE
+        self._archive.writestr(entry, content)
+
+    def __getitem__(self, key: str) -> Buffer:
+        return self._metadata[key]
+
+    def __delitem__(self, key: str) -> None:
+        del self._metadata[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._metadata)
+
+    def __len__(self) -> int:
+        return len(self._metadata)
+
+
+class ZipSource:
+    """The entries of a zip file in which nothing is compressed again, mapped into memory.
+
+    Raises:
+        BadZipFile: Not such a file; an entry raises it too where its checksum does not fit.
+    """
+
+    def __init__(self, path: Path) -> None:
+        with path.open("rb") as stream, ZipFile(stream) as archive:
+            self._entries = {entry.filename: entry for entry in archive.infolist()}
+            self._bytes = memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._entries
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def content(self, key: str) -> memoryview:
+        """Return the bytes of an entry, which are the file's own."""
+        entry = self._entries[key]
+        try:
+            lengths = struct.unpack_from("<HH", self._bytes, entry.header_offset + LENGTHS)
+        except struct.error:
+            raise BadZipFile(f"{key}: lies beyond the end of the file") from None
+        start = entry.header_offset + LOCAL_HEADER + sum(lengths)
+        found = self._bytes[start : start + entry.file_size]
+        if entry.compress_type != ZIP_STORED or zlib.crc32(found) != entry.CRC:
+            raise BadZipFile(f"{key}: its checksum does not fit")
+        return found

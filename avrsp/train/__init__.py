@@ -1,0 +1,1 @@
+"""Training: clips, sampling, the loop, its states and processes."""

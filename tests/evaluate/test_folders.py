@@ -1,0 +1,122 @@
+"""`avrsp evaluate` on a folder of maps: what it prints, what it writes, and how it ends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from numpy.typing import NDArray
+
+from avrsp import params
+from avrsp.cli import commands
+from avrsp.evaluate import folders
+from avrsp.store.manifest import DatasetEntry, Manifest, Verdict, write_record
+from avrsp.store.video_store import write_maps
+
+Predict = Callable[[int], list[NDArray[np.float32]]]
+
+
+def invoke(tmp_path: Path, *options: str) -> tuple[int, str]:
+    arguments = ["--maps", str(tmp_path / "maps"), "--store", str(tmp_path / "store")]
+    out = str(tmp_path / "scores.parquet")
+    result = CliRunner().invoke(commands, ["evaluate", *arguments, "--out", out, *options])
+    return result.exit_code, result.output
+
+
+def summaries(tmp_path: Path) -> Any:
+    return json.loads((tmp_path / "scores.json").read_text())
+
+
+def test_one_command_prints_all_protocols_beside_the_references(
+    tmp_path: Path, three_videos: list[Verdict], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where there is no params.yaml
+    code, said = invoke(tmp_path, "--protocol", "all")
+    assert code == 0
+    for method in ("maps", "uniform", "other frame"):
+        lines = [line for line in said.splitlines() if line.startswith(method + " ")]
+        assert [line[len("other frame") :].split()[0] for line in lines] == [
+            "avrsp",
+            "stavis",
+            "vinet",
+            "dhf1k",
+        ]
+    assert "no centre prior: no manifest.json in" in said
+    found = summaries(tmp_path)
+    assert found["maps"]["stavis"]["datasets"]["avad"]["frames"] == 20 + 33 + 8 - 3 * 8
+    assert found["maps"]["avrsp"]["mean"]["videos"] == len(three_videos)
+    cc = found["maps"]["avrsp"]["mean"]["cc"]
+    assert cc == pytest.approx(
+        pd.read_parquet(tmp_path / "scores.parquet")
+        .query("protocol == 'avrsp'")
+        .groupby("video")["cc"]
+        .mean()
+        .mean()
+    )
+    assert f"{cc:.3f} [" in next(line for line in said.splitlines() if line.startswith("maps "))
+
+
+def test_the_centre_prior_is_fitted_on_the_training_videos(
+    workspace: Path, three_videos: list[Verdict]
+) -> None:
+    roles = ("test", "test", "train")
+    videos = [
+        verdict.model_copy(update={"roles": {"1": role, "2": "none", "3": "none"}})
+        for verdict, role in zip(three_videos, roles, strict=True)
+    ]
+    entry = DatasetEntry(present=True, reason=None, videos=videos)
+    manifest = Manifest(preset="sample", datasets={"avad": entry})
+    write_record(workspace / "store" / "manifest.json", manifest)
+    code, said = invoke(workspace)
+    assert code == 0
+    assert "no centre prior" not in said
+    assert list(summaries(workspace)) == ["centre prior", "maps", "other frame", "uniform"]
+    rows = pd.read_parquet(workspace / "scores.references.parquet")
+    prior = rows[rows["method"] == "centre prior"]
+    assert sorted(prior["video"].unique()) == ["a", "b"]
+    assert prior["nss"].mean() > 0.5
+    assert "centre prior" not in invoke(workspace, "--no-references")[1]
+
+
+def test_faults_are_named_counted_and_survived(
+    workspace: Path, three_videos: list[Verdict], predicted: Predict
+) -> None:
+    assert len(three_videos) == 3
+    folder = workspace / "maps" / "avad"
+    (folder / "a.zarr.zip").unlink()
+    spoilt = predicted(30)
+    spoilt[4][0, 0] = np.nan
+    write_maps(folder / "b.zarr.zip", spoilt)
+    code, said = invoke(workspace)
+    assert code == 1
+    lines = [line for line in said.splitlines() if line.startswith("avrsp: avad/")]
+    assert "avad/a: no maps in" in lines[0]
+    assert "avad/b: wrong count: 30 maps for 33 frames" in lines[1]
+    assert "avad/b: NaN or infinity inside: frame 4" in lines[2]
+    assert "faults: 3, named above" in said
+    found = summaries(workspace)["maps"]["avrsp"]
+    assert len(found["faults"]) == 3
+    assert found["mean"] | {"videos": 2, "frames": 29 + 8, "missing": 4} == found["mean"]
+    assert invoke(workspace, "--allow-missing")[0] == 0
+
+
+def test_no_maps_at_all_is_one_line_and_no_table(
+    workspace: Path, three_videos: list[Verdict]
+) -> None:
+    for each in three_videos:
+        (workspace / "maps" / "avad" / f"{each.video}.zarr.zip").unlink()
+    arguments = ["--maps", str(workspace / "maps"), "--store", str(workspace / "store")]
+    result = CliRunner().invoke(commands, ["evaluate", *arguments])
+    assert result.exit_code == 1
+    assert "no video could be evaluated; the first: avad/a: no maps in" in str(result.exception)
+
+
+def test_the_standard_settings_are_those_of_the_shipped_file(workspace: Path) -> None:
+    loaded = params.load(workspace / "params.yaml")
+    assert (loaded.evaluation, loaded.seed) == folders.STANDARD

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from avrsp.models.avrsp.decoder import Decoder, Fold
+from avrsp.models.avrsp.network import AVRSP, Settings
+
+WIDTH = 0.05
+
+
+@pytest.fixture
+def model() -> AVRSP:
+    torch.manual_seed(0)
+    return AVRSP(Settings(width=WIDTH)).eval()
+
+
+@pytest.fixture
+def clips() -> tuple[Tensor, Tensor, Tensor]:
+    torch.manual_seed(1)
+    frames, sound = torch.randn(2, 3, 16, 64, 96), torch.rand(2, 1, 35_280) * 2 - 1
+    return frames, sound, torch.tensor([True, False])
+
+
+def test_the_map_is_explained_by_the_run_that_made_it(
+    model: AVRSP, clips: tuple[Tensor, Tensor, Tensor]
+) -> None:
+    with torch.no_grad():
+        explained = model.explain(*clips)
+        torch.testing.assert_close(explained.map, model(*clips), rtol=0, atol=0)
+    tokens, steps = 2 * 2 * 3, 2  # X0 is T/8 x H/32 x W/32
+    assert [tuple(r.audio.shape) for r in explained.retention] == [(2, 8, tokens, steps)] * 2
+    assert [tuple(r.visual.shape) for r in explained.retention] == [(2, 8, steps, tokens)] * 2
+    for block in explained.retention:
+        assert block.audio[0].any()
+        assert not block.audio[1].any()
+
+
+def test_fusions_without_retention_explain_nothing(clips: tuple[Tensor, Tensor, Tensor]) -> None:
+    assert AVRSP(Settings(width=WIDTH, fusion="add")).explain(*clips).retention == []
+
+
+def test_the_visual_network_is_part_of_the_audio_visual_one(model: AVRSP) -> None:
+    """V's weights fit under their own names, so that AV can start from them."""
+    visual = AVRSP(Settings(width=WIDTH, audio=False)).state_dict()
+    whole = model.state_dict()
+    assert {name for name in whole if name not in visual} == {
+        name for name in whole if name.startswith("listen.")
+    }
+    assert all(whole[name].shape == tensor.shape for name, tensor in visual.items())
+
+
+def test_features_lead_to_the_same_map(model: AVRSP, clips: tuple[Tensor, Tensor, Tensor]) -> None:
+    frames, *heard = clips
+    with torch.no_grad():
+        features = model.encoder(frames)
+        torch.testing.assert_close(model.from_features(features, *heard), model(*clips))
+        torch.testing.assert_close(model.from_features(features), model(frames))
+
+
+def test_fewer_frames_are_folded_as_if_zeros_preceded_them() -> None:
+    torch.manual_seed(0)
+    fold = Fold(8).eval()
+    short = torch.randn(1, 8, 2, 4, 6)
+    padded = torch.cat([torch.zeros_like(short), short], dim=2)
+    torch.testing.assert_close(fold(short), fold(padded))
+
+
+def test_maps_start_dark_but_not_flat() -> None:
+    torch.manual_seed(0)
+    sizes = [(2, 3), (4, 6), (8, 12), (16, 24)]
+    features = [torch.randn(4, 16, 2, *size).relu() for size in sizes]
+    logits = Decoder(16, scales=4)(features, features)
+    assert logits.shape == (4, 64, 96)
+    assert -3 < logits.mean() < -1
+    assert 0.01 < logits.std() < 2

@@ -1,0 +1,135 @@
+"""A saved model comes back as it was; anything wrong with its files is one line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from avrsp.errors import WeightsError, one_line
+from avrsp.models import registry
+from avrsp.models.saved import ModelConfig, load_model, save_model, start_from
+from avrsp.params.ablations import ABLATIONS
+from avrsp.types import InputSpec
+
+WIDTH = 0.0625
+
+
+def a_model(folder: Path, *, audio: bool = False) -> nn.Module:
+    torch.manual_seed(0)
+    settings = {"audio": audio, "width": WIDTH}
+    model = registry.build("avrsp", **settings)
+    config = ModelConfig(
+        model="avrsp", settings=settings, length=8, height=32, width=64, audio=audio,
+        run="v-split1", digest="cafe", mlflow_run=None,
+    )  # fmt: skip
+    save_model(folder, model, config)
+    return model
+
+
+@pytest.mark.parametrize("place", [".", "weights.safetensors"])
+def test_a_model_comes_back_as_it_was(tmp_path: Path, place: str) -> None:
+    model = a_model(tmp_path, audio=True).eval()
+    found, spec, config = load_model(tmp_path / place)
+    assert spec == InputSpec(8, 32, 64, audio=True)
+    assert config.run == "v-split1"
+    frames, sound = torch.randn(1, 3, 8, 32, 64), torch.randn(1, 1, spec.samples)
+    with torch.inference_mode():
+        assert torch.equal(found(frames, sound), model(frames, sound))
+
+
+def described(**changes: object) -> Callable[[Path], None]:
+    def spoil(folder: Path) -> None:
+        path = folder / "model.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+    return spoil
+
+
+def tensors(change: Callable[[dict[str, Tensor]], object]) -> Callable[[Path], None]:
+    def spoil(folder: Path) -> None:
+        held = load_file(folder / "weights.safetensors")
+        change(held)
+        save_file(held, folder / "weights.safetensors")
+
+    return spoil
+
+
+def truncated(folder: Path) -> None:
+    path = folder / "weights.safetensors"
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "no weights": (lambda folder: (folder / "weights.safetensors").unlink(), "no such file"),
+    "no description": (lambda folder: (folder / "model.json").unlink(), "no such file"),
+    "truncated": (truncated, "not a whole safetensors file"),
+    "missing": (tensors(lambda held: held.popitem()), "missing: "),
+    "unknown": (tensors(lambda held: held.update(stranger=torch.zeros(1))), "unknown: stranger"),
+    "misshapen": (
+        tensors(lambda held: held.update({min(held): torch.zeros(7, 7)})),
+        r"misshapen: .* is \(7, 7\), expected",
+    ),
+    "not json": (lambda folder: (folder / "model.json").write_text("{"), "not a model's descript"),
+    "wrong key": (described(stranger=1), "not a model's description"),
+    "wrong setting": (described(settings={"colour": 1}), "unknown setting colour"),
+    "wrong model": (described(model="stranger"), "no model 'stranger'"),
+}
+
+
+@pytest.mark.parametrize("how", FAULTS)
+def test_anything_wrong_is_one_line(tmp_path: Path, how: str) -> None:
+    a_model(tmp_path)
+    spoil, said = FAULTS[how]
+    spoil(tmp_path)
+    with pytest.raises(WeightsError, match=said) as caught:
+        load_model(tmp_path)
+    assert one_line(caught.value) == str(caught.value)
+
+
+def test_the_listening_network_starts_from_the_deaf_one(tmp_path: Path) -> None:
+    deaf = a_model(tmp_path)
+    torch.manual_seed(1)
+    model = registry.build("avrsp", audio=True, width=WIDTH)
+    fresh = start_from(model, tmp_path)
+    parts = ["audio", "contrast", "fusion", "out", "soundnet", "visual"]
+    assert fresh == [f"listen.{part}" for part in parts]
+    for name, tensor in deaf.state_dict().items():
+        assert torch.equal(model.state_dict()[name], tensor), name
+
+
+@pytest.mark.parametrize("name", ABLATIONS)
+def test_every_ablated_network_starts_from_the_whole_one(tmp_path: Path, name: str) -> None:
+    deaf, chosen = a_model(tmp_path), ABLATIONS[name]
+    heard = {"audio": True, "fusion": chosen.fusion} if chosen.fusion else {"audio": False}
+    parts = {"synergy": chosen.synergy, "gate": chosen.gate, "pairs": chosen.pairs}
+    model = registry.build("avrsp", width=WIDTH, **heard, **parts)
+    anew = chosen.anew(3)
+
+    fresh = {part.partition(".")[0] for part in start_from(model, tmp_path, anew)}
+
+    own = model.state_dict()
+    assert fresh == {each.partition(".")[0] for each in own} & {*anew, "listen"}
+    for each, tensor in deaf.state_dict().items():
+        if each.partition(".")[0] not in anew:
+            assert torch.equal(own[each], tensor), each
+
+
+def test_only_parts_that_differ_start_anew() -> None:
+    assert ABLATIONS["av"].anew(3) == ABLATIONS["mbt"].anew(3) == ()
+    assert ABLATIONS["av-ms"].anew(3) == ("gate",)
+    assert ABLATIONS["v-mrg"].anew(3) == ("synergy",)
+    assert ABLATIONS["v-none"].anew(3) == ABLATIONS["av-4"].anew(3) == ("synergy", "gate")
+
+
+def test_no_tensor_of_the_earlier_phase_may_be_left_over(tmp_path: Path) -> None:
+    a_model(tmp_path)
+    with pytest.raises(WeightsError, match="unknown: gate"):
+        start_from(registry.build("avrsp", audio=True, width=WIDTH, gate=False), tmp_path)
+    with pytest.raises(WeightsError, match="misshapen: "):
+        start_from(registry.build("avrsp", audio=True, width=2 * WIDTH), tmp_path)

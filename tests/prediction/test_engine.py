@@ -1,0 +1,159 @@
+"""What windows share is computed once, and every map stays what its definition says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from avrsp.errors import StoreError
+from avrsp.models.avrsp.build import build
+from avrsp.params import FUSIONS
+from avrsp.prediction.engine import Plain, Request, engine
+from avrsp.prediction.reuse import Sliding
+from avrsp.prediction.speed import Speed
+from avrsp.types import InputSpec
+from tests.prediction.reuse import FPS, HEIGHT, WIDTH, compare, network, video
+
+COUNTS = (1, 2, 31, 32, 33, 62, 63, 64)
+
+
+@pytest.mark.parametrize("count", [1, 2, 32, 33, 63])
+def test_every_frame_has_the_map_of_its_own_window(count: int) -> None:
+    maps = compare(network(), count, 32)
+    assert maps.std() > 1e-3
+    if count > 1:
+        assert not np.allclose(maps[0], maps[-1], atol=1e-3)
+
+
+@pytest.mark.parametrize("length", [8, 16])
+@pytest.mark.parametrize("count", [1, 7, 9, 16, 33])
+def test_shorter_windows_share_too(count: int, length: int) -> None:
+    compare(network(), count, length, windows=5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [*COUNTS, 200])
+@pytest.mark.parametrize("length", [8, 16, 32])
+@pytest.mark.parametrize("audio", [True, False])
+def test_all_counts_lengths_and_kinds(count: int, length: int, audio: bool) -> None:
+    compare(network(audio=audio), count, length)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"audio": False},
+        *({"fusion": fusion} for fusion in FUSIONS),
+        {"synergy": False},
+        {"gate": False},
+        {"synergy": False, "gate": False},
+        {"pairs": 1},
+        {"pairs": 4},
+        {"blocks": 1},
+        {"width": 0.125},
+    ],
+    ids=str,
+)
+def test_every_setting_of_the_network_streams(settings: dict[str, Any]) -> None:
+    compare(network(**settings), 20, 16)
+
+
+@pytest.mark.parametrize("windows", [1, 64])
+def test_the_block_does_not_matter(windows: int) -> None:
+    compare(network(), 23, 16, windows=windows)
+
+
+@pytest.mark.parametrize(("count", "stride"), [(5, 2), (27, 3), (27, 10), (5, 20)])
+def test_with_a_stride_the_maps_between_are_interpolated(count: int, stride: int) -> None:
+    every, some = compare(network(), count, 8), compare(network(), count, 8, stride=stride)
+    np.testing.assert_allclose(some[::stride], every[::stride], atol=1e-5)
+    last = (count - 1) // stride * stride
+    if last:
+        middle = some[0] + (some[stride] - some[0]) / stride
+        np.testing.assert_allclose(some[1], middle, atol=1e-5)
+    np.testing.assert_array_equal(some[last:], np.stack([some[last]] * (count - last)))
+
+
+def test_half_precision_stays_close() -> None:
+    model, (frames, sound) = network(), video(40)
+    spec = InputSpec(16, HEIGHT, WIDTH, audio=True)
+    exact, rough = (
+        np.stack(
+            list(
+                engine(model, spec, Speed(torch.device("cpu"), precision, 8)).maps(
+                    frames, Request(sound, FPS)
+                )
+            )
+        )
+        for precision in ("float32", "bf16")
+    )
+    assert 1e-6 < np.abs(rough - exact).max() < 0.05
+
+
+def test_the_given_network_is_left_as_it_is() -> None:
+    model = network()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    compare(model, 9, 8)
+    after = model.state_dict()
+    assert after.keys() == before.keys()
+    assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
+
+
+def test_nothing_is_read_far_ahead_and_wrong_counts_are_noticed() -> None:
+    frames, sound = video(10)
+    read = 0
+
+    def endless() -> Iterator[NDArray[np.uint8]]:
+        nonlocal read
+        while True:
+            read += 1
+            yield frames[read % 10]
+
+    spec = InputSpec(8, HEIGHT, WIDTH, audio=True)
+    fast = engine(network(), spec, Speed(torch.device("cpu"), "float32", 4))
+    maps = fast.maps(endless(), Request(sound, FPS))
+    for _ in range(100):
+        next(maps)
+    assert 100 <= read <= 100 + 2 * 8
+    with pytest.raises(StoreError, match="found 10 frames, expected 11"):
+        list(fast.maps(frames, Request(sound, FPS, count=11)))
+    assert list(fast.maps([], Request(sound, FPS))) == []
+
+
+def test_models_without_reuse_are_predicted_plainly() -> None:
+    spec = InputSpec(8, HEIGHT, WIDTH, audio=False)
+    plain = engine(nn.Sequential(), spec, Speed(torch.device("cpu"), "float32", 4))
+    assert isinstance(plain, Plain)
+
+
+def test_a_new_frame_costs_half_a_window() -> None:
+    with torch.device("meta"), torch.no_grad():
+        model = build().eval()
+        sliding = Sliding(model.encoder.stages, model.neck, 32, 1)
+        sliding.warm(torch.empty(31, 3, 224, 384))
+        with FlopCounterMode(display=False) as counter:
+            pyramid = sliding.pyramid(torch.empty(4, 3, 224, 384))
+            encoder = counter.get_total_flops()
+            model.from_pyramid(pyramid, torch.empty(4, 1, 70_560))
+    costs = (encoder / 2e9 / 4, counter.get_total_flops() / 2e9 / 4)
+    assert costs == pytest.approx((29.3, 44.9), abs=0.1)
+    assert costs[1] < 60
+
+
+@pytest.mark.slow
+def test_the_full_network_streams() -> None:
+    model = network(width=1.0, heads=8)
+    frames = np.random.default_rng(0).integers(0, 256, (34, 96, 160, 3), dtype=np.uint8)
+    spec, sound = InputSpec(32, 96, 160, audio=True), np.zeros(0, np.float32)
+    fast = engine(model, spec, Speed(torch.device("cpu"), "float32", 4))
+    found = list(fast.maps(frames, Request(sound, FPS, stride=6)))
+    plain = Plain(model, spec, Speed(torch.device("cpu"), "float32", 2))
+    expected = list(plain.maps(frames, Request(sound, FPS, stride=6)))
+    np.testing.assert_allclose(found, expected, atol=1e-5, rtol=0)

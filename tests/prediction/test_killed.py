@@ -1,0 +1,80 @@
+"""`avrsp predict` killed at any moment, and run again."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from avrsp.media.decode import frame_times, probe
+from avrsp.models.avrsp.build import build
+from avrsp.models.saved import ModelConfig, save_model
+
+CLIP = "-f lavfi -i testsrc2=size=96x64:rate=25:duration=4 -f lavfi -i sine=duration=4"
+SETTINGS: dict[str, bool | int | float | str] = {"width": 0.0625, "heads": 4}
+KILLS = 5
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    torch.manual_seed(3)
+    config = ModelConfig(
+        model="avrsp",
+        settings=SETTINGS,
+        length=16,
+        height=32,
+        width=64,
+        audio=True,
+        run="av-split1",
+        digest="untrained",
+        mlflow_run=None,
+    )
+    save_model(tmp_path / "model", build(**SETTINGS), config)
+    return tmp_path / "model"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_killed_at_random_moments_it_ends_whole(
+    make_video: Callable[[str, str], Path], tmp_path: Path, model: Path
+) -> None:
+    videos, out = [make_video(name, CLIP) for name in ("one.mp4", "two.mkv")], tmp_path / "out"
+    command = [sys.executable, "-m", "avrsp", "predict", *map(str, videos), "--out", str(out)]
+    command += ["--weights", str(model), "--json", "--device", "cpu", "--maps", "png"]
+
+    def start() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+    begin = time.monotonic()
+    with start() as whole:
+        _, said = whole.communicate()
+    assert whole.returncode == 0, said
+    longest = time.monotonic() - begin
+    expected = {path.name for path in out.iterdir()}
+    facts = (out / "one.json").read_text()
+    chance = random.Random(7)
+    for _ in range(KILLS):
+        for path in out.glob("*.prediction.json"):
+            path.unlink()
+        with start() as victim:
+            time.sleep(chance.uniform(0.3, 1.0) * longest)
+            victim.send_signal(signal.SIGKILL)
+            victim.communicate()
+    with start() as again:
+        _, said = again.communicate()
+    assert again.returncode == 0, said
+    assert {path.name for path in out.iterdir()} == expected
+    assert (out / "one.json").read_text() == facts
+    for name in ("one", "two"):
+        overlay = out / f"{name}.overlay.mp4"
+        assert len(frame_times(overlay)) == len(list((out / f"{name}.maps").iterdir())) == 100
+        assert probe(overlay).has_sound
+        assert np.isclose(probe(overlay).duration or 0, 4, atol=0.1)

@@ -1,0 +1,140 @@
+"""Videos with other sounds: what is predicted, scored and kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from avrsp.errors import StoreError
+from avrsp.models import registry
+from avrsp.models.avrsp.network import AVRSP
+from avrsp.models.windows import ending_at, excerpt
+from avrsp.reliance.analysis import Rules, listen_to, summarise_sounds
+from avrsp.reliance.listening import Ear, evenly, listen
+from avrsp.reliance.sounds import SoundName, Waveform
+from avrsp.reliance.truth import Split, Truth
+from avrsp.store.manifest import Verdict
+from avrsp.store.video_store import MapStore, StoreAttributes, VideoStore, write_store
+from avrsp.train.clips import normalised
+from avrsp.types import InputSpec
+
+COUNT, FPS, SIDE = 20, 25.0, 64
+SPEC = InputSpec(8, SIDE, SIDE, audio=True)
+RULES = Rules("avrsp", resamples=50, seed=3, frames=7)
+SILENCE = np.zeros(0, np.float32)
+KINDS = {"one": "sounding", "two": "sounding", "quiet": "silent"}
+
+
+@pytest.fixture(scope="module")
+def ear() -> Ear:
+    torch.manual_seed(0)
+    model = registry.build("avrsp", width=0.0625, heads=2).eval()
+    assert isinstance(model, AVRSP)
+    return Ear(model, SPEC, torch.device("cpu"), "float32", windows=3)
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("stores")
+    for seed, (name, kind) in enumerate(KINDS.items()):
+        rng = np.random.default_rng(seed)
+        heard = int(COUNT / FPS * 22_050) * (kind != "silent")
+        write_store(
+            folder / "diem" / f"{name}.zarr.zip",
+            frames=rng.integers(0, 256, (COUNT, SIDE, SIDE, 3), dtype=np.uint8),
+            densities=rng.integers(0, 256, (COUNT, 30, 40), dtype=np.uint8),
+            fixations=[rng.integers(0, 30, (4, 2)) for _ in range(COUNT)],
+            waveform=rng.uniform(-1, 1, heard).astype(np.float32),
+            attributes=StoreAttributes("diem", name, FPS, None, None, "", "", COUNT, COUNT),
+            chunk=8,
+        )
+    return folder
+
+
+def split(*names: str) -> Split:
+    videos = [
+        Verdict(
+            dataset="diem", video=name, kept=True, reason=None, notes=[], frames=COUNT, fps=FPS,
+            height=30, width=40, has_sound=name != "quiet", digest="", roles={"1": "test"},
+        )
+        for name in names
+    ]  # fmt: skip
+    nothing = np.zeros((0, COUNT, 2))
+    truths = {("diem", name): Truth(KINDS.get(name, "music"), FPS, (), (), nothing, ())
+              for name in names}  # fmt: skip
+    return Split(1, videos, truths)
+
+
+def direct(
+    ear: Ear, store: VideoStore, frame: int, sound: NDArray[np.float32] | None
+) -> torch.Tensor:
+    """Predict one frame by the network itself."""
+    window = ending_at(frame, SPEC.length, COUNT)
+    waveform = None
+    if sound is not None:
+        waveform = torch.from_numpy(excerpt(sound, FPS, window, SPEC.samples))[None, None]
+    with torch.inference_mode():
+        found: torch.Tensor = ear.model(normalised(store.frames(window))[None], waveform)[0]
+    return found
+
+
+def test_frames_are_evenly_spaced() -> None:
+    assert evenly(10, 4).tolist() == [0, 3, 6, 9]
+    assert evenly(3, 8).tolist() == [0, 1, 2]
+
+
+def test_every_sound_gives_what_the_network_says_to_it(ear: Ear, stores: Path) -> None:
+    store, other = (VideoStore(stores / "diem" / f"{name}.zarr.zip") for name in ("one", "two"))
+    tracks: dict[SoundName, Waveform] = {"true": store.waveform, "other": other.waveform}
+    heard = listen(ear, store, {**tracks, "silence": SILENCE}, evenly(COUNT, 4))
+    for place, frame in enumerate(heard.frames):
+        for name, maps in heard.maps.items():
+            expected = direct(ear, store, int(frame), tracks.get(name))
+            np.testing.assert_allclose(maps[place], expected, atol=1e-5)
+
+
+def test_retention_is_that_of_the_prediction_with_the_true_sound(ear: Ear, stores: Path) -> None:
+    store = VideoStore(stores / "diem" / "one.zarr.zip")
+    window = ending_at(11, SPEC.length, COUNT)
+    sound = torch.from_numpy(excerpt(store.waveform, FPS, window, SPEC.samples))[None, None]
+    with torch.inference_mode():
+        kept = ear.model.explain(normalised(store.frames(window))[None], sound).retention
+    heard = listen(ear, store, {"true": store.waveform, "silence": SILENCE}, np.array([11]))
+    for name, blocks in (("audio", [b.audio for b in kept]), ("visual", [b.visual for b in kept])):
+        found = getattr(heard, name)
+        assert found.shape == (1, 2, 2)
+        expected = torch.stack([block.abs().mean() for block in blocks]).mean()
+        np.testing.assert_allclose(found.mean(), expected, rtol=1e-5)
+
+
+def test_videos_become_rows_by_sound_and_maps_of_retention(
+    ear: Ear, stores: Path, tmp_path: Path
+) -> None:
+    rows, faults = listen_to(ear, stores, split("one", "quiet", "two", "gone"), RULES, out=tmp_path)
+    assert [fault.split(":")[0] for fault in faults] == ["diem/gone"]
+    counts = rows.groupby(["video", "sound"]).size()
+    sounds = ("other", "reversed", "shifted", "silence", "true")
+    assert counts.to_dict() == {
+        **{(video, sound): 7 for video in ("one", "two") for sound in sounds},
+        **{("quiet", sound): 7 for sound in ("other", "true")},
+    }
+    assert rows[rows["sound"] == "true"]["maps_cc"].to_numpy() == pytest.approx(1)
+    assert set(rows["other"]) == {"diem/two", "diem/one"}
+    assert len(MapStore(tmp_path / "diem" / "one.audio.zarr.zip")) == 7
+    groups = {entry["name"]: entry for entry in summarise_sounds(rows, RULES)}
+    assert groups["all videos with sound"]["videos"] == 2
+    assert [*groups["silent"]["sounds"]] == ["true", "other"]
+    own = (
+        rows[(rows["kind"] == "sounding")].groupby(["sound", "video"])["cc"].mean().groupby("sound")
+    )
+    gap = groups["sounding"]["sounds"]["other"]["cc_difference"]["difference"]
+    assert gap == pytest.approx(own.mean()["true"] - own.mean()["other"])
+
+
+def test_nothing_to_show_is_an_error(ear: Ear, stores: Path) -> None:
+    with pytest.raises(StoreError, match="no video could be shown"):
+        listen_to(ear, stores, split("gone"), RULES)
