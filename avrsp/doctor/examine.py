@@ -27,7 +27,7 @@ def examine() -> tuple[str, list[Finding]]:
         loaded = params.load()
         rows = _rows(loaded) if loaded.preset == "paper" else {}
     except ParamsError as error:
-        fault = Finding("parameters", "missing", str(error), "git restore params.yaml data/sheets")
+        fault = Finding("parameters", "missing", str(error), "git diff params.yaml data/sheets")
         return str(paths.workspace()), [*findings, fault]
     preset = loaded.active
     needed = {loaded.pretraining_set, *loaded.audio_visual_sets}
