@@ -152,7 +152,8 @@ class Decoder(nn.Module):
             if number <= self.skips:
                 x = torch.cat([x, finer[-number]], dim=2)
             x = block(x)
-        return x[:, 0, 0]
+        saliency: Tensor = x[:, 0, 0]
+        return saliency
 
 
 def _fold(inputs: int, outputs: int, time: int, groups: int) -> nn.Conv3d:
@@ -239,20 +240,22 @@ def finished(maps: Tensor, height: int, width: int) -> Tensor:
     x = F.interpolate(maps[:, None], size=(height, width), mode="bilinear", align_corners=False)
     x = F.pad(x, (side, side, side, side), mode="reflect")
     x = F.conv2d(F.conv2d(x, taps.view(1, 1, -1, 1)), taps.view(1, 1, 1, -1))[:, 0]
-    x = x - x.amin((1, 2), keepdim=True)
-    highest = x.amax((1, 2), keepdim=True)
-    return x / torch.where(highest > 0, highest, 1)
+    constant = maps.amin((1, 2), keepdim=True) == maps.amax((1, 2), keepdim=True)
+    x = torch.where(constant, 0, x - x.amin((1, 2), keepdim=True))
+    return x / x.amax((1, 2), keepdim=True).clamp_min(torch.finfo(x.dtype).tiny)
 
 
 class Recipe(NamedTuple):
-    """How the original is trained: Adam without weight decay or schedule, no augmentation.
+    """How the original is trained.
 
     Attributes:
         start: What the first training starts from, then what training on the AV sets starts from.
         lr: Learning rate of all parameters.
-        batch: Windows of an update on DHF1K, then on the AV sets; nothing is accumulated.
-        epochs: An epoch draws one random window of each video, again where its map is empty.
+        batch: Windows of a step on DHF1K, then on the AV sets.
+        epochs: How many, each of `clips_per_video` random windows of every video; one whose map is
+            empty is drawn again.
         joined: Whether the AV sets are trained on together.
+        flip: Whether windows are mirrored at random; nothing else is varied.
         selection: Which epoch's weights are kept.
         validation_step: Frames between the validation windows on DHF1K, then on the AV sets.
     """
@@ -262,6 +265,12 @@ class Recipe(NamedTuple):
     batch: tuple[int, int]
     epochs: int
     joined: bool
+    optimiser: str = "Adam"
+    weight_decay: float = 0.0
+    schedule: str = "constant"
+    accumulate: int = 1
+    clips_per_video: int = 1
+    flip: bool = False
     selection: str = "lowest validation loss"
     validation_step: tuple[int, int] = (128, 64)
 
@@ -295,6 +304,6 @@ CHECKPOINTS: Final = (
     Checkpoint(
         "a split of AVE that is not STAViS's",
         "ViNet_Dave.pt and AViNet_Dave.pt of the GASP project (University of Hamburg)",
-        "none stated; ViNet itself is MIT",
+        "not stated for the files; the code of GASP and of ViNet is MIT",
     ),
 )

@@ -105,7 +105,7 @@ def test_the_bilinear_fusion_equals_its_definition() -> None:
     pooled = F.max_pool3d(picture, (4, 1, 1), (2, 1, 2)).flatten(2)
     weight, bias = model.bilinear.weight, model.bilinear.bias
     fused = torch.einsum("bci,kij,bcj->bck", pooled, weight, sound) + bias
-    expected = fused.unflatten(2, (4, 7, 12))
+    expected = fused.view(2, 128, 4, 7, 12)
     torch.testing.assert_close(model.fuse(picture, sound), expected, rtol=1e-4, atol=1e-4)
 
 
