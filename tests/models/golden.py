@@ -1,9 +1,9 @@
-"""Reference outputs of the compared methods' original code, and what is needed to compare with them.
+"""Outputs of the compared methods' original code, and the means to compare networks with them.
 
 Weights and inputs are not stored: numpy streams named after each tensor redraw them
-(`weight`, `frames`, `normal`). Stored are the original's outputs (`small.npz`, `native.npz`: float32,
-and float64 under `__f64`), the names and shapes of its tensors (`keys.tsv`), the norms of its
-gradients (`grads_small.tsv`), and hashes of what was drawn (`meta.json`).
+(`Golden.weight`, `frames`, `normal`). Stored are outputs (`small.npz`, `native.npz`: float32, and
+float64 under `__f64`), names and shapes of the published tensors (`keys.tsv`), norms of gradients
+(`grads_small.tsv`), and hashes of what was drawn (`meta.json`).
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from torch import Tensor, nn
 REPOSITORY = Path(__file__).parents[2]
 SMALL = REPOSITORY / "tests" / "golden" / "models"
 SHARED = REPOSITORY.parent / "shared" / "goldens"
+DOMAINS = {"tased": (0.5, 0.0), "stavis": (50.0, 10.0)}
+"""Amplitude and offset of the frames drawn for a family of networks, where not 1 and 0."""
 
 
 @dataclass(frozen=True)
@@ -47,15 +49,22 @@ class Golden:
         with np.load(self.folder / f"{case}.npz") as arrays:
             return {name: torch.from_numpy(arrays[name]) for name in arrays.files}
 
-    def frames(self, case: str, name: str = "frames") -> Tensor:
-        """Return the frames that the original was given (normalised, float32)."""
-        described = self.meta["cases"][case]["inputs"][name]
-        return _as_described(frames(name, tuple(described["shape"])), described)
+    def frames(self, case: str) -> Tensor:
+        """Return the frames that the original was given, normalised, in its own order, float32."""
+        described = self.meta["cases"][case]["inputs"]["frames"]
+        shape, family = tuple(described["shape"]), self._family()
+        if family == "unisal":  # drawn as B x 3 x T x H x W, given as B x T x 3 x H x W
+            shape = (shape[0], shape[2], shape[1], *shape[3:])
+        size = "x".join(map(str, shape[2:4] if family == "stavis" else shape[2:]))
+        amplitude, offset = DOMAINS.get(family, (1.0, 0.0))
+        drawn = frames(f"{family}.frames.{size}", shape) * amplitude + offset
+        return _as_described(drawn.transpose(1, 2) if family == "unisal" else drawn, described)
 
-    def sound(self, case: str, name: str = "sound") -> Tensor:
-        """Return the sound that the original was given, in the original's shape, float32."""
-        described = self.meta["cases"][case]["inputs"][name]
-        return _as_described(normal(f"input:{name}", tuple(described["shape"])), described)
+    def sound(self, case: str) -> Tensor:
+        """Return the sound that the original was given, in its own shape, float32."""
+        described = self.meta["cases"][case]["inputs"]["sound"]
+        shape = tuple(described["shape"])
+        return _as_described(normal(f"input:{self._family()}.sound.{max(shape)}", shape), described)
 
     def noise(self, case: str, output: str) -> float:
         """Return how far the original's float32 output is from its float64 output at most."""
@@ -68,7 +77,7 @@ class Golden:
         return {name: None if norm == "none" else float(norm) for name, norm in norms.items()}
 
     def fill(self, model: nn.Module) -> nn.Module:
-        """Give `model` the reference's weights, check their hash, and return it in evaluation mode."""
+        """Return `model` in evaluation mode with the reference's weights, whose hash is checked."""
         tensors = {
             key: tensor if self._kept(key) else self.weight(key, tensor)
             for key, tensor in model.state_dict().items()
@@ -90,6 +99,10 @@ class Golden:
                 value = value + shift
                 break
         return torch.from_numpy(np.asarray(value)).to(like.dtype)
+
+    def _family(self) -> str:
+        first = self.name.split("_")[0]
+        return "vinet" if first == "avinet" else first
 
     def _kept(self, key: str) -> bool:
         return any(re.search(pattern, key) for pattern in self.meta["keep"])
@@ -122,7 +135,7 @@ def assert_gradients(
         for name, output in outputs.items()
     ]
     model.zero_grad(set_to_none=True)
-    torch.stack(weighted).sum().backward()
+    torch.autograd.backward(torch.stack(weighted).sum())
     expected = golden.gradients()
     found = {
         name: None if parameter.grad is None else float(parameter.grad.norm())
@@ -141,7 +154,7 @@ def weights_sha256(tensors: Mapping[str, Tensor]) -> str:
     digest = hashlib.sha256()
     for key in sorted(tensors):
         digest.update(key.encode())
-        digest.update(tensors[key].contiguous().numpy().tobytes())
+        digest.update(tensors[key].cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
 
 
@@ -200,7 +213,7 @@ def _drawn(key: str, like: Tensor) -> NDArray[Any]:
 
 
 def _as_described(drawn: Tensor, described: Mapping[str, Any]) -> Tensor:
-    tensor = drawn.float()
+    tensor = drawn.float().contiguous()
     assert hashlib.sha256(tensor.numpy().tobytes()).hexdigest() == described["sha256"]
     return tensor
 

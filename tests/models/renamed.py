@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Mapping
 
@@ -11,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from tests.models.golden import Golden, normal, weights_sha256
-from tests.models.golden import frames as coarse_and_fine
 
 Naming = Callable[[str], str]
 Shapes = Mapping[str, tuple[int, ...]]
@@ -57,20 +55,3 @@ def _published(key: str, tensor: Tensor) -> tuple[int, ...]:
     """SoundNet's published kernels are those of convolutions in two dimensions, one of size 1."""
     kernel = "audionet." in key and tensor.ndim == 3
     return (*tensor.shape, 1) if kernel else tuple(tensor.shape)
-
-
-def frames(golden: Golden, case: str) -> Tensor:
-    """Return the frames that every ViNet was given at this size, normalised, float32."""
-    described = golden.meta["cases"][case]["inputs"]["frames"]
-    shape = tuple(described["shape"])
-    drawn = coarse_and_fine(f"vinet.frames.{'x'.join(map(str, shape[2:]))}", shape).float()
-    assert hashlib.sha256(drawn.numpy().tobytes()).hexdigest() == described["sha256"]
-    return drawn
-
-
-def sound(golden: Golden) -> Tensor:
-    """Return the sound that every AViNet was given, 1 x 1 x S in the original's scale, float32."""
-    described = golden.meta["cases"]["native"]["inputs"]["sound"]
-    drawn = normal("input:vinet.sound.70560", tuple(described["shape"])).float()
-    assert hashlib.sha256(drawn.numpy().tobytes()).hexdigest() == described["sha256"]
-    return drawn[..., 0]

@@ -41,7 +41,7 @@ def test_tensors_have_the_published_names_and_shapes(reference: golden.Golden) -
 
 
 def test_maps_and_gradients_equal_the_originals(reference: golden.Golden) -> None:
-    model, frames = filled(reference), renamed.frames(reference, "small")
+    model, frames = filled(reference), reference.frames("small")
     expected = reference.outputs("small")["saliency__f64"].double()
     with torch.no_grad():
         single = model.from_normalised(frames)
@@ -64,7 +64,7 @@ def test_a_window_costs_what_the_originals_costs(reference: golden.Golden) -> No
 def test_maps_at_full_size_equal_the_originals() -> None:
     reference = golden.native("vinet")
     with torch.no_grad():
-        saliency = filled(reference).from_normalised(renamed.frames(reference, "native"))
+        saliency = filled(reference).from_normalised(reference.frames("native"))
     expected = reference.outputs("native")["saliency"]
     assert (saliency - expected).abs().max() < 4 * reference.noise("small", "saliency")
 

@@ -22,7 +22,7 @@ def filled(reference: golden.Golden) -> ViNetS:
 @pytest.mark.parametrize("name", VARIANTS)
 def test_maps_and_gradients_equal_the_originals(name: str) -> None:
     reference = golden.small(name)
-    model, frames = filled(reference), renamed.frames(reference, "small")
+    model, frames = filled(reference), reference.frames("small")
     expected = reference.outputs("small")["saliency__f64"].double()
     with torch.no_grad():
         single = model.from_normalised(frames)
@@ -48,7 +48,7 @@ def test_tensors_and_cost_are_the_originals() -> None:
 def test_maps_at_full_size_equal_the_originals(name: str) -> None:
     reference = golden.native(name)
     with torch.no_grad():
-        saliency = filled(reference).from_normalised(renamed.frames(reference, "native"))
+        saliency = filled(reference).from_normalised(reference.frames("native"))
     expected = reference.outputs("native")["saliency"]
     assert (saliency - expected).abs().max() < 4 * reference.noise("small", "saliency")
 
