@@ -91,5 +91,5 @@ def test_the_newest_fine_tuned_model_is_the_default(workspace: Path, model: Path
 
 
 def test_importing_the_package_does_not_import_torch() -> None:
-    check = "import sys, avrsp, avrsp.media.decode, avrsp.media.encode; assert 'torch' not in sys.modules"
-    subprocess.run([sys.executable, "-c", check], check=True)
+    code = "import sys, avrsp.media.decode, avrsp.media.encode; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
