@@ -1,0 +1,1 @@
+"""Networks that predict saliency, one a file."""
