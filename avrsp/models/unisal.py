@@ -141,6 +141,9 @@ class Unisal(nn.Module):
         self.post_upsampling_2 = _named(
             inv_res=InvertedResidual(skip_2x + skip_4x, skip_4x, expansion=2, norm=norm)
         )
+        for part in self.modules():
+            if isinstance(part, nn.Conv2d):  # the encoder's normalisations would not even it out
+                nn.init.kaiming_normal_(part.weight, nonlinearity="relu")
         for domain in DOMAINS:
             self.register_parameter(f"coarse_gaussians_{domain}", nn.Parameter(_first_priors()))
             self.add_module(f"adaptation_{domain}", nn.Sequential(nn.Conv2d(skip_4x, 1, 1)))
@@ -252,7 +255,7 @@ class Unisal(nn.Module):
             return tuple(torch.stack(each, dim=1) for each in outputs)
         length = sequences[0].shape[1]
         flat = part(*(each.flatten(0, 1) for each in sequences))
-        return tuple(each.unflatten(0, (-1, length)) for each in flat)
+        return tuple(torch.unflatten(each, 0, (-1, length)) for each in flat)
 
 
 def saliency(log_probabilities: Tensor) -> Tensor:
@@ -278,7 +281,8 @@ def predict_video(network: Unisal, frames: Iterable[Tensor]) -> Iterator[Tensor]
     `frame_step` frames are held at a time. The maps are those of `subsequences`. A sequence of a
     single frame (a very short video) goes through the GRU like any other.
     """
-    remaining, state = iter(frames), None
+    remaining = iter(frames)
+    state: Tensor | None = None
     frame_step = DOMAINS[network.domain].frame_step
     while block := list(itertools.islice(remaining, frame_step)):
         clips = torch.stack(block)[:, :, None]
@@ -294,7 +298,7 @@ def loss(log_probabilities: Tensor, density: Tensor, fixations: Tensor) -> Tenso
     Args:
         log_probabilities: What `from_normalised` returns, B x T x H x W.
         density: Ground truth of any scale, B x T x H x W.
-        fixations: 1 where somebody looked, else 0; B x T x H x W. A frame without any has NSS 1.
+        fixations: Where somebody looked, B x T x H x W bool. A frame without any has NSS 1.
     """
     kl, lift, correlation = loss_terms(log_probabilities, density, fixations)
     return (kl - 0.1 * lift - 0.1 * correlation).mean()

@@ -79,8 +79,9 @@ def test_its_state_equals_the_original() -> None:
 @DOMAINS
 def test_its_gradients_are_the_original_ones(domain: Domain) -> None:
     small, network = reference(domain)
-    logs = network.double().from_normalised(frames(small, "small").double())
-    golden.assert_gradients(network, {"log_saliency": logs[:, :, None]}, small)
+    logs, state = network.double().step(frames(small, "small").double(), None)
+    outputs = {"log_saliency": logs[:, :, None]} | ({} if state is None else {"hidden": state})
+    golden.assert_gradients(network, outputs, small)
 
 
 @pytest.mark.slow
@@ -103,7 +104,7 @@ def test_a_sequence_in_parts_gives_the_maps_of_the_whole(cuts: list[int]) -> Non
     with torch.no_grad():
         whole = network.from_normalised(clip)
         state, parts = None, []
-        for part in clip.split(cuts, dim=2):
+        for part in torch.split(clip, cuts, dim=2):
             logs, state = network.step(part, state)
             parts.append(logs)
     torch.testing.assert_close(torch.cat(parts, dim=1), whole, atol=1e-12, rtol=0)
@@ -118,7 +119,7 @@ def test_an_image_is_no_sequence_of_one_frame() -> None:
         logs, state = network.step(image, None)
         assert state is None
         torch.testing.assert_close(logs, network.from_normalised(image))
-    assert not torch.allclose(still, moving, atol=1e-4)
+    assert (still - moving).abs().max() > 0.01
 
 
 @pytest.mark.parametrize("length", [3, 5, 38])
@@ -213,6 +214,7 @@ def test_training_changes_its_own_domains_statistics_only() -> None:
 
 def test_the_loss_is_the_originals() -> None:
     logits, density, fixations = (each[:, None] for each in golden.loss_inputs())
+    fixations = fixations.bool()
     logs = logits.flatten(2).log_softmax(-1).view_as(logits)
     terms = unisal.loss_terms(logs, density, fixations)
     values = golden.loss_values()
@@ -225,11 +227,12 @@ def test_the_loss_is_the_originals() -> None:
 
 
 def test_a_frame_without_fixations_has_nss_one() -> None:
-    logits, density, fixations = golden.loss_inputs()
+    logits, density, _ = golden.loss_inputs()
+    fixations = torch.zeros_like(density, dtype=torch.bool)
     logs = logits.flatten(1).log_softmax(-1).view_as(logits).requires_grad_()
-    _, nss, _ = unisal.loss_terms(logs, density, torch.zeros_like(fixations))
+    _, nss, _ = unisal.loss_terms(logs, density, fixations)
     assert nss.tolist() == [1, 1]
-    unisal.loss(logs, density, torch.zeros_like(fixations)).backward()
+    unisal.loss(logs, density, fixations).backward()  # type: ignore[no-untyped-call]
     assert logs.grad is not None
     assert logs.grad.isfinite().all()
 
@@ -252,9 +255,9 @@ def test_a_small_network_learns_a_clip() -> None:
     optimiser = torch.optim.SGD(unisal.parameter_groups(network), momentum=0.9)
     losses = []
     for _ in range(8):
-        loss = unisal.loss(network.from_normalised(clip), density, density)
+        loss = unisal.loss(network.from_normalised(clip), density, density > 0)
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), unisal.RECIPE.clip_norm)
         optimiser.step()
         losses.append(float(loss.detach()))
@@ -273,7 +276,6 @@ def test_the_published_weights_load() -> None:
     disc[0, 0, 100:130, 280:310] = 250
     with torch.no_grad():
         saliency = network.eval()(disc[None])[0]
-    assert divmod(int(saliency.argmax()), 384) == (
-        pytest.approx(115, abs=20),
-        pytest.approx(295, abs=20),
-    )
+    row, column = divmod(int(saliency.argmax()), 384)
+    assert 95 < row < 135
+    assert 275 < column < 315
