@@ -150,6 +150,7 @@ class Unisal(nn.Module):
             smoothing = nn.Conv2d(1, 1, SMOOTHING, bias=False)
             smoothing.weight = nn.Parameter(_first_smoothing())
             self.add_module(f"smoothing_{domain}", smoothing)
+        self.to(memory_format=torch.channels_last)  # twice as fast on a CPU
 
     def select(self, domain: Domain) -> None:
         """Let the parts of another domain act."""
@@ -217,7 +218,7 @@ class Unisal(nn.Module):
         return (coarse, middle, fine), state
 
     def _encoded(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        coarse, middle, fine = self.cnn(images)
+        coarse, middle, fine = self.cnn(images.contiguous(memory_format=torch.channels_last))
         priors = self._priors(coarse).expand(len(coarse), -1, -1, -1)
         return self.post_cnn(torch.cat([coarse, priors], dim=1)), middle, fine
 

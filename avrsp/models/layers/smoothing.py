@@ -20,6 +20,7 @@ def enlarged_and_smoothed(x: Tensor, kernel: Tensor, factor: int) -> Tensor:
     reach = -(-(size // 2) // factor)
     block = (place[:, None] + tap).div(factor, rounding_mode="floor") + reach
     seen = F.one_hot(block, 2 * reach + 1).to(kernel.dtype)  # place x tap x block
-    sums = torch.einsum("puk,qvl,uv->pqkl", seen, seen, kernel[0, 0])
+    rows = torch.einsum("puk,uv->pkv", seen, kernel[0, 0])
+    sums = torch.einsum("qvl,pkv->pqkl", seen, rows)
     padded = F.pad(x, (reach, reach, reach, reach), mode="replicate")
     return F.pixel_shuffle(F.conv2d(padded, sums.flatten(0, 1)[:, None]), factor)
