@@ -29,6 +29,7 @@ from avrsp.models.layers.convgru import ConvGRU
 from avrsp.models.layers.domainnorm import DomainNorm
 from avrsp.models.layers.mobilenet import InvertedResidual, MobileNetV2
 from avrsp.models.layers.pixels import normalised
+from avrsp.models.layers.priors import COUNT, first_priors, gaussian, prior_maps
 from avrsp.models.layers.smoothing import enlarged_and_smoothed
 from avrsp.nn.conv import scaled
 from avrsp.types import IMAGENET_MEAN, IMAGENET_STD
@@ -68,7 +69,6 @@ CHUNK: Final = 6
 """Frames that the original predicts at a time; all of them get a map, and the state is carried."""
 
 CHANNELS: Final = 256
-PRIORS: Final = 16
 PRIOR_SCALE: Final = 6.0
 DROPOUT: Final = 0.6
 STATE_DROPOUT: Final = 0.2
@@ -127,7 +127,7 @@ class Unisal(nn.Module):
         state, skip_2x, skip_4x = (scaled(each, settings.width) for each in (CHANNELS, 128, 64))
         plain = functools.partial(nn.BatchNorm2d, momentum=momenta[DOMAINS["dhf1k"].key])
         self.post_cnn = _named(
-            inv_res=InvertedResidual(coarse + PRIORS, state, expansion=1, norm=plain)
+            inv_res=InvertedResidual(coarse + COUNT, state, expansion=1, norm=plain)
         )
         self.rnn = ConvGRU(state, norm, dropout=STATE_DROPOUT)
         self.post_rnn = nn.Sequential(
@@ -145,12 +145,11 @@ class Unisal(nn.Module):
             if isinstance(part, nn.Conv2d):  # the encoder's normalisations would not even it out
                 nn.init.kaiming_normal_(part.weight, nonlinearity="relu")
         for domain in DOMAINS:
-            self.register_parameter(f"coarse_gaussians_{domain}", nn.Parameter(_first_priors()))
+            self.register_parameter(f"coarse_gaussians_{domain}", nn.Parameter(first_priors()))
             self.add_module(f"adaptation_{domain}", nn.Sequential(nn.Conv2d(skip_4x, 1, 1)))
             smoothing = nn.Conv2d(1, 1, SMOOTHING, bias=False)
             smoothing.weight = nn.Parameter(_first_smoothing())
             self.add_module(f"smoothing_{domain}", smoothing)
-        self.to(memory_format=torch.channels_last)  # twice as fast on a CPU
 
     def select(self, domain: Domain) -> None:
         """Let the parts of another domain act."""
@@ -219,17 +218,10 @@ class Unisal(nn.Module):
 
     def _encoded(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         coarse, middle, fine = self.cnn(images.contiguous(memory_format=torch.channels_last))
-        priors = self._priors(coarse).expand(len(coarse), -1, -1, -1)
-        return self.post_cnn(torch.cat([coarse, priors], dim=1)), middle, fine
-
-    def _priors(self, like: Tensor) -> Tensor:
-        """Return the Gaussian maps, 1 x 16 x h x w."""
-        mean, log_deviation = self.get_parameter(f"coarse_gaussians_{self.domain}").unbind(-1)
-        y, x = (
-            _gaussian(size, mean[:, axis, None], log_deviation[:, axis, None])
-            for axis, size in enumerate(like.shape[-2:])
-        )
-        return PRIOR_SCALE * (y[:, :, None] * x[:, None, :])[None]
+        parameters = self.get_parameter(f"coarse_gaussians_{self.domain}")
+        priors = PRIOR_SCALE * prior_maps(parameters, *coarse.shape[-2:])
+        described = torch.cat([coarse, priors.expand(len(coarse), -1, -1, -1)], dim=1)
+        return self.post_cnn(described), middle, fine
 
     def _decoded(self, coarse: Tensor, middle: Tensor, fine: Tensor) -> Tensor:
         (logits,) = self._by_frame(self._decode, coarse, middle, fine)
@@ -298,8 +290,8 @@ def loss(log_probabilities: Tensor, density: Tensor, fixations: Tensor) -> Tenso
 
     Args:
         log_probabilities: What `from_normalised` returns, B x T x H x W.
-        density: Ground truth of any scale, B x T x H x W.
-        fixations: Where somebody looked, B x T x H x W bool. A frame without any has NSS 1.
+        density: Ground truth of any scale and size, B x T x h x w.
+        fixations: Where somebody looked, B x T x h x w bool. A frame without any has NSS 1.
     """
     kl, lift, correlation = loss_terms(log_probabilities, density, fixations)
     return (kl - 0.1 * lift - 0.1 * correlation).mean()
@@ -309,9 +301,12 @@ def loss_terms(
     log_probabilities: Tensor, density: Tensor, fixations: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the divergence of the density from the prediction, NSS and CC of each frame, B x T."""
+    # Normalised again, enlarged log-probabilities are those of the enlarged logits.
+    enlarged = F.interpolate(log_probabilities, density.shape[-2:], mode="bilinear")
+    logs = F.log_softmax(enlarged.flatten(-2), dim=-1).view_as(enlarged)
     distribution = density / density.sum((-2, -1), keepdim=True)
-    kl = F.kl_div(log_probabilities, distribution, reduction="none").sum((-2, -1))
-    pred = log_probabilities.exp()
+    kl = F.kl_div(logs, distribution, reduction="none").sum((-2, -1))
+    pred = logs.exp()
     lift = torch.nan_to_num(nss(pred, fixations), nan=1.0)
     return kl, lift, cc(pred, density)
 
@@ -319,9 +314,9 @@ def loss_terms(
 class Recipe(NamedTuple):
     """How the original is trained: SGD, one pass over batches of the four sets, shuffled.
 
-    Frames are resized to the network's size, maps and fixations to `target_sizes`, to which the
-    logits are enlarged (bilinear) before the log-softmax. Parameters that a batch does not use,
-    such as those of another domain, are left alone: they do not decay either.
+    A clip starts at random and all its frames have targets, which are resized to `target_sizes`.
+    No augmentation is known. Parameters that a batch does not use, such as those of another domain, are
+    left alone: they do not decay either.
 
     Attributes:
         start: What the encoder starts from; the rest starts as `Unisal` initialises it.
@@ -358,10 +353,8 @@ RECIPE: Final = Recipe()
 
 def parameter_groups(network: Unisal) -> list[dict[str, Any]]:
     """Return the groups for `torch.optim.SGD`: the encoder, and all others."""
-    encoder, others = list(network.cnn.parameters()), []
-    for name, parameter in network.named_parameters():
-        if not name.startswith("cnn."):
-            others.append(parameter)
+    encoder = list(network.cnn.parameters())
+    others = [each for name, each in network.named_parameters() if not name.startswith("cnn.")]
     lr, decay, factor = RECIPE.lr, RECIPE.weight_decay, RECIPE.encoder_factor
     return [
         {"params": encoder, "lr": lr * factor, "weight_decay": decay * factor},
@@ -398,29 +391,8 @@ def _doubled(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
 
 
-def _gaussian(size: int, mean: Tensor, log_deviation: Tensor) -> Tensor:
-    """Return exp(-((u - mean) / deviation)^2 / 2) at `size` places u from 0 to 1."""
-    places = torch.linspace(0, 1, size, dtype=mean.dtype, device=mean.device)
-    return torch.exp(-(((places - mean) / log_deviation.exp()) ** 2) / 2)
-
-
-def _first_priors() -> Tensor:
-    """Return means and log-deviations (last axis) along y and x (middle axis), 16 x 2 x 2.
-
-    Nine spots on a grid, three wide columns, three wide rows and one over all: read off the
-    published weights, where decay has drawn all of them by one factor towards zero.
-    """
-    spots = [(place, -1.5) for place in (0.25, 0.5, 0.75)]
-    wide = [(0.5, 0.0)]
-    pairs = [
-        itertools.product(*axes)
-        for axes in ((spots, spots), (wide, spots), (spots, wide), (wide, wide))
-    ]
-    return torch.tensor(list(itertools.chain(*pairs)))
-
-
 def _first_smoothing() -> Tensor:
     """Return a centred Gaussian of deviation exp(-2) of the kernel's size, with sum 1."""
-    row = _gaussian(SMOOTHING, torch.tensor(0.5), torch.tensor(-2.0))
+    row = gaussian(SMOOTHING, torch.tensor(0.5), torch.tensor(-2.0))
     kernel = row[:, None] * row
     return (kernel / kernel.sum())[None, None]

@@ -226,12 +226,23 @@ def test_the_loss_is_the_originals() -> None:
     torch.testing.assert_close(unisal.loss(logs, density, fixations), expected)
 
 
+def test_the_loss_is_taken_at_the_size_of_the_ground_truth() -> None:
+    logits, density, _ = (each[:, None].double() for each in golden.loss_inputs())
+    large = F.interpolate(density, scale_factor=2)
+    enlarged = F.interpolate(logits, size=(80, 112), mode="bilinear")
+    expected, given = (
+        unisal.loss(each.flatten(2).log_softmax(-1).view_as(each), large, large > 0.8)
+        for each in (enlarged, logits)
+    )
+    torch.testing.assert_close(given, expected)
+
+
 def test_a_frame_without_fixations_has_nss_one() -> None:
-    logits, density, _ = golden.loss_inputs()
+    logits, density, _ = (each[:, None] for each in golden.loss_inputs())
     fixations = torch.zeros_like(density, dtype=torch.bool)
-    logs = logits.flatten(1).log_softmax(-1).view_as(logits).requires_grad_()
+    logs = logits.flatten(2).log_softmax(-1).view_as(logits).requires_grad_()
     _, nss, _ = unisal.loss_terms(logs, density, fixations)
-    assert nss.tolist() == [1, 1]
+    assert nss.tolist() == [[1], [1]]
     unisal.loss(logs, density, fixations).backward()  # type: ignore[no-untyped-call]
     assert logs.grad is not None
     assert logs.grad.isfinite().all()
