@@ -315,8 +315,8 @@ class Recipe(NamedTuple):
     """How the original is trained: SGD, one pass over batches of the four sets, shuffled.
 
     A clip starts at random and all its frames have targets, which are resized to `target_sizes`.
-    No augmentation is known. Parameters that a batch does not use, such as those of another domain, are
-    left alone: they do not decay either.
+    No augmentation is known. Parameters that a batch does not use, such as those of another domain,
+    are left alone: they do not decay either.
 
     Attributes:
         start: What the encoder starts from; the rest starts as `Unisal` initialises it.

@@ -1,9 +1,9 @@
-"""Reference outputs of the compared methods' original code, and what is needed to compare with them.
+"""Outputs of the compared methods' original code, and the means to compare networks with them.
 
 Weights and inputs are not stored: numpy streams named after each tensor redraw them
-(`weight`, `frames`, `normal`). Stored are the original's outputs (`small.npz`, `native.npz`: float32,
-and float64 under `__f64`), the names and shapes of its tensors (`keys.tsv`), the norms of its
-gradients (`grads_small.tsv`), and hashes of what was drawn (`meta.json`).
+(`Golden.weight`, `frames`, `normal`). Stored are outputs (`small.npz`, `native.npz`: float32, and
+float64 under `__f64`), names and shapes of the published tensors (`keys.tsv`), norms of gradients
+(`grads_small.tsv`), and hashes of what was drawn (`meta.json`).
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Golden:
         return {name: None if norm == "none" else float(norm) for name, norm in norms.items()}
 
     def fill(self, model: nn.Module) -> nn.Module:
-        """Give `model` the reference's weights, check their hash, and return it in evaluation mode."""
+        """Return `model` in evaluation mode with the reference's weights, whose hash is checked."""
         tensors = {
             key: tensor if self._kept(key) else self.weight(key, tensor)
             for key, tensor in model.state_dict().items()
@@ -135,7 +135,7 @@ def assert_gradients(
         for name, output in outputs.items()
     ]
     model.zero_grad(set_to_none=True)
-    torch.stack(weighted).sum().backward()
+    torch.autograd.backward(torch.stack(weighted).sum())
     expected = golden.gradients()
     found = {
         name: None if parameter.grad is None else float(parameter.grad.norm())

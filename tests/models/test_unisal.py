@@ -84,7 +84,6 @@ def test_its_gradients_are_the_original_ones(domain: Domain) -> None:
     golden.assert_gradients(network, outputs, small)
 
 
-@pytest.mark.slow
 @DOMAINS
 def test_it_equals_the_original_at_full_size(domain: Domain) -> None:
     native, network = golden.native(f"unisal_{domain}"), Unisal(Settings(domain=domain))
