@@ -1,0 +1,1 @@
+"""Networks: every saliency method that can be trained and run here, one a file."""
