@@ -138,7 +138,7 @@ def _merged(channels: int) -> nn.Conv3d:
 @torch.no_grad()
 def _reduced(x: Tensor) -> Tensor:
     """Take the largest of the moments that one of `REDUCED` stands for."""
-    return x.unflatten(2, (REDUCED, -1)).amax(3)
+    return torch.unflatten(x, 2, (REDUCED, -1)).amax(3)
 
 
 def published_key(key: str) -> str:

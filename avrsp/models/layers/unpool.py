@@ -30,7 +30,7 @@ def peaks(x: Tensor, *, kernel: int, padding: int) -> Tensor:
 def unpooled(x: Tensor, places: Tensor) -> Tensor:
     """Enlarge B x C x T x h x w to 2h x 2w: each value at its place of `peaks`, zeros elsewhere."""
     flat: Tensor = _Unpool.apply(x.flatten(3), places.flatten(3))  # b c t h w -> b c t (h w)
-    return flat.unflatten(3, (2 * x.shape[3], 2 * x.shape[4]))
+    return torch.unflatten(flat, 3, (2 * x.shape[3], 2 * x.shape[4]))
 
 
 class _Unpool(torch.autograd.Function):
