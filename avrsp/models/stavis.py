@@ -222,7 +222,10 @@ def _published_soundnet(source: SoundNet) -> nn.Sequential:
 
 
 def _initialise(network: STAViS) -> None:
-    """Start as the original does; what loads pretrained weights overwrites some of it."""
+    """Start as the original does, but for SoundNet, which is a filter bank until weights are loaded.
+
+    There the original has noise of deviation 0.001, and always loads weights.
+    """
     for part in network.modules():
         if isinstance(part, nn.Conv3d | nn.Linear | nn.Bilinear):
             nn.init.kaiming_normal_(part.weight, mode="fan_out", nonlinearity="relu")

@@ -29,7 +29,8 @@ def peaks(x: Tensor, *, kernel: int, padding: int) -> Tensor:
 
 def unpooled(x: Tensor, places: Tensor) -> Tensor:
     """Enlarge B x C x T x h x w to 2h x 2w: each value at its place of `peaks`, zeros elsewhere."""
-    flat: Tensor = _Unpool.apply(x.flatten(3), places.flatten(3))  # b c t h w -> b c t (h w)
+    pixels = x.flatten(3), places.flatten(3)  # b c t h w -> b c t (h w)
+    flat: Tensor = _Unpool.apply(*pixels)  # type: ignore[no-untyped-call]
     return torch.unflatten(flat, 3, (2 * x.shape[3], 2 * x.shape[4]))
 
 
