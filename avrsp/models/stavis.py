@@ -222,7 +222,7 @@ def _published_soundnet(source: SoundNet) -> nn.Sequential:
 
 
 def _initialise(network: STAViS) -> None:
-    """Start as the original does, but for SoundNet, which is a filter bank until weights are loaded.
+    """Start as the original does, but for SoundNet, a filter bank until weights are loaded.
 
     There the original has noise of deviation 0.001, and always loads weights.
     """
