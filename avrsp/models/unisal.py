@@ -25,13 +25,13 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from avrsp.metrics import cc, nss
+from avrsp.models.layers.conv import scaled
 from avrsp.models.layers.convgru import ConvGRU
 from avrsp.models.layers.domainnorm import DomainNorm
 from avrsp.models.layers.mobilenet import InvertedResidual, MobileNetV2
 from avrsp.models.layers.pixels import normalised
 from avrsp.models.layers.priors import COUNT, first_priors, gaussian, prior_maps
 from avrsp.models.layers.smoothing import enlarged_and_smoothed
-from avrsp.nn.conv import scaled
 from avrsp.types import IMAGENET_MEAN, IMAGENET_STD
 
 Domain = Literal["dhf1k", "hollywood", "ucfsports", "salicon"]

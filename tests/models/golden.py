@@ -1,9 +1,10 @@
 """Outputs of the compared methods' original code, and the means to compare networks with them.
 
 Weights and inputs are not stored: numpy streams named after each tensor redraw them
-(`Golden.weight`, `frames`, `normal`). Stored are outputs (`small.npz`, `native.npz`: float32, and
-float64 under `__f64`), names and shapes of the published tensors (`keys.tsv`), norms of gradients
-(`grads_small.tsv`), and hashes of what was drawn (`meta.json`).
+(`Golden.weight`, `frames`, `normal`). Stored are outputs (`small.npz`, `native.npz`: of a float32
+run, and of a float64 run under `__f64`; both are stored as float32), names and shapes of the
+published tensors (`keys.tsv`), norms of gradients (`grads_small.tsv`), and hashes of what was drawn
+(`meta.json`).
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Golden:
         return {row["key"]: _shape(row["shape"]) for row in rows}
 
     def outputs(self, case: str) -> dict[str, Tensor]:
-        """Return the original's outputs, float32, and float64 ones under `<name>__f64`."""
+        """Return the original's outputs that are stored for a case, float32 tensors by name."""
         with np.load(self.folder / f"{case}.npz") as arrays:
             return {name: torch.from_numpy(arrays[name]) for name in arrays.files}
 
@@ -182,11 +183,11 @@ def frames(name: str, shape: tuple[int, ...]) -> Tensor:
 
 
 def loss_inputs() -> tuple[Tensor, Tensor, Tensor]:
-    """Return logits, true maps and fixations of `losses.json`, each 2 x 40 x 56, float32."""
+    """Return logits, true maps (float32) and fixations (bool) of `losses.json`, 2 x 40 x 56."""
     logits = frames("loss.pred", (2, 1, 40, 56))[:, 0].float()
     true = frames("loss.true", (2, 1, 40, 56))[:, 0].float().exp()
     fixated = torch.from_numpy(stream("input:loss.fix").uniform(size=(2, 40, 56)) < 0.02)
-    return logits, true / true.amax((1, 2), keepdim=True), fixated.float()
+    return logits, true / true.amax((1, 2), keepdim=True), fixated
 
 
 def loss_values() -> dict[str, Any]:

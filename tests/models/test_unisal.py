@@ -13,7 +13,7 @@ from avrsp.models.layers.domainnorm import DomainNorm
 from avrsp.models.layers.folding import folded
 from avrsp.models.layers.smoothing import enlarged_and_smoothed
 from avrsp.models.unisal import Domain, Settings, Unisal
-from avrsp.nn.weights import read_torch
+from avrsp.models.weights import read_torch
 from tests.models import golden
 from tests.models.golden import REPOSITORY, Golden
 

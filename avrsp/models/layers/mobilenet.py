@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from torch import Tensor, nn
 
-from avrsp.nn.conv import scaled
+from avrsp.models.layers.conv import scaled
 
 Norm = Callable[[int], nn.Module]
 """Returns a normalisation of so many channels."""
