@@ -34,7 +34,7 @@ class About:
 
     preset: str
     fusion: str
-    splits: tuple[int, ...]
+    splits: tuple[int | str, ...]
     seed: int
     protocol: str
     date: str

@@ -52,7 +52,7 @@ def given_name(method: str) -> str:
     return f"{method} ‡"
 
 
-def run_name(model: str, split: int) -> str:
+def run_name(model: str, split: int | str) -> str:
     """Return the name of the run that trained `model` on a split."""
     return f"{model.lower()}-split{split}"
 
