@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from avrsp import metrics
 from avrsp.datasets.gaze import blurred
 from avrsp.errors import StoreError
-from avrsp.evaluate.map_readers import CHUNK
+from avrsp.evaluate.map_files import CHUNK
 from avrsp.evaluate.protocols import resized
 from avrsp.store.video_store import VideoStore
 

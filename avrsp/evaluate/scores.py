@@ -28,7 +28,7 @@ def score_video(
     Args:
         chunks: Maps n x H x W in the order of the frames, n as it comes, of any finite values; a
             map that holds NaN or infinity stands for a frame without a prediction. What exceeds
-            the store's frames is not read.
+            the store's frames is passed over.
         store: The video's ground truth.
         protocols: By which to prepare the maps, which are read once.
 
@@ -60,14 +60,17 @@ def measure(
 def _placed(
     chunks: Iterable[NDArray[np.floating]], count: int
 ) -> Iterator[tuple[int, NDArray[np.floating]]]:
-    """Yield each chunk with its first frame, cut at `count` frames and filled up to them by NaN."""
+    """Yield each chunk with its first frame, cut at `count` frames and filled up to them by NaN.
+
+    What exceeds them is read and passed over, so that a reader finds it and can say so.
+    """
     start = 0
     for chunk in chunks:
-        yield start, chunk[: count - start]
+        if start < count:
+            yield start, chunk[: count - start]
         start += len(chunk)
-        if start >= count:
-            return
-    yield start, np.full((count - start, 1, 1), np.nan, np.float32)
+    if start < count:
+        yield start, np.full((count - start, 1, 1), np.nan, np.float32)
 
 
 def _rows(
