@@ -115,7 +115,9 @@ def npz(path: Path) -> Iterator[RawMap]:
 
 
 def _no_npz(path: Path, error: Exception) -> StoreError:
-    return StoreError(f"{path}: no npz file with an array `maps` ({str(error) or type(error).__name__})")
+    return StoreError(
+        f"{path}: no npz file with an array `maps` ({str(error) or type(error).__name__})"
+    )
 
 
 def _entry(archive: ZipFile) -> ZipInfo:

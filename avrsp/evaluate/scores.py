@@ -13,6 +13,7 @@ from torch import Tensor
 from avrsp import metrics
 from avrsp.evaluate.protocols import PROTOCOLS
 from avrsp.params import ProtocolName
+from avrsp.store.ground_truth import is_empty
 from avrsp.store.video_store import VideoStore
 
 METRICS = ("kl", "cc", "sim", "nss", "auc_judd")
@@ -33,8 +34,9 @@ def score_video(
         protocols: By which to prepare the maps, which are read once.
 
     Returns:
-        Columns `protocol, frame, fixations, predicted` and a column for each metric. Frames count
-        from 0; scores that are not defined are NaN.
+        Columns `protocol, frame, fixations, predicted, empty` and a column for each metric.
+        Frames count from 0; `empty` is the ground truth by `is_empty`, which counts as a map of
+        zeros; scores that are not defined are NaN.
     """
     parts = [
         _rows(name, start, maps, store)
@@ -79,18 +81,22 @@ def _rows(
     stop = start + len(maps)
     fixated = [store.fixations(frame) for frame in range(start, stop)]
     predicted = np.isfinite(maps).all((1, 2))
+    densities = store.densities(start, stop)
+    empty = is_empty(densities)
     rows = pd.DataFrame(
         {
             "protocol": name,
             "frame": np.arange(start, stop),
             "fixations": [len(points) for points in fixated],
             "predicted": predicted,
+            "empty": empty,
             **dict.fromkeys(METRICS, np.nan),
         }
     )
     there = np.flatnonzero(predicted)
     if len(there):
-        density = torch.from_numpy(store.densities(start, stop)[there])
+        densities[empty] = 0
+        density = torch.from_numpy(densities[there])
         points = _listed([fixated[place] for place in there])
         found = _scored(name, torch.from_numpy(maps[there].astype(np.float32)), density, points)
         for metric, values in found.items():

@@ -42,7 +42,7 @@ def test_a_row_for_each_frame(tmp_path: Path, three_videos: list[Verdict]) -> No
     rows = pd.read_parquet(tmp_path / "rows.parquet")
     assert list(rows.groupby("video")["frame"].max() + 1) == list(COUNTS.values())
     expected = ["dataset", "split", "video", "method", "protocol", "frame", "fixations"]
-    assert list(rows.columns) == [*expected, "predicted", *METRICS]
+    assert list(rows.columns) == [*expected, "predicted", "empty", *METRICS]
     assert rows[list(METRICS)].notna().all(axis=None)
     store = VideoStore(tmp_path / "store" / "avad" / "b.zarr.zip")
     assert rows[rows["video"] == "b"]["fixations"].tolist() == [
