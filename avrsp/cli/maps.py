@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 import click
 
 from avrsp.errors import EXIT_FAILURE
+from avrsp.evaluate.map_values import Values as MapValues
 from avrsp.params import Precision, ProtocolName, split_name
 
 
@@ -117,6 +118,12 @@ def predict(
     help="Also score a uniform map, another frame's truth and, where the manifest of --store says "
     "which videos train, a centre prior.",
 )
+@click.option(
+    "--values",
+    type=click.Choice(get_args(MapValues)),
+    help="What the numbers of the maps are, where they are not saliency: log densities, logits, or "
+    "colours of a colour map.",
+)
 @click.option("--allow-missing", is_flag=True, help="Exit with 0 although maps were unusable.")
 def evaluate(
     maps: Path,
@@ -134,14 +141,15 @@ def evaluate(
 
     settings, seed = folders.settings()
     chosen = protocol or settings.protocol
-    method = options["method"] or maps.name.split(".")[0]
+    method = options["method"] or maps.resolve().name.split(".")[0] or "maps"
     target = folders.Target(
         method=method,
         protocols=get_args(ProtocolName) if chosen == "all" else (chosen,),
         out=options["out"] or Path(f"{method}.parquet"),
         references=options["references"],
+        values=options["values"],
     )
-    choice = folders.Choice(options["datasets"], options["split"], options["role"])
+    choice = folders.VideoChoice(options["datasets"], options["split"], options["role"])
     text, faults = folders.evaluate_folder(maps, stores, choice, target, settings, seed)
     click.echo(text)
     if faults:

@@ -258,10 +258,14 @@ class ComputeParams(Section):
 
 
 class EvaluationParams(Section):
-    """The protocol that tables follow, and how often a bootstrap interval resamples videos."""
+    """The protocol that tables follow, and how often a bootstrap interval resamples videos.
+
+    A stage whose maps are partly missing or unusable fails, unless `allow_missing`.
+    """
 
     protocol: ProtocolName
     resamples: Count
+    allow_missing: bool
 
 
 class RelianceParams(Section):

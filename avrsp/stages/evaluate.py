@@ -8,7 +8,7 @@ import sys
 from avrsp import files, params, paths
 from avrsp.errors import exits_cleanly
 from avrsp.evaluate.references import REFERENCES
-from avrsp.evaluate.run import evaluate_references, evaluate_run, read_rows
+from avrsp.evaluate.run import evaluate_references, evaluate_run, read_rows, refuse_faults
 from avrsp.evaluate.summary import summarise
 from avrsp.params import split_name
 from avrsp.progress import timed
@@ -32,22 +32,23 @@ def main() -> None:
     out = paths.workspace() / "data" / "scores" / f"{run}.parquet"
     if what == "references":
         training = manifest.videos(loaded.audio_visual_sets, split, "train")
-        faults = evaluate_references(
+        faults, remarks = evaluate_references(
             stores, test, training, split=split, out=out, seed=loaded.seed, names=(protocol,)
         )
     else:
         maps = paths.workspace() / "data" / "maps" / run
-        faults = evaluate_run(
+        faults, remarks = evaluate_run(
             maps, stores, test, method=what, split=split, out=out, names=(protocol,)
         )
-    for fault in faults:
-        sys.stderr.write(f"avrsp: {fault}\n")
+    for line in faults + remarks:
+        sys.stderr.write(f"avrsp: {line}\n")
     for method in REFERENCES if what == "references" else [what]:
         rows = (part for part in read_rows(out) if part["method"].iat[0] == method)
         summary = summarise(rows, protocol, loaded.evaluation.resamples, loaded.seed, faults)
         name = f"{method.replace(' ', '-')}-split{split}.json"
         summary["preset"] = loaded.preset
         files.write_json(paths.workspace() / "reports" / "metrics" / name, summary)
+    refuse_faults(faults, allowed=loaded.evaluation.allow_missing)
 
 
 if __name__ == "__main__":

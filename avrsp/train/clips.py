@@ -22,12 +22,10 @@ from torch.utils.data import DataLoader, Dataset
 
 from avrsp.errors import StoreError
 from avrsp.models.windows import ending_at, excerpt
+from avrsp.store.ground_truth import is_empty
 from avrsp.store.video_store import VideoStore
 from avrsp.train.sampling import Choice, Draw, EpochBatches
 from avrsp.types import IMAGENET_MEAN, IMAGENET_STD, Clip, InputSpec, Sample
-
-EMPTY = 8
-"""A map whose maximum (of 255) is not above this holds compression noise and no gaze."""
 
 
 class Fault(NamedTuple):
@@ -100,7 +98,7 @@ def target(density: NDArray[np.uint8], spec: InputSpec) -> Tensor | None:
 
     Each pixel is the mean of the area that it covers, as a smaller screen would show it.
     """
-    if density.max() <= EMPTY:
+    if is_empty(density):
         return None
     picture = Image.fromarray(density.astype(np.float32))
     area = np.asarray(picture.resize((spec.width, spec.height), Image.Resampling.BOX))

@@ -15,7 +15,7 @@ from avrsp.evaluate.summary import summarise
 def rows(scores: dict[str, float], *, frames: int = 3, dataset: str = "diem") -> pd.DataFrame:
     found = [
         {"dataset": dataset, "video": video, "split": 1, "frame": frame, "protocol": "avrsp"}
-        | {"predicted": True, "fixations": 9}
+        | {"predicted": True, "empty": False, "fixations": 9}
         | dict.fromkeys(METRICS, score)
         for video, score in scores.items()
         for frame in range(frames)
