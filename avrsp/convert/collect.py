@@ -12,7 +12,7 @@ from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from avrsp.datasets.dataset_registry import DATASETS
+from avrsp.datasets.dataset_registry import names, spec
 from avrsp.datasets.sheets import Defect, defects, list_defects
 from avrsp.datasets.stavis_mirror import TREE
 from avrsp.errors import StoreError
@@ -29,11 +29,8 @@ COLUMNS = (
     "height",
     "width",
     "has_sound",
-    "split1",
-    "split2",
-    "split3",
-    "digest",
 )
+"""Of an index, before a column for each split and the store's digest."""
 
 VERDICTS: Final = TypeAdapter(list[Verdict])
 """What the file of a part holds, as JSON."""
@@ -42,11 +39,14 @@ VERDICTS: Final = TypeAdapter(list[Verdict])
 def write_index(index: Path, parts: Iterable[Path]) -> None:
     """Write the verdicts of a dataset as a table, a line a video, sorted by name."""
     text = io.StringIO()
+    verdicts = read_parts(parts)
+    splits = sorted({split for verdict in verdicts for split in verdict.roles})
+    columns = (*COLUMNS, *(f"split{split}" for split in splits), "digest")
     table = csv.DictWriter(
-        text, COLUMNS, delimiter="\t", lineterminator="\n", extrasaction="ignore"
+        text, columns, delimiter="\t", lineterminator="\n", extrasaction="ignore"
     )
     table.writeheader()
-    for verdict in read_parts(parts):
+    for verdict in verdicts:
         roles = {f"split{split}": role for split, role in verdict.roles.items()}
         table.writerow(verdict.model_dump() | roles | {"notes": "; ".join(verdict.notes)})
     write_text(index, text.getvalue())
@@ -106,8 +106,8 @@ def split_defects(manifest: Manifest, raw: Path | None = None) -> list[Defect]:
     for dataset, entry in manifest.datasets.items():
         roles = {each.video: each.roles for each in entry.videos}
         found += defects(dataset, roles)
-        if raw is not None and dataset in DATASETS:
-            folder = DATASETS[dataset].folder
+        if raw is not None and dataset in names():
+            folder = spec(dataset).folder
             found += list_defects(dataset, raw / FOLD_LISTS, folder, roles)
     return found
 

@@ -20,7 +20,7 @@ from avrsp.convert import verify
 from avrsp.datasets import raw
 from avrsp.datasets.dataset_registry import DatasetSpec
 from avrsp.datasets.raw import Counts, RawVideo
-from avrsp.datasets.sheets import Row
+from avrsp.datasets.sheets import ListedVideo
 from avrsp.errors import RawDataError
 from avrsp.media import sound
 from avrsp.store.manifest import Verdict
@@ -53,7 +53,9 @@ class _RecountError(RawDataError):
         self.frames = frames
 
 
-def convert(dataset: DatasetSpec, row: Row, folder: Path, store: Path, layout: Layout) -> Verdict:
+def convert(
+    dataset: DatasetSpec, row: ListedVideo, folder: Path, store: Path, layout: Layout
+) -> Verdict:
     """Write the store of one video and return the verdict on it.
 
     Args:
@@ -63,7 +65,7 @@ def convert(dataset: DatasetSpec, row: Row, folder: Path, store: Path, layout: L
         store: The zip file to write; an old one is removed where the video is set aside.
         layout: How stores are written.
     """
-    video = dataset.open(folder, dataset.folder, row.video)
+    video = dataset.video(folder, row.video)
     conversion = _Conversion(dataset, row, video, store, layout)
     try:
         counts = video.counts()
@@ -81,7 +83,7 @@ class _Conversion:
     """One video on its way to its store."""
 
     dataset: DatasetSpec
-    row: Row
+    row: ListedVideo
     video: RawVideo
     store: Path
     layout: Layout
@@ -90,7 +92,11 @@ class _Conversion:
         """Write the store and say what is in it."""
         used, notes = verify.usable(counts, self.row.frames)
         expected = self.row.frames if counts.frames is None else counts.frames
-        recorded = sound.read(self.video.sound) if self.dataset.heard and self.video.sound else None
+        recorded = (
+            sound.read(self.video.sound)
+            if self.dataset.viewers_heard_sound and self.video.sound
+            else None
+        )
         annotation = self.video.annotation(used, self.row.fps)
         truth = verify.Watched(self.video.densities(used))
         densities = iter(truth)
@@ -110,7 +116,7 @@ class _Conversion:
         )
         notes += verify.size_notes(self.video.size(), first.shape)
         notes += truth.notes() + verify.fixation_notes(annotation, first.shape)
-        if self.dataset.heard:
+        if self.dataset.viewers_heard_sound:
             notes += verify.sound_notes(recorded.waveform if recorded else None, seconds)
         return self._verdict(
             kept=True,

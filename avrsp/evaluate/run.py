@@ -37,7 +37,7 @@ def evaluate_run(  # noqa: PLR0913 - where from, what, and where to
     videos: Sequence[Verdict],
     *,
     method: str,
-    split: int,
+    split: int | str,
     out: Path,
     names: Sequence[ProtocolName] = ("avrsp",),
 ) -> list[str]:
@@ -64,7 +64,7 @@ def evaluate_references(  # noqa: PLR0913 - where from, what, and where to
     videos: Sequence[Verdict],
     training: Sequence[Verdict],
     *,
-    split: int,
+    split: int | str,
     out: Path,
     seed: int,
     names: Sequence[ProtocolName] = ("avrsp",),
@@ -154,7 +154,7 @@ class Job:
 
     dataset: str
     video: str
-    split: int
+    split: int | str
     method: str
     store: Path
     source: Source
@@ -162,7 +162,10 @@ class Job:
 
 
 def reference_jobs(
-    videos: Sequence[tuple[str, str, Path]], prior: references.Map | None, split: int, seed: int
+    videos: Sequence[tuple[str, str, Path]],
+    prior: references.Map | None,
+    split: int | str,
+    seed: int,
 ) -> list[Job]:
     """Return the jobs of scoring every method of `REFERENCES` on videos (dataset, video, store).
 
@@ -181,7 +184,7 @@ def reference_jobs(
     ]
 
 
-def map_job(folder: Path, dataset: str, video: str, store: Path, by: tuple[str, int]) -> Job:
+def map_job(folder: Path, dataset: str, video: str, store: Path, by: tuple[str, int | str]) -> Job:
     """Return the job of scoring what lies below `folder` for a video, by (method, split)."""
     found = map_readers.find_maps(folder, dataset, video)
 

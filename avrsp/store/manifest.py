@@ -1,7 +1,7 @@
 """Verdicts on videos, and the manifest that collects them: the one file by which DVC knows stores.
 
 A verdict says whether a video was kept, why not, what was noted, and which role it has in each of
-the three splits. Sizes, rates and roles are read from here, never derived again.
+the dataset's splits. Sizes, rates and roles are read from here, never derived again.
 """
 
 from __future__ import annotations
@@ -20,6 +20,10 @@ COMMAND = "snakemake --cores all preprocess"
 
 Role = Literal["train", "validation", "test", "none"]
 
+EVERY_SPLIT = "all"
+"""Name of the split of a dataset that is divided once: its roles hold in whatever split is asked
+for."""
+
 
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -32,7 +36,7 @@ class Verdict(_Record):
     """What became of one video.
 
     Attributes:
-        dataset: Key in `datasets.DATASETS`.
+        dataset: Its key in the registry of datasets.
         video: Name in the dataset's sheet.
         kept: Whether it has a store.
         reason: Why it was set aside; None where it was kept.
@@ -44,7 +48,7 @@ class Verdict(_Record):
         has_sound: Whether it has a sound track.
         digest: SHA-256 of the store; empty where the video was set aside.
         entries: Digest of the store's list of entries, see `members.entries_digest`; likewise.
-        roles: Role in each split, "1" to "3".
+        roles: Role in each split, by the split's name.
         origin: Digest of all that the store follows from (raw files, sheet, layout, code); empty
             in the manifest.
     """
@@ -64,6 +68,10 @@ class Verdict(_Record):
     roles: dict[str, Role]
     origin: str = ""
 
+    def role(self, split: int | str) -> Role:
+        """Return the video's role in a split; "none" where the dataset has no such split."""
+        return self.roles.get(str(split), self.roles.get(EVERY_SPLIT, "none"))
+
 
 class DatasetEntry(_Record):
     """One dataset: absent with its reason, or present with a verdict on every listed video."""
@@ -79,7 +87,7 @@ class Manifest(_Record):
     preset: str
     datasets: dict[str, DatasetEntry]
 
-    def videos(self, datasets: Iterable[str], split: int, role: Role) -> list[Verdict]:
+    def videos(self, datasets: Iterable[str], split: int | str, role: Role) -> list[Verdict]:
         """Return the kept videos that have `role` in `split`, by dataset and name.
 
         Raises:
@@ -89,7 +97,7 @@ class Manifest(_Record):
             verdict
             for dataset in sorted(datasets)
             for verdict in sorted(self._entry(dataset).videos, key=lambda each: each.video)
-            if verdict.kept and verdict.roles[str(split)] == role
+            if verdict.kept and verdict.role(split) == role
         ]
 
     def _entry(self, dataset: str) -> DatasetEntry:

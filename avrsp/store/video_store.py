@@ -116,7 +116,7 @@ class StoreAttributes:
     """Where a video's store comes from, and what was lost on the way.
 
     Attributes:
-        dataset: Key in `datasets.DATASETS`.
+        dataset: Its key in the registry of datasets.
         video: Name in the dataset's sheet.
         fps: Frames a second, exact, from the sheet.
         sound_rate_native: Samples a second of the raw sound; None without sound.

@@ -12,7 +12,7 @@ from avrsp.convert import parts
 from avrsp.convert.collect import VERDICTS, write_index, write_manifest
 from avrsp.convert.convert_video import Layout
 from avrsp.convert.quality import write_picture
-from avrsp.datasets.sheets import Row
+from avrsp.datasets.sheets import ListedVideo
 from avrsp.errors import StoreError
 from avrsp.store.manifest import read_manifest, read_verdict
 from tests.raw_videos import MirrorFiles
@@ -21,13 +21,13 @@ from tests.raw_videos import MirrorFiles
 class Workplace:
     """DIEM's videos `a` (there) and `b` (not there) as one part."""
 
-    def __init__(self, mirror: MirrorFiles, rows: list[Row], layout: Layout) -> None:
+    def __init__(self, mirror: MirrorFiles, rows: list[ListedVideo], layout: Layout) -> None:
         self.folder = mirror.raw
         self.stores = mirror.raw.parent / "store"
         self.part = self.stores / "diem" / "parts" / "000.json"
         self.rows, self.layout = rows, layout
 
-    def videos(self) -> list[tuple[Row, str]]:
+    def videos(self) -> list[tuple[ListedVideo, str]]:
         return [(row, parts.origin("diem", row, self.folder, self.layout)) for row in self.rows]
 
     def run(self) -> None:
@@ -43,7 +43,7 @@ class Workplace:
 
 
 @pytest.fixture
-def place(mirror: MirrorFiles, row: Row, layout: Layout) -> Workplace:
+def place(mirror: MirrorFiles, row: ListedVideo, layout: Layout) -> Workplace:
     made = Workplace(mirror, [row, row.model_copy(update={"video": "b"})], layout)
     made.run()
     return made
@@ -58,7 +58,7 @@ def place(mirror: MirrorFiles, row: Row, layout: Layout) -> Workplace:
         ([500, 500, 200, 1], [3, 1]),
     ],
 )
-def test_short_videos_share_a_job(row: Row, frames: list[int], expected: list[int]) -> None:
+def test_short_videos_share_a_job(row: ListedVideo, frames: list[int], expected: list[int]) -> None:
     rows = [row.model_copy(update={"frames": count}) for count in frames]
     assert [len(part) for part in parts.divide(rows)] == expected
 
@@ -144,7 +144,7 @@ def test_another_role_rewrites_the_verdict_alone(place: Workplace) -> None:
 
 
 def test_the_fingerprint_sees_every_kind_of_file(
-    mirror: MirrorFiles, row: Row, layout: Layout
+    mirror: MirrorFiles, row: ListedVideo, layout: Layout
 ) -> None:
     seen = {parts.origin("diem", row, mirror.raw, layout)}
     touched = [mirror.frame(1), mirror.density(1), mirror.fixation(1), mirror.wav]
