@@ -10,13 +10,14 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from avrsp.datasets.dataset_registry import names, spec
 from avrsp.datasets.sheets import Defect, defects, list_defects
 from avrsp.datasets.stavis_mirror import TREE
+from avrsp.errors import StoreError
 from avrsp.files import write_text
-from avrsp.store.manifest import DatasetEntry, Manifest, Verdict, write_record
+from avrsp.store.manifest import COMMAND, DatasetEntry, Manifest, Verdict, lasting, write_record
 
 COLUMNS = (
     "video",
@@ -60,7 +61,7 @@ def write_manifest(
         for dataset, reason in absent.items()
     }
     for dataset, videos in groupby(read_parts(parts), key=lambda verdict: verdict.dataset):
-        found[dataset] = DatasetEntry(present=True, reason=None, videos=[*map(_lasting, videos)])
+        found[dataset] = DatasetEntry(present=True, reason=None, videos=[*map(lasting, videos)])
     manifest = Manifest(preset=preset, datasets=dict(sorted(found.items())))
     write_record(path, manifest)
     return manifest
@@ -68,13 +69,17 @@ def write_manifest(
 
 def read_parts(parts: Iterable[Path]) -> list[Verdict]:
     """Return the verdicts in `parts`, sorted by dataset and video."""
-    verdicts = [each for part in parts for each in VERDICTS.validate_json(part.read_bytes())]
+    verdicts = [each for part in parts for each in _verdicts(part)]
     return sorted(verdicts, key=lambda verdict: (verdict.dataset, verdict.video))
 
 
-def _lasting(verdict: Verdict) -> Verdict:
-    """Leave out the origin: it differs where raw files were only copied or touched."""
-    return verdict.model_copy(update={"origin": ""})
+def _verdicts(part: Path) -> list[Verdict]:
+    try:
+        return VERDICTS.validate_json(part.read_bytes())
+    except ValidationError as error:
+        raise StoreError(
+            f"{part}: damaged ({error.errors()[0]['msg']}); remove it and run: {COMMAND}"
+        ) from None
 
 
 SUMMARY_COLUMNS = ("dataset", "listed", "kept", "set_aside", "noted", "frames", "absent", "defects")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,18 +24,8 @@ from avrsp.datasets.sheets import ListedVideo
 from avrsp.errors import RawDataError
 from avrsp.media import sound
 from avrsp.store.manifest import Verdict
+from avrsp.store.members import entries_digest
 from avrsp.store.video_store import StoreAttributes, write_store
-
-NOTHING: Final[dict[str, Any]] = {
-    "reason": None,
-    "notes": [],
-    "frames": 0,
-    "height": 0,
-    "width": 0,
-    "has_sound": False,
-    "digest": "",
-}
-"""What a verdict says of a video that was set aside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,21 +120,38 @@ class _Conversion:
             notes += verify.sound_notes(recorded.waveform if recorded else None, seconds)
         return self._verdict(
             kept=True,
+            reason=None,
             notes=notes,
             frames=used,
             height=first.shape[0],
             width=first.shape[1],
             has_sound=recorded is not None,
             digest=files.sha256(self.store),
+            entries=entries_digest(self.store),
         )
 
     def set_aside(self, reason: str) -> Verdict:
         """Say why there is no store."""
-        return self._verdict(kept=False, reason=reason)
+        return self._verdict(
+            kept=False,
+            reason=reason,
+            notes=[],
+            frames=0,
+            height=0,
+            width=0,
+            has_sound=False,
+            digest="",
+            entries="",
+        )
 
     def _verdict(self, **found: Any) -> Verdict:  # noqa: ANN401 - pydantic checks the fields
-        known = {"dataset": self.dataset.key, "video": self.row.video, "fps": self.row.fps}
-        return Verdict(**(NOTHING | known | {"roles": self.row.roles} | found))
+        return Verdict(
+            dataset=self.dataset.key,
+            video=self.row.video,
+            fps=self.row.fps,
+            roles=self.row.roles,
+            **found,
+        )
 
     def _attributes(self, used: int, recorded: sound.Sound | None) -> StoreAttributes:
         return StoreAttributes(

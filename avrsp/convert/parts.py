@@ -21,7 +21,7 @@ from avrsp.datasets.raw import fingerprint
 from avrsp.datasets.sheets import ListedVideo
 from avrsp.errors import EXIT_FAILURE, AvrspError, StoreError, one_line
 from avrsp.files import write_bytes
-from avrsp.store.manifest import Verdict, read_verdict, store_path, verdict_path, write_record
+from avrsp.store.manifest import Verdict, is_intact, read_verdict, verdict_path, write_record
 
 FRAMES: Final = 1_200
 """Frames in a part of several videos: some seconds of work."""
@@ -95,9 +95,10 @@ def write_part(
 
 def _former(dataset: str, row: ListedVideo, stores: Path) -> Verdict | None:
     try:
-        return read_verdict(verdict_path(stores, dataset, row.video))
+        found = read_verdict(verdict_path(stores, dataset, row.video))
     except StoreError:
         return None
+    return found if (found.dataset, found.video) == (dataset, row.video) else None
 
 
 def _is_current(dataset: str, row: ListedVideo, stores: Path, wanted: str) -> bool:
@@ -106,7 +107,7 @@ def _is_current(dataset: str, row: ListedVideo, stores: Path, wanted: str) -> bo
 
 
 def _holds(verdict: Verdict, stores: Path, wanted: str) -> bool:
-    return verdict.origin == wanted and (not verdict.kept or store_path(stores, verdict).exists())
+    return verdict.origin == wanted and (not verdict.kept or is_intact(stores, verdict))
 
 
 @contextmanager

@@ -34,6 +34,7 @@ from zarr.storage import MemoryStore  # noqa: TID251
 from avrsp.errors import StoreError
 from avrsp.store import blocks
 from avrsp.store.blocks import Blocks, ZipSource, described
+from avrsp.store.members import check_entries
 from avrsp.types import Samples
 
 __all__ = ["MapStore", "StoreAttributes", "VideoStore", "write_maps", "write_store"]
@@ -124,6 +125,7 @@ def _stream(group: zarr.Group, name: str, pieces: Iterable[NDArray[Any]], codec:
                 chunks=(max(len(block), 1), *block.shape[1:]),
                 dtype=block.dtype,
                 compressors=codec,
+                config={"write_empty_chunks": True},  # a missing one shows that the file is damaged
             )
         array.resize((count + len(block), *block.shape[1:]))
         array[count:] = block
@@ -198,7 +200,9 @@ class _Hierarchy:
         if self._owner == os.getpid():
             return
         with self._reading("zarr.json"):
-            self._facts, self._arrays = described(ZipSource(self.path))
+            source = ZipSource(self.path)
+            self._facts, self._arrays = described(source)
+            check_entries(source, self._arrays)
         self._owner = os.getpid()
 
     @contextlib.contextmanager

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import os
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from PIL import Image
@@ -12,6 +13,7 @@ from avrsp.convert.collect import VERDICTS, write_index, write_manifest
 from avrsp.convert.convert_video import Layout
 from avrsp.convert.quality import write_picture
 from avrsp.datasets.sheets import ListedVideo
+from avrsp.errors import StoreError
 from avrsp.store.manifest import read_manifest, read_verdict
 from tests.raw_videos import MirrorFiles
 
@@ -99,6 +101,23 @@ def test_what_was_removed_is_made_again(place: Workplace, lost: str) -> None:
     place.run()
     assert set(place.written()) == set(before)
     assert not place.forgotten()
+
+
+def test_another_store_under_a_videos_name_is_made_again(place: Workplace) -> None:
+    store = place.stores / "diem" / "a.zarr.zip"
+    whole = store.read_bytes()
+    with ZipFile(store, "w") as other:
+        other.writestr("zarr.json", b"{}")
+    assert place.forgotten()
+    place.run()
+    assert store.read_bytes() == whole
+    assert not place.forgotten()
+
+
+def test_a_damaged_part_is_named_with_the_command(place: Workplace, tmp_path: Path) -> None:
+    place.part.write_bytes(place.part.read_bytes()[:-9])
+    with pytest.raises(StoreError, match=r"000.json: damaged \(.*; remove it and run: snakemake"):
+        write_index(tmp_path / "index.tsv", [place.part])
 
 
 @pytest.mark.parametrize("change", [{"code": "other"}, {"width": 32}, {"chunk": 2}])
