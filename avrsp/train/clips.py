@@ -27,7 +27,6 @@ from avrsp.store.video_store import VideoStore
 from avrsp.train.sampling import Choice, Draw, EpochBatches
 from avrsp.types import IMAGENET_MEAN, IMAGENET_STD, Clip, InputSpec, Sample
 
-
 FaultKind = Literal["no target", "damaged", "machine"]
 """A video whose drawn frames nobody looked at; a store that cannot be read; a fault of this
 computer, such as too many open files, which says nothing about the store."""
