@@ -13,15 +13,16 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from avrsp import files, paths, tracking
 from avrsp.errors import EXIT_FAILURE, EXIT_INTERRUPTED, ParamsError
-from avrsp.params import Params
+from avrsp.models import encoders
+from avrsp.params import Params, PresetName
 from avrsp.store.manifest import check_stores, read_manifest
 from avrsp.tracking import evaluations
-from avrsp.train.phase import run_phase
+from avrsp.train.phase import encoder_starts, run_phase
 from avrsp.train.plan_phase import Phase, Videos, digest
 from avrsp.train.ranks import joined
 
@@ -73,6 +74,11 @@ def run(
             files.write_json(paths.workspace() / folders[1] / name, best)
 
 
+def learnt_from(preset: PresetName, datasets: Iterable[str]) -> tuple[str, ...]:
+    """Return what a model's description says that it was trained on."""
+    return ("generated world",) if preset == "sample" else tuple(datasets)
+
+
 def subject(phase: Phase, loaded: Params, facts: dict[str, str]) -> tracking.Subject:
     """Return what the tracking server is told of a phase, under a parent for these parameters."""
     recipe = phase.recipe
@@ -83,7 +89,9 @@ def subject(phase: Phase, loaded: Params, facts: dict[str, str]) -> tracking.Sub
         parameters={
             "preset": loaded.preset,
             "seed": recipe.seed,
-            "network": phase.settings,
+            "model": phase.entry.name,
+            "network": dict(phase.settings),
+            "encoders": encoders.described(encoder_starts(phase)),
             "clip": phase.clip.model_dump(),
             "train": recipe.train.model_dump(),
             "optimiser": recipe.optimiser.model_dump(),
