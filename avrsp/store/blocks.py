@@ -254,7 +254,8 @@ class ZipSource:
     """The entries of a zip file in which nothing is compressed again.
 
     The file is open only while an entry is read: a training has more stores than a process may
-    have open files, and a file that is cut short meanwhile must not end the process, as a map of it does.
+    have open files, and a file that is cut short meanwhile must not end the process, as a
+    map of it does.
 
     Raises:
         BadZipFile: Not such a file; an entry raises it too where its checksum does not fit.

@@ -65,8 +65,8 @@ PHASE = Phase(
 
 # A change here changes no weights: how things are said, written, found or interrupted.
 WITHOUT_EFFECT = {
-    "attributes", "errors", "files", "fixations", "manifest", "memory", "params", "paths", "processes",
-    "signals", "sink", "types",
+    "attributes", "errors", "files", "fixations", "manifest", "memory", "params", "paths",
+    "processes", "signals", "sink", "types",
 }  # fmt: skip
 
 
