@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,10 @@ class ModelConfig(BaseModel):
         learnt_from: Names of the datasets that it was trained on, or "generated world".
         source: The published file of imported weights, with their licence; None: trained here.
         licence: Of imported weights.
-        sha256: Of `weights.safetensors`; `save_model` fills it in.
+        left_out: Videos whose stores could not be read, with the reason; training went on without
+            them because `training.allow_missing` said so.
+        sha256: SHA-256 of each file beside this one, by its name, and of this one itself without
+            that entry; `save_model` fills it in.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -69,7 +73,8 @@ class ModelConfig(BaseModel):
     learnt_from: tuple[str, ...] = ()
     source: WeightsFile | None = None
     licence: str | None = None
-    sha256: str = ""
+    left_out: Mapping[str, str] = {}
+    sha256: Mapping[str, str] = {}
 
     @property
     def spec(self) -> InputSpec:
@@ -82,13 +87,26 @@ class ModelConfig(BaseModel):
         return registry.spec(self.model).input(self.settings, size)
 
 
-def save_model(folder: Path, model: nn.Module, config: ModelConfig) -> None:
-    """Write the weights of `model` and what they fit into `folder`."""
+def save_model(
+    folder: Path, model: nn.Module, config: ModelConfig, beside: Collection[str] = ()
+) -> None:
+    """Write the weights of `model` and what they fit into `folder`.
+
+    The description, written last, has the digests of the weights and of the files `beside`.
+    """
     tensors = {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
-    content = serialised(tensors)
-    sealed = config.model_copy(update={"sha256": hashlib.sha256(content).hexdigest()})
-    files.write_bytes(folder / WEIGHTS, content)
-    files.write_json(folder / CONFIG, sealed.model_dump(mode="json"))
+    files.write_bytes(folder / WEIGHTS, serialised(tensors))
+    digests = {name: files.sha256(folder / name) for name in (WEIGHTS, *beside)}
+    description = {**config.model_dump(mode="json"), "sha256": digests}
+    files.write_json(folder / CONFIG, sealed(description))
+
+
+def sealed(description: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a model's description with the digest of its own content among those it lists."""
+    others = {name: each for name, each in description["sha256"].items() if name != CONFIG}
+    content = json.dumps({**description, "sha256": others}, sort_keys=True)
+    own = hashlib.sha256(content.encode()).hexdigest()
+    return {**description, "sha256": {**others, CONFIG: own}}
 
 
 def load(folder: str | Path) -> tuple[nn.Module, InputSpec]:
@@ -111,9 +129,7 @@ def load_model(place: Path) -> tuple[nn.Module, InputSpec, ModelConfig]:
         WeightsError: A file is missing or damaged, or the tensors do not fit the network.
     """
     weights = place / WEIGHTS if place.is_dir() else place
-    content = _read(weights)
-    config = read_config(weights.with_name(CONFIG))
-    tensors = _tensors(weights, content, config.sha256)
+    tensors, config = _read_trained(weights)
     try:
         model, spec = registry.build(config.model, **config.settings), config.spec
     except ParamsError as error:
@@ -137,11 +153,10 @@ def start_from(model: nn.Module, folder: Path, reset: Collection[str] = ()) -> l
         WeightsError: A file is missing or damaged, or `model` has no such place for a tensor.
     """
     weights = folder / WEIGHTS
-    content = _read(weights)
     own = model.state_dict()
     tensors = {
         name: tensor
-        for name, tensor in _tensors(weights, content, read_config(folder / CONFIG).sha256).items()
+        for name, tensor in _read_trained(weights)[0].items()
         if name.partition(".")[0] not in reset
     }
     faults = misfits(tensors, {name: own[name] for name in own if name in tensors})
@@ -151,26 +166,27 @@ def start_from(model: nn.Module, folder: Path, reset: Collection[str] = ()) -> l
     return sorted({".".join(name.split(".")[:2]) for name in own if name not in tensors})
 
 
-def _read(path: Path) -> bytes:
+def _read_trained(path: Path) -> tuple[dict[str, Tensor], ModelConfig]:
+    """Read weights and their description, whose digest they must have."""
+    content, config = _content(path), read_config(path.with_name(CONFIG))
+    if hashlib.sha256(content).hexdigest() != config.sha256.get(WEIGHTS):
+        raise WeightsError(
+            f"{path}: damaged, or not what {CONFIG} beside it describes (SHA-256 differs); "
+            f"get both again, or remove {path.parent} and run: dvc repro"
+        )
+    try:
+        return parsed(content), config
+    except SafetensorError as error:
+        raise WeightsError(f"{path}: not a whole safetensors file ({error})") from None
+
+
+def _content(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
         raise WeightsError(f"{path}: no such file; train a model first: dvc repro") from None
     except IsADirectoryError:
         raise WeightsError(f"{path}: a folder without {WEIGHTS}") from None
-
-
-def _tensors(path: Path, content: bytes, expected: str) -> dict[str, Tensor]:
-    found = hashlib.sha256(content).hexdigest()
-    if found != expected:
-        raise WeightsError(
-            f"{path}: damaged or not of this model: found SHA-256 {found[:12]}, {CONFIG} says "
-            f"{expected[:12] or 'none'}; copy the folder again, or train the model again: dvc repro"
-        )
-    try:
-        return parsed(content)
-    except SafetensorError as error:
-        raise WeightsError(f"{path}: not a whole safetensors file ({error})") from None
 
 
 def misfits(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str:
@@ -197,12 +213,20 @@ def read_config(path: Path) -> ModelConfig:
     """Read a model's description.
 
     Raises:
-        WeightsError: It is missing or damaged.
+        WeightsError: It is missing, damaged, or not what was written.
     """
     try:
-        return ModelConfig.model_validate_json(path.read_text())
+        content = path.read_bytes()
+        config = ModelConfig.model_validate_json(content)
+        found = json.loads(content)
     except FileNotFoundError:
         raise WeightsError(f"{path}: no such file; it must stand beside the weights") from None
     except (ValidationError, UnicodeDecodeError) as error:
         reason: Any = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
         raise WeightsError(f"{path}: not a model's description ({reason})") from None
+    if config.sha256 and sealed(found) != found:
+        raise WeightsError(
+            f"{path}: damaged or changed by hand (its own SHA-256 differs); get it again, or "
+            f"remove {path.parent} and run: dvc repro"
+        )
+    return config

@@ -177,6 +177,12 @@ class OptimiserParams(Section):
     patience: Cardinal
 
 
+class TrainingParams(Section):
+    """Whether training goes on without the clips of a store that cannot be read."""
+
+    allow_missing: StrictBool
+
+
 class ClipParams(Section):
     """The network's input: frames in a window, and their height and width in pixels."""
 
@@ -306,6 +312,7 @@ class Params(Section):
     loss: LossParams
     network: NetworkParams
     optimiser: OptimiserParams
+    training: TrainingParams
     evaluation: EvaluationParams
     reliance: RelianceParams
     tracking: TrackingParams

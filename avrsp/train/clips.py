@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from zipfile import BadZipFile
 
 import numpy as np
@@ -19,7 +19,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from avrsp.errors import StoreError
+from avrsp.errors import StoreError, one_line
 from avrsp.models.windows import excerpt, sized, window_of
 from avrsp.store.video_store import VideoStore
 from avrsp.train.sampling import Draw, EpochBatches, TargetFrames
@@ -29,11 +29,17 @@ EMPTY = 8
 """A map whose maximum (of 255) is not above this holds compression noise and no gaze."""
 
 
+FaultKind = Literal["no target", "damaged", "machine"]
+"""A video whose drawn frames nobody looked at; a store that cannot be read; a fault of this
+computer, such as too many open files, which says nothing about the store."""
+
+
 class Fault(NamedTuple):
-    """A clip that could not be read: where, and why."""
+    """A clip that could not be read: where, why, and whose fault it is."""
 
     video: str
     reason: str
+    kind: FaultKind
 
 
 class TrainingClip(NamedTuple):
@@ -116,14 +122,16 @@ class Clips(Dataset[TrainingClip | Fault]):
         self._choose = choose
 
     def __getitem__(self, draw: Draw) -> TrainingClip | Fault:
-        """Read a clip; a store that cannot be read becomes a `Fault` and ends nothing."""
+        """Read a clip; one that cannot be read becomes a `Fault`, which workers can send."""
         source = self.sources[draw.video]
         name = f"video {draw.video + 1} of {len(self.sources)}"
         try:
             name = f"{source.attributes.dataset}/{source.attributes.video}"
             return self._read(source, name, draw)
-        except (StoreError, OSError, BadZipFile) as error:
-            return Fault(name, str(error))
+        except (StoreError, BadZipFile, FileNotFoundError) as error:
+            return Fault(name, str(error), "damaged")
+        except OSError as error:
+            return Fault(name, one_line(error) or str(error), "machine")
 
     def _read(self, source: VideoStore, name: str, draw: Draw) -> TrainingClip | Fault:
         choice = self._choose(name, len(source), draw)
@@ -132,7 +140,7 @@ class Clips(Dataset[TrainingClip | Fault]):
             if density is not None:
                 break
         else:
-            return Fault(name, "no frame has a target")
+            return Fault(name, "no frame has a target", "no target")
         clip = read_window(source, frame, self.spec)
         fixations = fixated(source.fixations(frame), source.truth_size, self.spec)
         if choice.mirrored:

@@ -80,7 +80,7 @@ PHASE = Phase(
 # A change here changes no weights: how things are said, written, found or interrupted.
 WITHOUT_EFFECT = {
     "attributes", "errors", "files", "fixations", "manifest", "memory", "params", "paths",
-    "signals", "sink", "types",
+    "processes", "signals", "sink", "types",
 }  # fmt: skip
 
 
