@@ -47,7 +47,7 @@ def examine() -> tuple[str, list[Finding]]:
         chain.models(loaded.splits),
         computer.gpu(preset.compute, loaded.preset),
         chain.dvc(),
-        chain.mlflow(),
+        chain.mlflow(loaded.tracking.experiment),
     ]
     return f"preset {loaded.preset}, fusion {loaded.fusion}, {paths.workspace()}", findings
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-from avrsp import params, paths
+from avrsp import models, params, paths
 from avrsp.errors import exits_cleanly
 from avrsp.params import FUSIONS, split_name
 from avrsp.progress import timed
 from avrsp.stages import training
 from avrsp.stages.training import launched
-from avrsp.train.plan_phase import Phase
+from avrsp.train.plan_phase import Phase, settings_for
 from avrsp.train.state import Recipe
 
 
@@ -22,24 +22,28 @@ def main() -> None:
     wanted = arguments()
     kind = "av" if wanted.fusion else "v"
     loaded = params.load()
-    preset = loaded.active
+    preset, entry = loaded.active, models.spec(loaded.model)
     recipe = Recipe(
-        train=preset.finetune,
+        train=entry.recipe.train(loaded.preset, "finetune", preset.finetune),
         optimiser=loaded.optimiser,
         loss=loaded.loss,
         seed=loaded.seed,
         precision=preset.compute.precision,
+        method=entry.recipe,
     )
     phase = Phase(
         name=f"finetune-{kind} split {wanted.split}",
         run=f"{kind}-split{wanted.split}",
-        fusion=wanted.fusion,
+        entry=entry,
+        settings=settings_for(
+            entry, wanted.fusion, clip=preset.clip, network=loaded.network, encoder=preset.encoder
+        ),
         clip=preset.clip,
-        network=loaded.network,
         encoder=preset.encoder,
         recipe=recipe,
         compute=preset.compute,
         start=paths.workspace() / "data" / "models" / "pretrain",
+        learnt_from=training.learnt_from(loaded.preset, loaded.audio_visual_sets),
     )
     training.run(phase, loaded, datasets=[*loaded.audio_visual_sets], split=wanted.split)
 
@@ -50,7 +54,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--split", type=split_name, required=True)
     network = parser.add_mutually_exclusive_group(required=True)
     network.add_argument("--fusion", choices=FUSIONS, help="how sound joins the picture")
-    network.add_argument("--visual", action="store_true", help="the network that does not listen")
+    network.add_argument("--visual", action="store_true", help="the network without sound")
     return parser.parse_args()
 
 
