@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 from avrsp import files
 from avrsp.convert import verify
 from avrsp.datasets import raw
-from avrsp.datasets.dataset_registry import DatasetSpec
+from avrsp.datasets.dataset_registry import DatasetSpec, ListedVideo
 from avrsp.datasets.raw import Counts, RawVideo
-from avrsp.datasets.sheets import ListedVideo
 from avrsp.errors import RawDataError
 from avrsp.media import sound
 from avrsp.store.manifest import Verdict
