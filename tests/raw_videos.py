@@ -14,8 +14,8 @@ from PIL import Image
 from scipy.io import savemat
 
 from avrsp.convert.convert_video import Layout, convert
-from avrsp.datasets.dataset_registry import DATASETS
-from avrsp.datasets.sheets import Row
+from avrsp.datasets.dataset_registry import spec
+from avrsp.datasets.sheets import ListedVideo
 from avrsp.store.manifest import Verdict
 from avrsp.store.video_store import VideoStore
 
@@ -94,9 +94,11 @@ def encode_avi(path: Path, frames: int) -> None:
 
 
 @pytest.fixture
-def row() -> Row:
+def row() -> ListedVideo:
     """What the sheet says of either video."""
-    return Row(video="a", frames=LISTED, fps=RATE, roles={"1": "train", "2": "test", "3": "none"})
+    return ListedVideo(
+        video="a", frames=LISTED, fps=RATE, roles={"1": "train", "2": "test", "3": "none"}
+    )
 
 
 @pytest.fixture
@@ -106,13 +108,13 @@ def layout() -> Layout:
 
 
 @pytest.fixture
-def converted(tmp_path: Path, row: Row, layout: Layout) -> Convert:
+def converted(tmp_path: Path, row: ListedVideo, layout: Layout) -> Convert:
     """Convert the video of a dataset, with changes to its row, into `store`."""
 
     def run(dataset: str = "diem", **changes: object) -> Verdict:
         changed = row.model_copy(update=changes)
         store = tmp_path / "store" / f"{changed.video}.zarr.zip"
-        return convert(DATASETS[dataset], changed, tmp_path / "raw", store, layout)
+        return convert(spec(dataset), changed, tmp_path / "raw", store, layout)
 
     return run
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from avrsp.store.manifest import Verdict
+from avrsp.store.members import entries_digest
 from avrsp.store.video_store import StoreAttributes, write_maps, write_store
 
 TRUTH = (48, 64)
@@ -28,8 +29,9 @@ def write_truth(tmp_path: Path) -> Callable[..., Verdict]:
             else np.unique(rng.integers((10, 10), (30, 50), (9, 2)), axis=0)
             for frame in range(count)
         ]
+        store = tmp_path / "store" / dataset / f"{video}.zarr.zip"
         write_store(
-            tmp_path / "store" / dataset / f"{video}.zarr.zip",
+            store,
             frames=[np.zeros((8, 8, 3), np.uint8)] * count,
             densities=[_density(points) for points in fixated],
             fixations=fixated,
@@ -49,6 +51,7 @@ def write_truth(tmp_path: Path) -> Callable[..., Verdict]:
             width=TRUTH[1],
             has_sound=False,
             digest="",
+            entries=entries_digest(store),
             roles={"1": "test", "2": "test", "3": "none"},
         )
 

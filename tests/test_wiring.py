@@ -13,7 +13,7 @@ import grimp
 import pytest
 import yaml  # noqa: TID251 - a test may read what it checks
 
-from avrsp.params import DatasetName, Params, Section
+from avrsp.params import Params, Section
 from avrsp.store.manifest import Role
 
 ROOT = Path(__file__).parents[1]
@@ -27,7 +27,14 @@ PYTHON_STAGES = {
 # How things are said, typed and written; a change there changes no result worth days of training.
 FOUNDATION = {"errors", "files", "params", "paths", "progress"}
 
-CHOSEN_BY_NAME = {"sample", "paper", *get_args(DatasetName), *get_args(Role), "sounding", "music"}
+CHOSEN_BY_NAME = {
+    "sample",
+    "paper",
+    *WorldVideos.model_fields,
+    *get_args(Role),
+    "sounding",
+    "music",
+}
 
 
 @cache

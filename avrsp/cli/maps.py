@@ -9,7 +9,7 @@ import click
 
 from avrsp.errors import EXIT_FAILURE
 from avrsp.evaluate.map_values import Values as MapValues
-from avrsp.params import Precision, ProtocolName
+from avrsp.params import Precision, ProtocolName, split_name
 
 
 @click.command()
@@ -99,7 +99,7 @@ def predict(
     help="By whose rules; by default as params.yaml says, and where there is none, avrsp.",
 )
 @click.option("--dataset", "datasets", multiple=True, help="Only this one; may be repeated.")
-@click.option("--split", type=click.IntRange(1, 3), default=1, show_default=True)
+@click.option("--split", type=split_name, default="1", show_default=True)
 @click.option(
     "--role",
     type=click.Choice(["test", "validation", "train"]),

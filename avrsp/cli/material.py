@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
 
 import click
 
-from avrsp.errors import EXIT_FAILURE
-from avrsp.params import DatasetName
+from avrsp.errors import EXIT_FAILURE, ParamsError
+
+
+class DatasetKey(click.ParamType[str]):
+    """A key in the registry of datasets, which is imported when one is given."""
+
+    name = "dataset"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the key, or say which keys there are."""
+        from avrsp import datasets
+
+        try:
+            return datasets.spec(value).key
+        except ParamsError as error:
+            self.fail(str(error), param, ctx)
 
 
 @click.command()
@@ -20,10 +33,9 @@ from avrsp.params import DatasetName
 )
 @click.option(
     "--datasets",
-    type=click.Choice(get_args(DatasetName)),
+    type=DatasetKey(),
     multiple=True,
-    default=get_args(DatasetName),
-    help="A dataset to generate; may be repeated. All seven by default.",
+    help="A dataset to generate; may be repeated. All of the world by default.",
 )
 def world(out: Path, datasets: tuple[str, ...]) -> None:
     """Generate the world of preset `sample` in the datasets' raw layouts."""
@@ -31,12 +43,16 @@ def world(out: Path, datasets: tuple[str, ...]) -> None:
     from avrsp.sample.writers import write_dataset
 
     settings = params.load()
-    for dataset in datasets:
+    known = settings.world.datasets
+    unknown = [dataset for dataset in datasets if dataset not in known]
+    if unknown:
+        raise ParamsError(f"{unknown[0]}: is not generated; expected one of {', '.join(known)}")
+    for dataset in datasets or known:
         write_dataset(dataset, out, settings.world, settings.seed)
 
 
 @click.command()
-@click.argument("datasets", nargs=-1, type=click.Choice(get_args(DatasetName)))
+@click.argument("datasets", nargs=-1, type=DatasetKey())
 @click.option(
     "--accept-new",
     "renewed",
@@ -46,16 +62,17 @@ def world(out: Path, datasets: tuple[str, ...]) -> None:
     "video_frames/DIEM.tar.gz, and take it as it comes now. May be repeated.",
 )
 def download(datasets: tuple[str, ...], renewed: tuple[str, ...]) -> None:
-    """Bring the raw data of preset `paper`: all seven DATASETS, or those named.
+    """Bring the raw data of preset `paper`: of all DATASETS that have a sheet, or of those named.
 
     What is in data/raw/incoming is used instead of a mirror. Running it again goes on where it
     stopped; the exit code is 1 where a dataset is absent.
     """
     from avrsp import params
+    from avrsp.datasets import sheets
     from avrsp.datasets.download.fetch import bring_all
 
     settings = params.load()
-    chosen = datasets or get_args(DatasetName)
+    chosen = datasets or sheets.datasets_of(settings.model_copy(update={"preset": "paper"}))
     faults = bring_all(chosen, renewed, settings.data, settings.validation_fraction)
     for fault in faults:
         click.echo(f"avrsp: {fault}", err=True)

@@ -10,13 +10,14 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
-from avrsp.datasets.dataset_registry import DATASETS
+from avrsp.datasets.dataset_registry import names, spec
 from avrsp.datasets.sheets import Defect, defects, list_defects
 from avrsp.datasets.stavis_mirror import TREE
+from avrsp.errors import StoreError
 from avrsp.files import write_text
-from avrsp.store.manifest import DatasetEntry, Manifest, Verdict, write_record
+from avrsp.store.manifest import COMMAND, DatasetEntry, Manifest, Verdict, lasting, write_record
 
 COLUMNS = (
     "video",
@@ -28,11 +29,8 @@ COLUMNS = (
     "height",
     "width",
     "has_sound",
-    "split1",
-    "split2",
-    "split3",
-    "digest",
 )
+"""Of an index, before a column for each split and the store's digest."""
 
 VERDICTS: Final = TypeAdapter(list[Verdict])
 """What the file of a part holds, as JSON."""
@@ -41,11 +39,14 @@ VERDICTS: Final = TypeAdapter(list[Verdict])
 def write_index(index: Path, parts: Iterable[Path]) -> None:
     """Write the verdicts of a dataset as a table, a line a video, sorted by name."""
     text = io.StringIO()
+    verdicts = read_parts(parts)
+    splits = sorted({split for verdict in verdicts for split in verdict.roles})
+    columns = (*COLUMNS, *(f"split{split}" for split in splits), "digest")
     table = csv.DictWriter(
-        text, COLUMNS, delimiter="\t", lineterminator="\n", extrasaction="ignore"
+        text, columns, delimiter="\t", lineterminator="\n", extrasaction="ignore"
     )
     table.writeheader()
-    for verdict in read_parts(parts):
+    for verdict in verdicts:
         roles = {f"split{split}": role for split, role in verdict.roles.items()}
         table.writerow(verdict.model_dump() | roles | {"notes": "; ".join(verdict.notes)})
     write_text(index, text.getvalue())
@@ -60,7 +61,7 @@ def write_manifest(
         for dataset, reason in absent.items()
     }
     for dataset, videos in groupby(read_parts(parts), key=lambda verdict: verdict.dataset):
-        found[dataset] = DatasetEntry(present=True, reason=None, videos=[*map(_lasting, videos)])
+        found[dataset] = DatasetEntry(present=True, reason=None, videos=[*map(lasting, videos)])
     manifest = Manifest(preset=preset, datasets=dict(sorted(found.items())))
     write_record(path, manifest)
     return manifest
@@ -68,13 +69,17 @@ def write_manifest(
 
 def read_parts(parts: Iterable[Path]) -> list[Verdict]:
     """Return the verdicts in `parts`, sorted by dataset and video."""
-    verdicts = [each for part in parts for each in VERDICTS.validate_json(part.read_bytes())]
+    verdicts = [each for part in parts for each in _verdicts(part)]
     return sorted(verdicts, key=lambda verdict: (verdict.dataset, verdict.video))
 
 
-def _lasting(verdict: Verdict) -> Verdict:
-    """Leave out the origin: it differs where raw files were only copied or touched."""
-    return verdict.model_copy(update={"origin": ""})
+def _verdicts(part: Path) -> list[Verdict]:
+    try:
+        return VERDICTS.validate_json(part.read_bytes())
+    except ValidationError as error:
+        raise StoreError(
+            f"{part}: damaged ({error.errors()[0]['msg']}); remove it and run: {COMMAND}"
+        ) from None
 
 
 SUMMARY_COLUMNS = ("dataset", "listed", "kept", "set_aside", "noted", "frames", "absent", "defects")
@@ -101,8 +106,8 @@ def split_defects(manifest: Manifest, raw: Path | None = None) -> list[Defect]:
     for dataset, entry in manifest.datasets.items():
         roles = {each.video: each.roles for each in entry.videos}
         found += defects(dataset, roles)
-        if raw is not None and dataset in DATASETS:
-            folder = DATASETS[dataset].folder
+        if raw is not None and dataset in names():
+            folder = spec(dataset).folder
             found += list_defects(dataset, raw / FOLD_LISTS, folder, roles)
     return found
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,22 +20,12 @@ from avrsp.convert import verify
 from avrsp.datasets import raw
 from avrsp.datasets.dataset_registry import DatasetSpec
 from avrsp.datasets.raw import Counts, RawVideo
-from avrsp.datasets.sheets import Row
+from avrsp.datasets.sheets import ListedVideo
 from avrsp.errors import RawDataError
 from avrsp.media import sound
 from avrsp.store.manifest import Verdict
+from avrsp.store.members import entries_digest
 from avrsp.store.video_store import StoreAttributes, write_store
-
-NOTHING: Final[dict[str, Any]] = {
-    "reason": None,
-    "notes": [],
-    "frames": 0,
-    "height": 0,
-    "width": 0,
-    "has_sound": False,
-    "digest": "",
-}
-"""What a verdict says of a video that was set aside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +53,9 @@ class _RecountError(RawDataError):
         self.frames = frames
 
 
-def convert(dataset: DatasetSpec, row: Row, folder: Path, store: Path, layout: Layout) -> Verdict:
+def convert(
+    dataset: DatasetSpec, row: ListedVideo, folder: Path, store: Path, layout: Layout
+) -> Verdict:
     """Write the store of one video and return the verdict on it.
 
     Args:
@@ -73,7 +65,7 @@ def convert(dataset: DatasetSpec, row: Row, folder: Path, store: Path, layout: L
         store: The zip file to write; an old one is removed where the video is set aside.
         layout: How stores are written.
     """
-    video = dataset.open(folder, dataset.folder, row.video)
+    video = dataset.video(folder, row.video)
     conversion = _Conversion(dataset, row, video, store, layout)
     try:
         counts = video.counts()
@@ -91,7 +83,7 @@ class _Conversion:
     """One video on its way to its store."""
 
     dataset: DatasetSpec
-    row: Row
+    row: ListedVideo
     video: RawVideo
     store: Path
     layout: Layout
@@ -100,7 +92,11 @@ class _Conversion:
         """Write the store and say what is in it."""
         used, notes = verify.usable(counts, self.row.frames)
         expected = self.row.frames if counts.frames is None else counts.frames
-        recorded = sound.read(self.video.sound) if self.dataset.heard and self.video.sound else None
+        recorded = (
+            sound.read(self.video.sound)
+            if self.dataset.viewers_heard_sound and self.video.sound
+            else None
+        )
         annotation = self.video.annotation(used, self.row.fps)
         truth = verify.Watched(self.video.densities(used))
         densities = iter(truth)
@@ -120,25 +116,42 @@ class _Conversion:
         )
         notes += verify.size_notes(self.video.size(), first.shape)
         notes += truth.notes() + verify.fixation_notes(annotation, first.shape)
-        if self.dataset.heard:
+        if self.dataset.viewers_heard_sound:
             notes += verify.sound_notes(recorded.waveform if recorded else None, seconds)
         return self._verdict(
             kept=True,
+            reason=None,
             notes=notes,
             frames=used,
             height=first.shape[0],
             width=first.shape[1],
             has_sound=recorded is not None,
             digest=files.sha256(self.store),
+            entries=entries_digest(self.store),
         )
 
     def set_aside(self, reason: str) -> Verdict:
         """Say why there is no store."""
-        return self._verdict(kept=False, reason=reason)
+        return self._verdict(
+            kept=False,
+            reason=reason,
+            notes=[],
+            frames=0,
+            height=0,
+            width=0,
+            has_sound=False,
+            digest="",
+            entries="",
+        )
 
     def _verdict(self, **found: Any) -> Verdict:  # noqa: ANN401 - pydantic checks the fields
-        known = {"dataset": self.dataset.key, "video": self.row.video, "fps": self.row.fps}
-        return Verdict(**(NOTHING | known | {"roles": self.row.roles} | found))
+        return Verdict(
+            dataset=self.dataset.key,
+            video=self.row.video,
+            fps=self.row.fps,
+            roles=self.row.roles,
+            **found,
+        )
 
     def _attributes(self, used: int, recorded: sound.Sound | None) -> StoreAttributes:
         return StoreAttributes(

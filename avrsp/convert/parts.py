@@ -16,20 +16,20 @@ from typing import Final
 from avrsp import progress
 from avrsp.convert.collect import VERDICTS
 from avrsp.convert.convert_video import Layout, convert
-from avrsp.datasets.dataset_registry import DATASETS
+from avrsp.datasets.dataset_registry import spec
 from avrsp.datasets.raw import fingerprint
-from avrsp.datasets.sheets import Row
+from avrsp.datasets.sheets import ListedVideo
 from avrsp.errors import EXIT_FAILURE, AvrspError, StoreError, one_line
 from avrsp.files import write_bytes
-from avrsp.store.manifest import Verdict, read_verdict, store_path, verdict_path, write_record
+from avrsp.store.manifest import Verdict, is_intact, read_verdict, verdict_path, write_record
 
 FRAMES: Final = 1_200
 """Frames in a part of several videos: some seconds of work."""
 
 
-def divide(rows: Iterable[Row]) -> list[list[Row]]:
+def divide(rows: Iterable[ListedVideo]) -> list[list[ListedVideo]]:
     """Divide a sheet, in its order, into parts of at most `FRAMES` frames or one video."""
-    parts: list[list[Row]] = []
+    parts: list[list[ListedVideo]] = []
     room = 0
     for row in rows:
         if row.frames > room:
@@ -40,15 +40,16 @@ def divide(rows: Iterable[Row]) -> list[list[Row]]:
     return parts
 
 
-def origin(dataset: str, row: Row, folder: Path, layout: Layout) -> str:
+def origin(dataset: str, row: ListedVideo, folder: Path, layout: Layout) -> str:
     """Return a digest of all that a store follows from, reading no raw file's content."""
-    spec = DATASETS[dataset]
-    files = fingerprint(spec.open(folder, spec.folder, row.video).places)
+    files = fingerprint(spec(dataset).video(folder, row.video).places)
     text = f"{files}\n{row.frames}\n{row.fps}\n{asdict(layout)}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def forget(part: Path, dataset: str, videos: Iterable[tuple[Row, str]], stores: Path) -> None:
+def forget(
+    part: Path, dataset: str, videos: Iterable[tuple[ListedVideo, str]], stores: Path
+) -> None:
     """Remove `part`, which makes its job run, unless its stores are there and up to date.
 
     Snakemake watches the file of the part, not the stores; and it knows only of what was done in
@@ -61,7 +62,7 @@ def forget(part: Path, dataset: str, videos: Iterable[tuple[Row, str]], stores: 
 def write_part(
     part: Path,
     dataset: str,
-    videos: Sequence[tuple[Row, str]],
+    videos: Sequence[tuple[ListedVideo, str]],
     folder: Path,
     stores: Path,
     layout: Layout,
@@ -84,7 +85,7 @@ def write_part(
         if verdict is None or not _holds(verdict, stores, wanted):
             path.unlink(missing_ok=True)  # no verdict stands beside a store that it is not on
             store = path.with_name(f"{row.video}.zarr.zip")
-            found = convert(DATASETS[dataset], row, folder, store, layout)
+            found = convert(spec(dataset), row, folder, store, layout)
             verdict = found.model_copy(update={"origin": wanted})
         if verdict != former or not path.exists():
             write_record(path, verdict)
@@ -92,20 +93,21 @@ def write_part(
     write_bytes(part, VERDICTS.dump_json(verdicts, indent=2))
 
 
-def _former(dataset: str, row: Row, stores: Path) -> Verdict | None:
+def _former(dataset: str, row: ListedVideo, stores: Path) -> Verdict | None:
     try:
-        return read_verdict(verdict_path(stores, dataset, row.video))
+        found = read_verdict(verdict_path(stores, dataset, row.video))
     except StoreError:
         return None
+    return found if (found.dataset, found.video) == (dataset, row.video) else None
 
 
-def _is_current(dataset: str, row: Row, stores: Path, wanted: str) -> bool:
+def _is_current(dataset: str, row: ListedVideo, stores: Path, wanted: str) -> bool:
     verdict = _former(dataset, row, stores)
     return verdict is not None and verdict.roles == row.roles and _holds(verdict, stores, wanted)
 
 
 def _holds(verdict: Verdict, stores: Path, wanted: str) -> bool:
-    return verdict.origin == wanted and (not verdict.kept or store_path(stores, verdict).exists())
+    return verdict.origin == wanted and (not verdict.kept or is_intact(stores, verdict))
 
 
 @contextmanager

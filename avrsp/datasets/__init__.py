@@ -1,1 +1,13 @@
 """The datasets: registry, sheets, readers of raw layouts, downloads."""
+
+from avrsp.datasets.dataset_registry import (
+    Archive,
+    DatasetSpec,
+    check_params,
+    names,
+    register,
+    spec,
+    title,
+)
+
+__all__ = ["Archive", "DatasetSpec", "check_params", "names", "register", "spec", "title"]

@@ -1,50 +1,35 @@
-"""The seven datasets, a row each: where they come from, how they lie on disk, what is odd.
+"""The registry of datasets: an entry says everything about its dataset, and is found by its key.
 
-Addresses, layouts and oddities are those of the public code of STAViS, ViNet and DHF1K. The six
-audio-visual sets are taken from the STAViS mirror, on which the compared methods were scored.
+The entries of this package register themselves where their raw layout is read, one module a family;
+a module that is added here is found without being listed. Whoever has another dataset calls
+`register` with an entry of their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import importlib
+import pkgutil
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final, Literal
 
-from avrsp.datasets import stavis_mirror
-from avrsp.datasets.dhf1k import Dhf1kVideo
 from avrsp.datasets.raw import RawVideo
+from avrsp.errors import ParamsError
+from avrsp.params import Params
+from avrsp.store.manifest import EVERY_SPLIT
 
-STAVIS: Final = ("cvsp.cs.ntua.gr/research/stavis/data", ("http", "https"))
-"""The mirror's only known host and path, and by which schemes it is asked."""
-
-SCDL_DRIVE: Final = (
-    "https://drive.google.com/drive/folders/1Zgfe9pr4sryJrWGlIYw-sl4u2_pn3gre",
-    "https://drive.google.com/drive/folders/1vWNoOF0hul1ASumKAG2EaF29bMIf0ohO",
-)
-"""Copies by the authors of SCDL: annotations and sound, frames. Folder names differ there, and
-whether the files are the mirror's is not known."""
-
-DHF1K_DRIVE: Final = "https://drive.google.com/drive/folders/1sW0tf9RQMO4RR7SyKhU8Kmbm4jwkFGpQ"
+if TYPE_CHECKING:
+    from avrsp.datasets.sheets import ListedVideo
 
 NO_LICENCE: Final = "none stated; ask the authors"
-DIEM_LICENCE: Final = "CC BY-NC-SA 3.0 by the project's page; the mirror states none"
 
 ALL_ROLES: Final = frozenset({"train", "validation", "test", "none"})
-WITHHELD: Final = frozenset({"test"})
-"""DHF1K keeps the annotations of its 300 test videos to itself."""
 
-
-# Quirks, as a reader of tables should know them.
-TESTED_TWICE: Final = "the splits test V26_Piano2, V3_Speech3 and V39_Guitar4 twice"
-NEVER_TESTED_AVAD: Final = "no split tests V28_Dog1, V33_Harp and V42_Violin2"
-NEVER_TESTED_SUMME: Final = "no split tests Scuba and St_Maarten_Landing, each absent from one"
-ONE_SPLIT: Final = "the three splits are one and the same"
-NAMES_SHARED: Final = "video names are those of the other Coutrot set"
-LOSSY_MAPS: Final = "density maps are JPEG files: an empty one may hold a few grey levels"
-HEARD_NOTHING: Final = "the files have sound, but viewers did not hear it"
-NO_TEST_ANNOTATION: Final = "videos 701 to 1000 have no published annotation"
-DIGITS: Final = "videos have names of three digits, annotations of four"
+KEY: Final = r"[a-z][a-z0-9_]*"
+"""What a dataset may be called: its key becomes a folder's name and a part of columns' names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,117 +57,131 @@ class Archive:
         return tuple(f"{base.rstrip('/')}/{self.name}.tar.gz" for base in bases)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetSpec:
-    """A dataset.
+    """All that the package knows of a dataset.
 
     Attributes:
-        key: Its name in params.yaml, in paths and tables.
+        key: Its name in params.yaml, in paths and in tables' columns.
+        title: Its name as people write it.
+        reader: Opens a video: raw folder, `folder`, the video's name in the sheet.
         folder: Its folder's name in the raw layout.
-        open: Opens a video: raw folder, `folder`, the video's name in the sheet.
-        heard: Whether viewers heard the sound; where not, stores hold none.
-        converted: Roles whose videos are converted, because they have annotations.
+        archives: What to download.
         citation: Authors, title, place, year.
         licence: Of the data.
-        archives: What to download.
+        source: Where its authors publish it.
+        viewers_heard_sound: Whether they did; where not, stores hold no sound.
+        gaze: How gaze was recorded.
+        splits: Names of the splits of its videos; `EVERY_SPLIT` alone where it is divided once.
+        protocol: Key of the evaluation protocol of its authors, or of those who divided it.
+        converted: Roles whose videos are converted, because they have annotations.
         quirks: What is odd about it, a clause each.
+        list_videos: Lists its videos from the raw folder, where no sheet below data/sheets does.
     """
 
     key: str
+    title: str
+    reader: Callable[[Path, str, str], RawVideo]
     folder: str
-    open: Callable[[Path, str, str], RawVideo]
-    heard: bool
-    converted: frozenset[str]
+    archives: tuple[Archive, ...]
     citation: str
     licence: str
-    archives: tuple[Archive, ...]
-    quirks: tuple[str, ...]
+    source: str
+    viewers_heard_sound: bool
+    gaze: Literal["eye tracker", "mouse"]
+    splits: tuple[str, ...]
+    protocol: str
+    converted: frozenset[str] = ALL_ROLES
+    quirks: tuple[str, ...] = ()
+    list_videos: Callable[[Path], Sequence[ListedVideo]] | None = None
+
+    def video(self, raw: Path, name: str) -> RawVideo:
+        """Return one of its videos below the raw folder."""
+        return self.reader(raw, self.folder, name)
+
+    def has_split(self, split: int | str) -> bool:
+        """Return whether its videos have roles in `split`."""
+        return EVERY_SPLIT in self.splits or str(split) in self.splits
 
 
-def _mirrored(
-    key: str, folder: str, citation: str, *quirks: str, licence: str = NO_LICENCE
-) -> DatasetSpec:
-    return DatasetSpec(
-        key,
-        folder,
-        stavis_mirror.MirrorVideo,
-        heard=True,
-        converted=ALL_ROLES,
-        citation=citation,
-        licence=licence,
-        archives=tuple(_on_mirror(tree, folder) for tree in stavis_mirror.TREES),
-        quirks=(LOSSY_MAPS, *quirks),
-    )
+_registered: dict[str, DatasetSpec] = {}
 
 
-def _on_mirror(tree: str, folder: str) -> Archive:
-    path, schemes = STAVIS
-    return Archive(
-        folder=f"{stavis_mirror.TREE}/{tree}/{folder}",
-        name=f"{tree}/{folder}",
-        entry="{video}",
-        mirrors=tuple(f"{scheme}://{path}/{tree}/{folder}.tar.gz" for scheme in schemes),
-        pages=SCDL_DRIVE,
-    )
+def register(entry: DatasetSpec) -> DatasetSpec:
+    """Add a dataset to the registry and return it.
+
+    Raises:
+        ParamsError: Its key is not a key, or is taken.
+    """
+    if not re.fullmatch(KEY, entry.key):
+        raise ParamsError(
+            f"{entry.key!r}: not a dataset's key; expected a lower-case letter, then such letters, "
+            "digits or _"
+        )
+    if entry.key in _registered:
+        raise ParamsError(f"{entry.key}: there is a dataset of this key already; choose another")
+    _registered[entry.key] = entry
+    return entry
 
 
-_ROWS = (
-    DatasetSpec(
-        "dhf1k",
-        "dhf1k",
-        Dhf1kVideo,
-        heard=False,
-        converted=ALL_ROLES - WITHHELD,
-        citation="Wang, Shen, Xie, Cheng, Ling, Borji: Revisiting video saliency prediction in "
-        "the deep learning era, TPAMI 2021",
-        licence="CC BY 4.0",
-        archives=(
-            Archive("dhf1k/video", "dhf1k/video", "{video}.AVI", (), (DHF1K_DRIVE,)),
-            Archive("dhf1k/annotation", "dhf1k/annotation", "0{video}", (), (DHF1K_DRIVE,)),
-        ),
-        quirks=(HEARD_NOTHING, NO_TEST_ANNOTATION, DIGITS),
-    ),
-    _mirrored(
-        "diem",
-        "DIEM",
-        "Mital, Smith, Hill, Henderson: Clustering of gaze during dynamic scene viewing is "
-        "predicted by motion, Cognitive Computation 2011",
-        ONE_SPLIT,
-        licence=DIEM_LICENCE,
-    ),
-    _mirrored(
-        "coutrot1",
-        "Coutrot_db1",
-        "Coutrot, Guyader: How saliency, faces, and sound influence gaze in dynamic social "
-        "scenes, Journal of Vision 2014",
-        NAMES_SHARED,
-    ),
-    _mirrored(
-        "coutrot2",
-        "Coutrot_db2",
-        "Coutrot, Guyader: Multimodal saliency models for videos, in: From Human Attention to "
-        "Computational Attention, Springer 2016",
-        NAMES_SHARED,
-    ),
-    _mirrored(
-        "avad",
-        "AVAD",
-        "Min, Zhai, Gu, Yang: Fixation prediction through multimodal analysis, ACM TOMM 2017",
-        TESTED_TWICE,
-        NEVER_TESTED_AVAD,
-    ),
-    _mirrored(
-        "etmd",
-        "ETMD_av",
-        "Koutras, Maragos: A perceptually based spatio-temporal computational framework for "
-        "visual saliency estimation, Signal Processing: Image Communication 2015",
-    ),
-    _mirrored(
-        "summe",
-        "SumMe",
-        "Gygli, Grabner, Riemenschneider, Van Gool: Creating summaries from user videos, ECCV 2014",
-        NEVER_TESTED_SUMME,
-    ),
-)
+def names() -> tuple[str, ...]:
+    """Return the keys of all datasets, sorted."""
+    _register_built_in()
+    return tuple(sorted(_registered))
 
-DATASETS: Final[Mapping[str, DatasetSpec]] = {row.key: row for row in _ROWS}
+
+def spec(key: str) -> DatasetSpec:
+    """Return a dataset's entry.
+
+    Raises:
+        ParamsError: There is no such dataset; the message names those there are.
+    """
+    _register_built_in()
+    if key not in _registered:
+        raise ParamsError(f"{key}: no such dataset; expected one of {', '.join(names())}")
+    return _registered[key]
+
+
+def title(key: str, preset: str) -> str:
+    """Return what a dataset is called where it is shown.
+
+    What preset `sample` generates in a dataset's layout is never called by its bare name.
+    """
+    name = spec(key).title if key in names() else key
+    return f"{name} (generated)" if preset == "sample" else name
+
+
+def check_params(loaded: Params) -> None:
+    """Make sure that the datasets and splits of the parameters exist.
+
+    Raises:
+        ParamsError: One does not; the message names those there are.
+    """
+    for name, keys in (
+        ("pretraining_set", [loaded.pretraining_set]),
+        ("audio_visual_sets", loaded.audio_visual_sets),
+    ):
+        there = loaded.world.datasets if loaded.preset == "sample" else names()
+        for key in keys:
+            if key not in there:
+                where = "that preset sample generates" if loaded.preset == "sample" else "known"
+                raise ParamsError(
+                    f"params.yaml: {name}: found {key!r}, expected one {where}: {', '.join(there)}"
+                )
+    for key in loaded.audio_visual_sets:
+        entry = spec(key)
+        for split in loaded.splits:
+            if not entry.has_split(split):
+                raise ParamsError(
+                    f"params.yaml: splits: found {split!r}, expected one that {key} has: "
+                    f"{', '.join(entry.splits)}"
+                )
+
+
+@cache
+def _register_built_in() -> None:
+    """Import the modules of this package: those that read a raw layout register its datasets."""
+    package = importlib.import_module(__package__ or "")
+    for module in pkgutil.iter_modules(package.__path__):
+        if not module.ispkg:
+            importlib.import_module(f"{__package__}.{module.name}")

@@ -1,4 +1,4 @@
-"""The layout of DHF1K: an AVI, three digits to its name, and annotations under four digits.
+"""DHF1K: an AVI, three digits to its name, and annotations under four digits.
 
 `video/001.AVI`, `annotation/0001/maps/0001.png` and `annotation/0001/fixation/maps/0001.mat`,
 whose variable `I` is a binary map. Numbers start at 1; the test videos have no annotation.
@@ -15,11 +15,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from avrsp.datasets.dataset_registry import ALL_ROLES, Archive, DatasetSpec, register
 from avrsp.datasets.gaze import Annotation
 from avrsp.datasets.map_images import read_annotation, read_densities
 from avrsp.datasets.raw import Counts, files, run_of
 from avrsp.media import decode
 from avrsp.media.probe import probe
+from avrsp.store.manifest import EVERY_SPLIT
 
 VARIABLE: Final = "I"
 
@@ -95,3 +97,36 @@ def _counted(folder: Path, suffix: str) -> int:
     pattern = re.compile(rf"(\d{{4}})\.{suffix}")
     found = (pattern.fullmatch(each.name) for each in files([folder]))
     return run_of(int(match[1]) for match in found if match)
+
+
+DRIVE: Final = "https://drive.google.com/drive/folders/1sW0tf9RQMO4RR7SyKhU8Kmbm4jwkFGpQ"
+
+WITHHELD: Final = frozenset({"test"})
+"""Its authors keep the annotations of the 300 test videos to themselves."""
+
+SOUND_NOT_HEARD: Final = "the files have sound, but viewers did not hear it"
+NO_TEST_ANNOTATION: Final = "videos 701 to 1000 have no published annotation"
+DIGITS: Final = "videos have names of three digits, annotations of four"
+
+register(
+    DatasetSpec(
+        key="dhf1k",
+        title="DHF1K",
+        reader=Dhf1kVideo,
+        folder="dhf1k",
+        archives=(
+            Archive("dhf1k/video", "dhf1k/video", "{video}.AVI", (), (DRIVE,)),
+            Archive("dhf1k/annotation", "dhf1k/annotation", "0{video}", (), (DRIVE,)),
+        ),
+        citation="Wang, Shen, Xie, Cheng, Ling, Borji: Revisiting video saliency prediction in "
+        "the deep learning era, TPAMI 2021",
+        licence="CC BY 4.0",
+        source="https://github.com/wenguanwang/DHF1K",
+        viewers_heard_sound=False,
+        gaze="eye tracker",
+        splits=(EVERY_SPLIT,),
+        protocol="dhf1k",
+        converted=ALL_ROLES - WITHHELD,
+        quirks=(SOUND_NOT_HEARD, NO_TEST_ANNOTATION, DIGITS),
+    )
+)

@@ -1,8 +1,9 @@
 """The datasets' sheets: which videos there are, how long, how fast, and their role in each split.
 
-Preset `paper` reads `data/sheets/<dataset>.tsv`; preset `sample` asks the world what it will hold.
-A validation part is carved out of every training list here, by video; test lists are never
-touched, and DHF1K has a validation list of its own.
+Preset `paper` reads `data/sheets/<dataset>.tsv`, or asks the entry of a dataset that lists its own
+videos; what preset `sample` generates says itself what it will hold. A validation part is carved
+out of every training list here, by video; test lists are never touched, and a dataset that has a
+validation list of its own keeps it.
 """
 
 from __future__ import annotations
@@ -19,11 +20,10 @@ from typing import Annotated, Final, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from avrsp import paths
-from avrsp.datasets.dataset_registry import DATASETS
+from avrsp.datasets.dataset_registry import DatasetSpec, names, spec
 from avrsp.errors import ParamsError
-from avrsp.params import SPLITS, WorldParams
-from avrsp.sample.plan import sheet
-from avrsp.store.manifest import Role
+from avrsp.params import Params
+from avrsp.store.manifest import EVERY_SPLIT, Role
 
 NAME: Final = r"[A-Za-z0-9][A-Za-z0-9_.+-]*"
 """What a video may be called: it becomes a file's name."""
@@ -32,14 +32,14 @@ SPELLINGS: Final = {"": "none", "val": "validation"}
 """How sheets write roles, where it is not as here; an empty cell: the split leaves it out."""
 
 
-class Row(BaseModel):
-    """A video of a sheet.
+class ListedVideo(BaseModel):
+    """A video as a sheet lists it.
 
     Attributes:
         video: Its name, unique in the dataset.
         frames: How many frames it has.
         fps: Frames a second.
-        roles: Role in each split, "1" to "3".
+        roles: Role in each split, by the split's name.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,18 +50,25 @@ class Row(BaseModel):
     roles: dict[str, Role]
 
 
-def read_sheet(path: Path) -> list[Row]:
-    """Read a sheet: columns video, frames, fps, then split1 to split3, or split for all three.
+def read_sheet(path: Path, splits: Sequence[str]) -> list[ListedVideo]:
+    """Read a sheet: columns video, frames, fps, and split<name> of each split, or split for all.
 
     Raises:
         ParamsError: No such file, a column is missing, a value wrong, or a video listed twice.
     """
     if not path.exists():
-        raise ParamsError(f"{path}: no such sheet; restore it: git restore {path}")
-    lines = csv.DictReader(io.StringIO(path.read_text()), delimiter="\t")
+        raise ParamsError(f"{path}: no such sheet; expected a line for each video of the dataset")
     try:
-        rows = [_row(line) for line in lines]
-    except (KeyError, ValidationError) as error:
+        lines = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8")), delimiter="\t")
+    except UnicodeDecodeError as error:
+        raise ParamsError(f"{path}: not UTF-8 ({error.reason}); save the sheet as UTF-8") from None
+    try:
+        rows = [_listed_video(line, splits) for line in lines]
+    except KeyError as error:
+        raise ParamsError(
+            f"{path}: line {lines.line_num}: no column {error}; expected {_columns(splits)}"
+        ) from None
+    except (csv.Error, ValidationError) as error:
         raise ParamsError(
             f"{path}: line {lines.line_num}: {' '.join(str(error).split())}"
         ) from None
@@ -73,26 +80,22 @@ def read_sheet(path: Path) -> list[Row]:
     return rows
 
 
-def generated_sheet(spec: WorldParams, seed: int, dataset: str) -> list[Row]:
-    """Return the sheet of a dataset of the world, which need not exist yet."""
-    return [_row(line._asdict()) for line in sheet(spec, seed, dataset)]
-
-
-def prepared(dataset: str, rows: Iterable[Row], fraction: float) -> list[Row]:
-    """Return the rows to convert, sorted by name, with a validation part in each split."""
-    kept = [row for row in rows if set(row.roles.values()) & DATASETS[dataset].converted]
+def prepared(
+    dataset: str, rows: Iterable[ListedVideo], validation_fraction: float
+) -> list[ListedVideo]:
+    """Return the videos to convert, sorted by name, with a validation part in each split."""
+    converted = spec(dataset).converted
+    kept = sorted(
+        (row for row in rows if converted.intersection(row.roles.values())),
+        key=lambda row: row.video,
+    )
     if any(role == "validation" for row in kept for role in row.roles.values()):
-        return sorted(kept, key=lambda row: row.video)
-    chosen = {split: _validation(dataset, kept, str(split), fraction) for split in SPLITS}
-    return [
-        row.model_copy(
-            update={
-                "roles": row.roles
-                | {str(k): "validation" for k in SPLITS if row.video in chosen[k]}
-            }
-        )
-        for row in sorted(kept, key=lambda row: row.video)
-    ]
+        return kept
+    chosen = {
+        split: _validation(dataset, kept, split, validation_fraction)
+        for split in sorted({split for row in kept for split in row.roles})
+    }
+    return [row.model_copy(update={"roles": _with_validation(row, chosen)}) for row in kept]
 
 
 def folder(named: str | None) -> Path:
@@ -100,33 +103,66 @@ def folder(named: str | None) -> Path:
     return paths.workspace() / (named or "data/sheets")
 
 
-def published(folder: Path, dataset: str, fraction: float) -> list[Row]:
-    """Return the rows to convert of the sheet `folder`/<dataset>.tsv.
+def published(folder: Path, dataset: str, validation_fraction: float) -> list[ListedVideo]:
+    """Return the videos to convert of a dataset of preset `paper`.
+
+    Args:
+        folder: Holds the sheet `<dataset>.tsv`, unless the dataset's entry lists its videos.
+        dataset: Its key.
+        validation_fraction: Of each training list, which is carved out for validation.
 
     Raises:
-        ParamsError: There is no such sheet, or it is wrong.
+        ParamsError: There is no such dataset or sheet, or the sheet is wrong.
     """
-    return prepared(dataset, read_sheet(folder / f"{dataset}.tsv"), fraction)
+    return prepared(dataset, _listed_by(spec(dataset), folder), validation_fraction)
 
 
-def _validation(dataset: str, rows: Sequence[Row], split: str, fraction: float) -> set[str]:
+def datasets_of(loaded: Params) -> tuple[str, ...]:
+    """Return the datasets that are converted, sorted by key.
+
+    In preset `sample` these are all that it generates. In preset `paper` they are those that have a
+    sheet, and whatever others the parameters name.
+    """
+    if loaded.preset == "sample":
+        return tuple(sorted(loaded.world.datasets))
+    used = {loaded.pretraining_set, *loaded.audio_visual_sets}
+    place = folder(loaded.data.sheets)
+    return tuple(key for key in names() if key in used or (place / f"{key}.tsv").exists())
+
+
+def _listed_by(dataset: DatasetSpec, folder: Path) -> Sequence[ListedVideo]:
+    if dataset.list_videos is not None:
+        return dataset.list_videos(paths.raw("paper"))
+    return read_sheet(folder / f"{dataset.key}.tsv", dataset.splits)
+
+
+def _validation(dataset: str, rows: Sequence[ListedVideo], split: str, fraction: float) -> set[str]:
     """Choose that fraction of a training list, at least one video if it has two, by hash."""
-    training = [row.video for row in rows if row.roles[split] == "train"]
+    training = [row.video for row in rows if row.roles.get(split) == "train"]
     training.sort(key=lambda video: hashlib.sha256(f"{dataset}/{video}".encode()).digest())
     wanted = max(round(fraction * len(training)), 1) if len(training) > 1 else 0
     return set(training[:wanted])
 
 
-def _row(line: Mapping[str, str | int | float]) -> Row:
-    given = {str(k): line["split"] if "split" in line else line[f"split{k}"] for k in SPLITS}
-    roles = {split: SPELLINGS.get(str(role), role) for split, role in given.items()}
-    return Row.model_validate(
+def _with_validation(row: ListedVideo, chosen: Mapping[str, set[str]]) -> dict[str, Role]:
+    return row.roles | {split: "validation" for split in row.roles if row.video in chosen[split]}
+
+
+def _listed_video(line: Mapping[str, str], splits: Sequence[str]) -> ListedVideo:
+    given = {name: line["split"] if "split" in line else line[f"split{name}"] for name in splits}
+    roles = {split: SPELLINGS.get(role, role) for split, role in given.items()}
+    return ListedVideo.model_validate(
         {"video": line["video"], "frames": line["frames"], "fps": line["fps"], "roles": roles}
     )
 
 
+def _columns(splits: Sequence[str]) -> str:
+    several = ", ".join(f"split{name}" for name in splits if name != EVERY_SPLIT)
+    return f"video, frames, fps, and {f'{several}, or ' if several else ''}split"
+
+
 Roles: TypeAlias = Mapping[str, Mapping[str, str]]
-"""For each video its role in each split, "1" to "3"."""
+"""For each video its role in each split."""
 
 LISTED = ("train", "test")
 
@@ -136,7 +172,7 @@ class Defect:
     """What is wrong with the splits of a dataset.
 
     Attributes:
-        dataset: Key in `datasets.DATASETS`.
+        dataset: Its key in the registry.
         what: In a few words.
         videos: That it concerns, sorted.
     """
@@ -167,8 +203,8 @@ def list_defects(dataset: str, folder: Path, name: str, roles: Roles) -> list[De
 
     Args:
         dataset: Its key.
-        folder: Holds `<name>_list_{train,test}_{1,2,3}_fps.txt`, or lists without a number that
-            count for every split. Where there is none, nothing is found.
+        folder: Holds `<name>_list_{train,test}_<split>_fps.txt`, or lists without a split's name
+            that count for every split. Where there is none, nothing is found.
         name: The dataset's in the lists' names.
         roles: The sheet's.
     """

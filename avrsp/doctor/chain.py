@@ -44,7 +44,7 @@ def weights(encoder: EncoderParams) -> Finding:
     return Finding("encoder weights", "ready", ", ".join(said))
 
 
-def models(splits: Iterable[int]) -> Finding:
+def models(splits: Iterable[int | str]) -> Finding:
     """Look for the trained networks."""
     names = ["pretrain", *(f"{kind}-split{split}" for kind in ("v", "av") for split in splits)]
     folder = paths.workspace() / "data" / "models"

@@ -11,7 +11,7 @@ import click
 
 from avrsp import params, paths
 from avrsp.datasets import sheets
-from avrsp.datasets.dataset_registry import DATASETS
+from avrsp.datasets.dataset_registry import check_params, spec
 from avrsp.doctor import chain, computer, raw_data
 from avrsp.doctor.finding import MARKS, Finding
 from avrsp.errors import ParamsError
@@ -25,6 +25,7 @@ def examine() -> tuple[str, list[Finding]]:
     findings = [computer.python(), computer.programs(), computer.ffmpeg()]
     try:
         loaded = params.load()
+        check_params(loaded)
         rows = _rows(loaded) if loaded.preset == "paper" else {}
     except ParamsError as error:
         fault = Finding("parameters", "missing", str(error), "git restore params.yaml data/sheets")
@@ -34,10 +35,10 @@ def examine() -> tuple[str, list[Finding]]:
     if loaded.preset == "paper":
         size = raw_data.still_needed(rows, preset.clip)
         mirrors = loaded.data.mirrors
-        data = [raw_data.dataset(spec, mirrors, key in needed) for key, spec in DATASETS.items()]
+        data = [raw_data.dataset(spec(key), mirrors, key in needed) for key in rows]
         data.append(raw_data.checksums())
     else:
-        size, data = raw_data.SAMPLE_BYTES, [raw_data.world()]
+        size, data = raw_data.SAMPLE_BYTES, [raw_data.generated(loaded.world.datasets)]
     findings += [
         computer.disk(size),
         *data,
@@ -90,7 +91,7 @@ def as_json(findings: Sequence[Finding]) -> str:
     return json.dumps(content, indent=2)
 
 
-def _rows(loaded: Params) -> dict[str, list[sheets.Row]]:
+def _rows(loaded: Params) -> dict[str, list[sheets.ListedVideo]]:
     folder = sheets.folder(loaded.data.sheets)
     fraction = loaded.validation_fraction
-    return {key: sheets.published(folder, key, fraction) for key in DATASETS}
+    return {key: sheets.published(folder, key, fraction) for key in sheets.datasets_of(loaded)}

@@ -8,9 +8,9 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from avrsp import paths
-from avrsp.datasets.dataset_registry import DATASETS, Archive, DatasetSpec
+from avrsp.datasets.dataset_registry import Archive, DatasetSpec, spec
 from avrsp.datasets.download import incoming, pins
-from avrsp.datasets.sheets import Row
+from avrsp.datasets.sheets import ListedVideo
 from avrsp.doctor.finding import Finding
 from avrsp.errors import RawDataError
 from avrsp.params import ClipParams
@@ -28,23 +28,23 @@ SAMPLE_BYTES: Final = 1_000_000_000
 """Of all that preset `sample` writes, with room to spare."""
 
 
-def world() -> Finding:
-    """Say how much of the generated world is there."""
-    made = [key for key in DATASETS if (paths.raw("sample") / "world" / f"{key}.json").exists()]
-    if len(made) == len(DATASETS):
-        return Finding("raw data", "ready", f"the generated world, all {len(made)} datasets")
-    found = f"the generated world, {len(made)} of {len(DATASETS)} datasets"
+def generated(wanted: Sequence[str]) -> Finding:
+    """Say how many of the datasets that preset `sample` generates are there."""
+    made = [key for key in wanted if (paths.raw("sample") / "world" / f"{key}.json").exists()]
+    if len(made) == len(wanted):
+        return Finding("raw data", "ready", f"generated, all {len(made)} datasets")
+    found = f"generated, {len(made)} of {len(wanted)} datasets"
     return Finding("raw data", "to come", found, "dvc repro")
 
 
-def dataset(spec: DatasetSpec, mirrors: Sequence[str] | None, needed: bool) -> Finding:
+def dataset(entry: DatasetSpec, mirrors: Sequence[str] | None, needed: bool) -> Finding:
     """Say where the archives of a dataset are."""
     raw = paths.raw("paper")
     groups: dict[str, list[Archive]] = {}
-    for archive in spec.archives:
+    for archive in entry.archives:
         groups.setdefault(_where(archive, raw, mirrors), []).append(archive)
     found = ", ".join(f"{len(group)} {where}" for where, group in groups.items())
-    name = f"raw: {spec.key}"
+    name = f"raw: {entry.key}"
     lost = groups.get("not there", [])
     if lost:
         folder = incoming.folder().relative_to(paths.root())
@@ -55,7 +55,7 @@ def dataset(spec: DatasetSpec, mirrors: Sequence[str] | None, needed: bool) -> F
     done = set(groups) == {"in place"}
     if done:
         return Finding(name, "ready", found)
-    return Finding(name, "to come", found, f"avrsp download {spec.key}")
+    return Finding(name, "to come", found, f"avrsp download {entry.key}")
 
 
 def checksums() -> Finding:
@@ -63,7 +63,7 @@ def checksums() -> Finding:
     try:
         noted = pins.read()
     except RawDataError as error:
-        return Finding("checksums", "missing", str(error), f"git restore {pins.place()}")
+        return Finding("checksums", "missing", str(error))
     brought = {name: incoming.folder() / name for name in noted}
     wrong = [
         name
@@ -77,14 +77,14 @@ def checksums() -> Finding:
     return Finding("checksums", "ready", f"{len(noted)} archives noted in {pins.place().name}")
 
 
-def still_needed(rows: dict[str, list[Row]], clip: ClipParams) -> float:
+def still_needed(rows: dict[str, list[ListedVideo]], clip: ClipParams) -> float:
     """Estimate the bytes that preset `paper` has still to write."""
     raw, stores = paths.raw("paper"), paths.stores("paper")
     store_bytes = clip.height * clip.width * 3 * STORE_SHARE + MAP_BYTES
     needed = 0.0
     for key, listed in rows.items():
         frames = sum(row.frames for row in listed)
-        if not all((raw / archive.folder).is_dir() for archive in DATASETS[key].archives):
+        if not all((raw / archive.folder).is_dir() for archive in spec(key).archives):
             needed += frames * RAW_BYTES
         if not (stores / key / "index.tsv").exists():
             needed += frames * store_bytes

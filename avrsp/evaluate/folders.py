@@ -38,12 +38,12 @@ class VideoChoice:
 
     Attributes:
         datasets: Their datasets; all that are there if empty.
-        split: Which of the three splits.
+        split: Which split.
         role: Role in that split; a folder without a manifest knows none, and gives all its videos.
     """
 
     datasets: tuple[str, ...]
-    split: int
+    split: int | str
     role: Role
 
 

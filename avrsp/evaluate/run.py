@@ -51,7 +51,7 @@ def evaluate_run(  # noqa: PLR0913 - where from, what, and where to
     videos: Sequence[Verdict],
     *,
     method: str,
-    split: int,
+    split: int | str,
     out: Path,
     names: Sequence[ProtocolName] = ("avrsp",),
 ) -> Outcome:
@@ -75,7 +75,7 @@ def evaluate_references(  # noqa: PLR0913 - where from, what, and where to
     videos: Sequence[Verdict],
     training: Sequence[Verdict],
     *,
-    split: int,
+    split: int | str,
     out: Path,
     seed: int,
     names: Sequence[ProtocolName] = ("avrsp",),
@@ -186,7 +186,7 @@ class Job:
 
     dataset: str
     video: str
-    split: int
+    split: int | str
     method: str
     store: Path
     source: MapSource
@@ -251,7 +251,7 @@ class OtherFrame:
 def reference_jobs(
     videos: Sequence[tuple[str, str, Path]],
     prior: NDArray[np.float32] | None,
-    split: int,
+    split: int | str,
     seed: int,
 ) -> list[Job]:
     """Return the jobs of scoring every method of `REFERENCES` on videos (dataset, video, store).
@@ -274,7 +274,7 @@ def reference_jobs(
 def map_job(
     folder: Path,
     video: tuple[str, str, Path],
-    by: tuple[str, int],
+    by: tuple[str, int | str],
     values: Values | None = None,
 ) -> Job:
     """Return the job of scoring what lies below `folder` for a video, by (method, split)."""

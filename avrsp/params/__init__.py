@@ -13,7 +13,6 @@ from avrsp import paths
 from avrsp.errors import ParamsError
 from avrsp.params.sections import (
     FUSIONS,
-    SPLITS,
     AblationParams,
     ClipParams,
     ComputeParams,
@@ -32,6 +31,7 @@ from avrsp.params.sections import (
     ProtocolName,
     RelianceParams,
     Section,
+    SplitName,
     StoreParams,
     TrainParams,
     WorldKinds,
@@ -39,11 +39,11 @@ from avrsp.params.sections import (
     WorldScene,
     WorldSound,
     WorldViewers,
+    split_name,
 )
 
 __all__ = [
     "FUSIONS",
-    "SPLITS",
     "AblationParams",
     "ClipParams",
     "ComputeParams",
@@ -62,6 +62,7 @@ __all__ = [
     "ProtocolName",
     "RelianceParams",
     "Section",
+    "SplitName",
     "StoreParams",
     "TrainParams",
     "WorldKinds",
@@ -71,6 +72,7 @@ __all__ = [
     "WorldViewers",
     "load",
     "parse",
+    "split_name",
 ]
 
 

@@ -18,7 +18,6 @@ from pydantic_core import PydanticCustomError
 
 PresetName = Literal["sample", "paper"]
 FusionName = Literal["visual", "add", "mul", "concat", "bilinear", "mbt", "ravf"]
-DatasetName = Literal["dhf1k", "diem", "coutrot1", "coutrot2", "avad", "etmd", "summe"]
 ProtocolName = Literal["avrsp", "stavis", "vinet", "dhf1k"]
 Precision = Literal["float32", "bf16"]
 
@@ -41,7 +40,26 @@ Interval = Annotated[tuple[Positive, Positive], AfterValidator(_ascending)]
 CountInterval = Annotated[tuple[Count, Count], AfterValidator(_ascending)]
 
 FUSIONS: tuple[FusionName, ...] = get_args(FusionName)
-SPLITS = (1, 2, 3)
+
+
+def _one_kind(splits: list[int | str]) -> list[int | str]:
+    if len({type(split) for split in splits}) > 1:
+        raise PydanticCustomError("splits", "Input should be all numbers or all names")
+    if len(set(splits)) < len(splits):
+        raise PydanticCustomError("splits", "Input should be splits that differ")
+    return splits
+
+
+DatasetName = Annotated[str, Field(strict=True, min_length=1)]
+"""A key in the registry of datasets, which checks it."""
+
+SplitName = (
+    Annotated[int, Field(strict=True, ge=0)]
+    | Annotated[str, Field(strict=True, pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+)
+"""A split: a number, as the published divisions have, or a name."""
+
+SplitNames = Annotated[list[SplitName], Field(min_length=1), AfterValidator(_one_kind)]
 
 
 class Section(BaseModel):
@@ -133,6 +151,11 @@ class WorldParams(Section):
     scene: WorldScene
     sound: WorldSound
     viewers: WorldViewers
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """Return the keys of the datasets that are generated."""
+        return "dhf1k", *WorldVideos.model_fields
 
 
 class LossParams(Section):
@@ -288,12 +311,20 @@ class Presets(Section):
     paper: Preset
 
 
+def split_name(text: str) -> int | str:
+    """Return a split as params.yaml names it from a word of a command line."""
+    return int(text) if text.isdecimal() else text
+
+
 class Params(Section):
-    """All of params.yaml."""
+    """All of params.yaml.
+
+    Which datasets and splits there are is the registry's to say: `datasets.check_params`.
+    """
 
     preset: PresetName
     fusion: FusionName
-    splits: Annotated[list[Literal[1, 2, 3]], Field(min_length=1)]
+    splits: SplitNames
     seed: Cardinal
     pretraining_set: DatasetName
     audio_visual_sets: Annotated[list[DatasetName], Field(min_length=1)]

@@ -45,7 +45,7 @@ class Truth:
 class Split:
     """A split with the videos that are looked at, and what the world knows of them."""
 
-    number: int
+    number: int | str
     videos: Sequence[Verdict]
     truths: Mapping[Key, Truth]
 

@@ -20,12 +20,14 @@ import numpy.typing as npt
 from PIL import Image
 from scipy.io import savemat, wavfile
 
+from avrsp.datasets.dataset_registry import spec
+from avrsp.datasets.sheets import ListedVideo
+from avrsp.datasets.stavis_mirror import TREE, TREES
 from avrsp.errors import RawDataError
 from avrsp.media.pipes import Run, address, complaint, running
-from avrsp.params import SPLITS
-from avrsp.sample.plan import FOLDERS, PlannedVideo, SheetRow
+from avrsp.sample.plan import SPLITS, PlannedVideo
 
-Map = npt.NDArray[np.uint8]
+GreyMap = npt.NDArray[np.uint8]
 
 EYE_MAP_QUALITY: Final = 90
 MAT_TEXT: Final = b"MATLAB 5.0 MAT-file".ljust(116)
@@ -37,20 +39,20 @@ UNENDED: Final = "ETMD_av_list_test_3_fps.txt"
 
 
 class Recording(NamedTuple):
-    """A video as filmed and watched: H x W x 3 frames, sound, and maps (H x W) of each frame."""
+    """A video and its ground truth: H x W x 3 frames, sound, and maps (H x W) of each frame."""
 
     frames: Iterable[npt.NDArray[np.uint8]]
     sound: Sound | None
-    densities: Sequence[Map]
-    fixations: Sequence[Map]
+    densities: Sequence[GreyMap]
+    fixations: Sequence[GreyMap]
 
 
 def leaves(video: PlannedVideo) -> list[str]:
     """Return the files and folders, below the raw folder, that belong to this video alone."""
     if video.dataset == "dhf1k":
         return [f"dhf1k/video/{video.video}.AVI", f"dhf1k/annotation/{int(video.video):04d}"]
-    place = f"{FOLDERS[video.dataset]}/{video.video}"
-    return [f"mirror/{tree}/{place}" for tree in ("video_frames", "video_audio", "annotations")]
+    place = f"{spec(video.dataset).folder}/{video.video}"
+    return [f"{TREE}/{tree}/{place}" for tree in TREES]
 
 
 def write_mirror(folder: Path, video: PlannedVideo, recording: Recording) -> None:
@@ -59,8 +61,8 @@ def write_mirror(folder: Path, video: PlannedVideo, recording: Recording) -> Non
     source = folder / "source.mp4"
     folder.mkdir(parents=True)
     encode(source, recording.frames, video.rate, recording.sound, MP4)
-    heard = recording.sound is not None and "missing sound" not in video.quirks
-    take_apart(source, frames, audio / f"{video.video}.wav" if heard else None)
+    has_sound = recording.sound is not None and "missing sound" not in video.quirks
+    take_apart(source, frames, audio / f"{video.video}.wav" if has_sound else None)
     source.unlink()
     if "one frame fewer" in video.quirks:
         (frames / f"img_{video.frames:05d}.jpg").unlink()
@@ -88,32 +90,31 @@ def write_dhf1k(folder: Path, video: PlannedVideo, recording: Recording) -> None
         _save_mat(annotation / "fixation" / "maps" / f"{number:04d}.mat", "I", fixation)
 
 
-def fold_lists(dataset: str, rows: Sequence[SheetRow]) -> Iterator[tuple[str, str]]:
+def fold_lists(dataset: str, rows: Sequence[ListedVideo]) -> Iterator[tuple[str, str]]:
     """Yield name and content of a set's fold lists; DHF1K has none."""
     if dataset == "dhf1k":
         return
     for split in SPLITS[:1] if dataset == "diem" else SPLITS:
         for role in ("train", "test"):
             number = "" if dataset == "diem" else f"_{split}"
-            name = f"{FOLDERS[dataset]}_list_{role}{number}_fps.txt"
-            listed = [row[:3] for row in rows if row[2 + split] == role]
-            yield name, _list_text(name, listed)
+            name = f"{spec(dataset).folder}_list_{role}{number}_fps.txt"
+            yield name, _list_text(name, [row for row in rows if row.roles[split] == role])
 
 
-def _list_text(name: str, rows: Sequence[tuple[str, int, float]]) -> str:
+def _list_text(name: str, rows: Sequence[ListedVideo]) -> str:
     if name == UNEVEN:
-        return "\n".join(f"{video}\t{frames}   {fps} \n" for video, frames, fps in rows)
-    text = "".join(f"{video} {frames} {fps}\n" for video, frames, fps in rows)
+        return "\n".join(f"{row.video}\t{row.frames}   {row.fps} \n" for row in rows)
+    text = "".join(f"{row.video} {row.frames} {row.fps}\n" for row in rows)
     return text.rstrip("\n") if name == UNENDED else text
 
 
-def _numbered(recording: Recording) -> Iterator[tuple[int, Map, Map]]:
+def _numbered(recording: Recording) -> Iterator[tuple[int, GreyMap, GreyMap]]:
     maps = zip(recording.densities, recording.fixations, strict=True)
     for number, (density, fixation) in enumerate(maps, start=1):
         yield number, density, fixation
 
 
-def _save_mat(path: Path, variable: str, content: Map) -> None:
+def _save_mat(path: Path, variable: str, content: GreyMap) -> None:
     savemat(path, {variable: content}, do_compression=True)
     with path.open("r+b") as stream:
         stream.write(MAT_TEXT)

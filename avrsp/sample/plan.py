@@ -1,4 +1,4 @@
-"""What the world will hold, before any of it exists: a pure function of parameters and seed."""
+"""What is generated, planned before any of it exists: a pure function of parameters and seed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
-from avrsp.params import SPLITS, WorldKinds, WorldParams
+from avrsp.datasets.sheets import ListedVideo
+from avrsp.params import WorldKinds, WorldParams
+from avrsp.store.manifest import EVERY_SPLIT
 
 ObjectKind = Literal["motor", "bird", "shaker"]
 ClipKind = Literal["sounding", "music", "silent", "unheard"]
@@ -34,15 +36,7 @@ QUIRKS: Final[Mapping[str, tuple[tuple[Quirk, ClipKind], ...]]] = {
 """Dataset -> quirks; each falls on the first such clip that split 1 trains on and that has none."""
 
 
-class SheetRow(NamedTuple):
-    """A video in the fold lists: its role in each split, "none" where no list names it."""
-
-    video: str
-    frames: int
-    fps: float
-    split1: str
-    split2: str
-    split3: str
+SPLITS: Final = ("1", "2", "3")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +93,17 @@ def plan(spec: WorldParams, seed: int) -> list[PlannedVideo]:
     return _with_quirks(videos)
 
 
-def sheet(spec: WorldParams, seed: int, dataset: str) -> list[SheetRow]:
-    """Return the rows of one dataset, equal to the fold lists that `write_dataset` writes."""
+def sheet(spec: WorldParams, seed: int, dataset: str) -> list[ListedVideo]:
+    """Return the sheet of one dataset, equal to the fold lists that `write_dataset` writes."""
     return [
-        SheetRow(video.video, video.frames, video.fps, *(video.roles[str(k)] for k in SPLITS))
+        ListedVideo.model_validate(
+            {
+                "video": video.video,
+                "frames": video.frames,
+                "fps": video.fps,
+                "roles": {EVERY_SPLIT: video.roles["1"]} if dataset == "dhf1k" else video.roles,
+            }
+        )
         for video in plan(spec, seed)
         if video.dataset == dataset
     ]
@@ -112,10 +113,10 @@ def _next_kind(place: Place, turns: Counter[tuple[str, ClipKind]], shares: World
     """Return the kind that its fold lacks most for the shares to hold."""
     if place.dataset == "dhf1k":
         return "unheard"
-    heard: tuple[tuple[ClipKind, float], ...] = tuple(shares)  # type: ignore[arg-type]
-    counts = {kind: turns[place.fold, kind] for kind, _ in heard}
+    kinds: tuple[tuple[ClipKind, float], ...] = tuple(shares)  # type: ignore[arg-type]
+    counts = {kind: turns[place.fold, kind] for kind, _ in kinds}
     total = sum(counts.values()) + 1
-    return max(heard, key=lambda item: round(item[1] * total - counts[item[0]], 9))[0]
+    return max(kinds, key=lambda item: round(item[1] * total - counts[item[0]], 9))[0]
 
 
 def _order(turn: int, rotation: int) -> tuple[ObjectKind, ...]:
@@ -158,16 +159,6 @@ def _with_quirks(videos: list[PlannedVideo]) -> list[PlannedVideo]:
             quirky.append(video)
     return quirky
 
-
-FOLDERS: Final[Mapping[str, str]] = {
-    "diem": "DIEM",
-    "coutrot1": "Coutrot_db1",
-    "coutrot2": "Coutrot_db2",
-    "avad": "AVAD",
-    "etmd": "ETMD_av",
-    "summe": "SumMe",
-}
-"""The mirror's folder of each audio-visual set."""
 
 ENCODED: Final[Mapping[float, Fraction]] = {
     14.99985: Fraction(15),
@@ -252,22 +243,23 @@ class Place(NamedTuple):
 
 def places_of(spec: WorldParams) -> Iterator[Place]:
     """Yield every video's place, dataset by dataset in the order of their positions."""
-    heard: dict[str, int] = spec.videos.model_dump()
-    for dataset, count in heard.items():
+    counts: dict[str, int] = spec.videos.model_dump()
+    for dataset, count in counts.items():
         for position in range(count):
             yield Place(dataset, position, video_name(dataset, position), _roles(dataset, position))
     for role, first in UNHEARD_FIRST.items():
         for position in range(getattr(spec.unheard, role)):
-            yield Place("dhf1k", position, f"{first + position:03d}", dict.fromkeys("123", role))
+            yield Place("dhf1k", position, f"{first + position:03d}", dict.fromkeys(SPLITS, role))
 
 
 def _roles(dataset: str, position: int) -> dict[str, str]:
     if dataset == "diem":
         tested = position % DIEM_TESTED == DIEM_TESTED - 1
-        return dict.fromkeys("123", "test" if tested else "train")
+        return dict.fromkeys(SPLITS, "test" if tested else "train")
     if (dataset, position) == ABSENT_ONCE:
         return {"1": "train", "2": "none", "3": "train"}
-    roles = {str(k): "test" if position % len(SPLITS) == k - 1 else "train" for k in SPLITS}
+    own = SPLITS[position % len(SPLITS)]
+    roles = {split: "test" if split == own else "train" for split in SPLITS}
     return roles | {"1": "test"} if (dataset, position) == TESTED_TWICE else roles
 
 

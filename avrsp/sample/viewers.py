@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from avrsp.datasets import gaze
 from avrsp.params import WorldViewers
 from avrsp.sample.plan import OBJECT_KINDS, Stretch, followed_at
 
@@ -39,7 +40,7 @@ class Fixation:
     offset: tuple[float, float]
 
 
-def watch(
+def simulate(
     schedule: Sequence[Stretch], spec: WorldViewers, width: int, rng: np.random.Generator
 ) -> list[Fixation]:
     """Return the fixations of all viewers until the end of the schedule, viewer by viewer."""
@@ -61,12 +62,12 @@ def points(
     middle = (np.array(frame) - 1) / 2
     found: list[Ints] = []
     for index, time in enumerate((np.arange(len(centres)) + 0.5) * dt):
-        gaze = [
+        looked = [
             (middle if each.target == CENTRE else centres[index, each.target]) + each.offset
             for each in fixations
             if each.start <= time < each.end
         ]
-        pixels = np.rint(np.array(gaze).reshape(-1, 2)).astype(np.int64)
+        pixels = np.rint(np.array(looked).reshape(-1, 2)).astype(np.int64)
         found.append(np.unique(pixels[((pixels >= 0) & (pixels < frame)).all(axis=1)], axis=0))
     return found
 
@@ -82,18 +83,10 @@ def looked_at(fixations: Sequence[Fixation], times: Floats) -> list[int | None]:
 
 
 def density(pixels: Ints, frame: tuple[int, int], blur: float) -> npt.NDArray[np.uint8]:
-    """Return the fixation map blurred by a Gaussian of `blur` pixels, its maximum 255; 0 if empty.
-
-    The Gaussians of the single points are summed: the kernel is separable, so that is one product
-    of two thin matrices.
-    """
+    """Return the fixation map blurred by a Gaussian, `blur` pixels, its maximum 255; 0 if empty."""
     if not len(pixels):
         return np.zeros(frame, dtype=np.uint8)
-    rows, cols = (
-        np.exp(-0.5 * ((np.arange(extent)[:, None] - pixels[:, axis]) / blur) ** 2)
-        for axis, extent in enumerate(frame)
-    )
-    blurred = rows @ cols.T
+    blurred = gaze.blurred(pixels, frame, blur)
     return np.asarray(np.rint(255 * blurred / blurred.max()), dtype=np.uint8)
 
 

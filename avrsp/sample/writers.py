@@ -1,15 +1,16 @@
-"""Make the world: video by video, each whole or not there, and the side file with the truth."""
+"""Write what was planned: video by video, each whole or not there, and the file of the truth."""
 
 from __future__ import annotations
 
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from avrsp import files, progress
+from avrsp.datasets.stavis_mirror import TREE
 from avrsp.params import WorldParams
 from avrsp.sample import layouts, viewers
 from avrsp.sample.layouts import Recording, Sound
@@ -28,6 +29,9 @@ from avrsp.sample.viewers import Fixation, Ints
 
 EMPTY_FRAMES = 4
 """So many frames, from the middle on, have no fixation in a video with that quirk."""
+
+CODE: Final = ("sample", "datasets/gaze.py", "datasets/stavis_mirror.py")
+"""Code that decides what is written."""
 
 Truth = dict[str, Any]
 
@@ -51,7 +55,7 @@ def write_dataset(dataset: str, folder: Path, spec: WorldParams, seed: int) -> N
         )
     }
     for name, text in layouts.fold_lists(dataset, sheet(spec, seed, dataset)):
-        files.write_text(folder / "mirror" / "fold_lists" / name, text)
+        files.write_text(folder / TREE / "fold_lists" / name, text)
     files.write_json(folder / "world" / f"{dataset}.json", truth)
 
 
@@ -111,15 +115,14 @@ def _made(folder: Path, video: PlannedVideo, spec: WorldParams, seed: int) -> Tr
 
 def _origin(video: PlannedVideo, spec: WorldParams, seed: int) -> str:
     """Say all that a video follows from: its plan, the parameters, the seed and this code."""
-    code = files.digest(Path(__file__).parent.glob("*.py"))
-    return f"{video} {spec} seed={seed} code={code}"
+    return f"{video} {spec} seed={seed} code={files.code_digest(*CODE)}"
 
 
 def _write(staging: Path, video: PlannedVideo, spec: WorldParams, seed: int) -> Truth:
     scene = compose(video, spec, seed)
     schedule = stretches(video, spec.sound.stretch, seed)
     size = frame_size(video, spec)
-    fixations = viewers.watch(schedule, spec.viewers, spec.width, video.stream(seed, "viewers"))
+    fixations = viewers.simulate(schedule, spec.viewers, spec.width, video.stream(seed, "viewers"))
     gaze = viewers.points(fixations, scene.centres, float(1 / video.rate), size)
     if "empty fixations" in video.quirks:
         middle = video.frames // 2
@@ -137,7 +140,7 @@ def _write(staging: Path, video: PlannedVideo, spec: WorldParams, seed: int) -> 
     return describe(video, scene, schedule, fixations)
 
 
-def _binary(pixels: Ints, size: tuple[int, int]) -> layouts.Map:
+def _binary(pixels: Ints, size: tuple[int, int]) -> layouts.GreyMap:
     fixated = np.zeros(size, dtype=np.uint8)
     fixated[tuple(pixels.T)] = 1
     return fixated

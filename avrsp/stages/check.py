@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from avrsp import files, params, paths
+from avrsp import datasets, files, params, paths
 from avrsp.errors import AvrspError, exits_cleanly
 
 TOOLS = ("ffmpeg", "ffprobe")
@@ -19,10 +19,12 @@ def main() -> None:
     """Check what every later stage relies on and write `data/checked.txt`.
 
     Raises:
-        ParamsError: A parameter is missing, unknown or wrong.
+        ParamsError: A parameter is missing, unknown or wrong, or names a dataset or a split that
+            does not exist.
         AvrspError: ffmpeg or ffprobe is not on the PATH.
     """
     loaded = params.load()
+    datasets.check_params(loaded)
     missing = [tool for tool in TOOLS if shutil.which(tool) is None]
     if missing:
         raise AvrspError(

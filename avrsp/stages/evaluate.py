@@ -10,7 +10,7 @@ from avrsp.errors import exits_cleanly
 from avrsp.evaluate.references import REFERENCES
 from avrsp.evaluate.run import evaluate_references, evaluate_run, read_rows, refuse_faults
 from avrsp.evaluate.summary import summarise
-from avrsp.params import SPLITS
+from avrsp.params import split_name
 from avrsp.progress import timed
 from avrsp.store.manifest import check_stores, read_manifest
 
@@ -21,7 +21,7 @@ def main() -> None:
     """Write `data/scores/<what>-split<N>.parquet` and `reports/metrics/<method>-split<N>.json`."""
     parser = argparse.ArgumentParser(prog="python -m avrsp.stages.evaluate")
     parser.add_argument("what", choices=["v", "av", "references"])
-    parser.add_argument("--split", type=int, choices=SPLITS, required=True)
+    parser.add_argument("--split", type=split_name, required=True)
     wanted = parser.parse_args()
     what, split = wanted.what, wanted.split
     loaded = params.load()

@@ -6,7 +6,7 @@ import argparse
 
 from avrsp import params, paths
 from avrsp.errors import exits_cleanly
-from avrsp.params import FUSIONS, SPLITS
+from avrsp.params import FUSIONS, split_name
 from avrsp.progress import timed
 from avrsp.stages import training
 from avrsp.stages.training import launched
@@ -47,7 +47,7 @@ def main() -> None:
 def arguments() -> argparse.Namespace:
     """Read which network to train; the fusion is an argument, so that V does not depend on it."""
     parser = argparse.ArgumentParser(prog="python -m avrsp.stages.finetune")
-    parser.add_argument("--split", type=int, choices=SPLITS, required=True)
+    parser.add_argument("--split", type=split_name, required=True)
     network = parser.add_mutually_exclusive_group(required=True)
     network.add_argument("--fusion", choices=FUSIONS, help="how sound joins the picture")
     network.add_argument("--visual", action="store_true", help="the network that does not listen")

@@ -6,7 +6,7 @@ import argparse
 
 from avrsp import params, paths
 from avrsp.errors import exits_cleanly
-from avrsp.params import SPLITS
+from avrsp.params import split_name
 from avrsp.prediction.testset import write_test_maps
 from avrsp.progress import timed
 from avrsp.store.manifest import check_stores, read_manifest
@@ -18,7 +18,7 @@ def main() -> None:
     """Write `data/maps/{v,av}-split<N>/<dataset>/<video>.zarr.zip`."""
     parser = argparse.ArgumentParser(prog="python -m avrsp.stages.predict")
     parser.add_argument("kind", choices=["v", "av"])
-    parser.add_argument("--split", type=int, choices=SPLITS, required=True)
+    parser.add_argument("--split", type=split_name, required=True)
     wanted = parser.parse_args()
     loaded = params.load()
     manifest, stores = read_manifest(paths.manifest(loaded.preset)), paths.stores(loaded.preset)

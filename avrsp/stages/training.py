@@ -31,7 +31,7 @@ def run(
     loaded: Params,
     *,
     datasets: list[str],
-    split: int,
+    split: int | str,
     folders: tuple[str, str] = ("data/models", "reports/training"),
 ) -> None:
     """Train `phase` on the training videos of a split and judge it by its validation videos.

@@ -29,10 +29,24 @@ from numpy.typing import NDArray
 
 from avrsp.files import replacing
 
+
+def available_threads() -> int:
+    """Return how many threads this process may use.
+
+    `OMP_NUM_THREADS`, which Snakemake sets to a job's `threads`, else the processors that the
+    scheduler grants.
+    """
+    named = os.environ.get("OMP_NUM_THREADS", "")
+    if named.isdecimal() and int(named):
+        return int(named)
+    granted = getattr(os, "sched_getaffinity", None)  # not on macOS
+    return len(granted(0)) if granted else os.cpu_count() or 1
+
+
 LEVEL: Final = 3
 """Of Zstandard: the least that finds the earlier frames of a block again."""
 
-THREADS: Final = min(4, os.cpu_count() or 1)
+THREADS: Final = min(4, available_threads())
 DESCRIPTION: Final = "zarr.json"
 CODECS: Final = {"zstd": Zstd(LEVEL), "blosc": Blosc()}
 """By zarr's name; what they read says how it was compressed."""
@@ -88,7 +102,7 @@ class Blocks:
 
     def _read(self, numbers: Iterable[int]) -> NDArray[Any]:
         """Decompress blocks; one that is not there is zeros, as zarr has it."""
-        keys = [_key(self.name, int(number), len(self.shape)) for number in numbers]
+        keys = [chunk_key(self.name, int(number), len(self.shape)) for number in numbers]
         blocks = np.empty((len(keys), self.length, *self.shape[1:]), self.dtype)
 
         def fill(key: str, block: NDArray[Any]) -> None:
@@ -146,7 +160,7 @@ def write(
             yield np.concatenate([piece, rest]) if missing else piece
 
     for number, content in enumerate(_compressed(whole())):
-        sink.put(_key(name, number, 1 + len(size)), content)
+        sink.put(chunk_key(name, number, 1 + len(size)), content)
     return (count, *size), length
 
 
@@ -162,7 +176,7 @@ def _compressed(blocks: Iterable[NDArray[np.uint8]]) -> Iterator[bytes]:
             yield waiting.popleft().result()
 
 
-def _key(name: str, number: int, axes: int) -> str:
+def chunk_key(name: str, number: int, axes: int) -> str:
     """Return zarr's key of a chunk that spans every axis but the first."""
     return "/".join((name, "c", str(number), *["0"] * (axes - 1)))
 

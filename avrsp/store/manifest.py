@@ -1,23 +1,28 @@
 """Verdicts on videos, and the manifest that collects them: the one file by which DVC knows stores.
 
 A verdict says whether a video was kept, why not, what was noted, and which role it has in each of
-the three splits. Sizes, rates and roles are read from here, never derived again.
+the dataset's splits. Sizes, rates and roles are read from here, never derived again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from avrsp.errors import StoreError
 from avrsp.files import write_text
+from avrsp.store.members import entries_digest
 
 COMMAND = "snakemake --cores all preprocess"
 
 Role = Literal["train", "validation", "test", "none"]
+
+EVERY_SPLIT = "all"
+"""Name of the split of a dataset that is divided once: its roles hold in whatever split is asked
+for."""
 
 
 class _Record(BaseModel):
@@ -31,7 +36,7 @@ class Verdict(_Record):
     """What became of one video.
 
     Attributes:
-        dataset: Key in `datasets.DATASETS`.
+        dataset: Its key in the registry of datasets.
         video: Name in the dataset's sheet.
         kept: Whether it has a store.
         reason: Why it was set aside; None where it was kept.
@@ -42,7 +47,8 @@ class Verdict(_Record):
         width: Columns of the ground truth in pixels.
         has_sound: Whether it has a sound track.
         digest: SHA-256 of the store; empty where the video was set aside.
-        roles: Role in each split, "1" to "3".
+        entries: Digest of the store's list of entries, see `members.entries_digest`; likewise.
+        roles: Role in each split, by the split's name.
         origin: Digest of all that the store follows from (raw files, sheet, layout, code); empty
             in the manifest.
     """
@@ -52,14 +58,19 @@ class Verdict(_Record):
     kept: bool
     reason: str | None
     notes: list[str]
-    frames: int
-    fps: float
-    height: int
-    width: int
+    frames: Annotated[int, Field(ge=0)]
+    fps: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    height: Annotated[int, Field(ge=0)]
+    width: Annotated[int, Field(ge=0)]
     has_sound: bool
     digest: str
+    entries: str = ""
     roles: dict[str, Role]
     origin: str = ""
+
+    def role(self, split: int | str) -> Role:
+        """Return the video's role in a split; "none" where the dataset has no such split."""
+        return self.roles.get(str(split), self.roles.get(EVERY_SPLIT, "none"))
 
 
 class DatasetEntry(_Record):
@@ -76,7 +87,7 @@ class Manifest(_Record):
     preset: str
     datasets: dict[str, DatasetEntry]
 
-    def videos(self, datasets: Iterable[str], split: int, role: Role) -> list[Verdict]:
+    def videos(self, datasets: Iterable[str], split: int | str, role: Role) -> list[Verdict]:
         """Return the kept videos that have `role` in `split`, by dataset and name.
 
         Raises:
@@ -86,7 +97,7 @@ class Manifest(_Record):
             verdict
             for dataset in sorted(datasets)
             for verdict in sorted(self._entry(dataset).videos, key=lambda each: each.video)
-            if verdict.kept and verdict.roles[str(split)] == role
+            if verdict.kept and verdict.role(split) == role
         ]
 
     def _entry(self, dataset: str) -> DatasetEntry:
@@ -147,16 +158,28 @@ def verdict_path(folder: Path, dataset: str, video: str) -> Path:
 
 
 def check_stores(manifest: Manifest, folder: Path) -> None:
-    """Make sure that every listed store is there and its verdict is the one in the manifest.
+    """Make sure that every listed store is there and is the one that the manifest describes.
+
+    Another video's store under this one's name is noticed, and so is a damaged list of entries.
+    The entries' contents are not read here: each is compared with its checksum when it is used.
 
     Raises:
-        StoreError: A store is gone or was made anew; the message names the first of them.
+        StoreError: A store is gone, damaged, or another one; the message names the first of them.
+        OSError: The machine cannot read one.
     """
     kept = [each for entry in manifest.datasets.values() for each in entry.videos if each.kept]
     faults = [fault for verdict in kept if (fault := _fault(folder, verdict))]
     if faults:
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
         raise StoreError(f"{faults[0]}{more}; run: {COMMAND}")
+
+
+def is_intact(folder: Path, verdict: Verdict) -> bool:
+    """Tell whether the store of a kept video is there and is the one that `verdict` describes."""
+    try:
+        return entries_digest(store_path(folder, verdict)) == verdict.entries != ""
+    except FileNotFoundError:
+        return False
 
 
 def _fault(folder: Path, verdict: Verdict) -> str | None:
@@ -166,7 +189,14 @@ def _fault(folder: Path, verdict: Verdict) -> str | None:
     try:
         beside = read_verdict(verdict_path(folder, verdict.dataset, verdict.video))
     except StoreError as error:
-        return str(error)
-    if beside.digest != verdict.digest:
-        return f"{store}: the store is newer than the manifest"
+        return str(error).partition("; run:")[0]
+    if lasting(beside) != verdict:
+        return f"{store}: the verdict beside the store is not the one in the manifest"
+    if not is_intact(folder, verdict):
+        return f"{store}: not the store of this video that was converted, or a damaged one"
     return None
+
+
+def lasting(verdict: Verdict) -> Verdict:
+    """Leave out the origin: it differs where raw files were only copied or touched."""
+    return verdict.model_copy(update={"origin": ""})

@@ -32,6 +32,7 @@ from zarr.storage import MemoryStore  # noqa: TID251
 from avrsp.errors import StoreError
 from avrsp.store import blocks
 from avrsp.store.blocks import Blocks, ZipSource, described
+from avrsp.store.members import check_entries
 from avrsp.types import Samples
 
 __all__ = ["MapStore", "StoreAttributes", "VideoStore", "write_maps", "write_store"]
@@ -102,6 +103,7 @@ def _stream(group: zarr.Group, name: str, pieces: Iterable[NDArray[Any]], codec:
                 chunks=(max(len(block), 1), *block.shape[1:]),
                 dtype=block.dtype,
                 compressors=codec,
+                config={"write_empty_chunks": True},  # a missing one shows that the file is damaged
             )
         array.resize((count + len(block), *block.shape[1:]))
         array[count:] = block
@@ -114,7 +116,7 @@ class StoreAttributes:
     """Where a video's store comes from, and what was lost on the way.
 
     Attributes:
-        dataset: Key in `datasets.DATASETS`.
+        dataset: Its key in the registry of datasets.
         video: Name in the dataset's sheet.
         fps: Frames a second, exact, from the sheet.
         sound_rate_native: Samples a second of the raw sound; None without sound.
@@ -173,7 +175,9 @@ class _Hierarchy:
         if self._owner == os.getpid():
             return
         with self._reading("zarr.json"):
-            self._facts, self._arrays = described(ZipSource(self.path))
+            source = ZipSource(self.path)
+            self._facts, self._arrays = described(source)
+            check_entries(source, self._arrays)
         self._owner = os.getpid()
 
     @contextlib.contextmanager

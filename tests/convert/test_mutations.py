@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from avrsp import files
 from avrsp.convert.convert_video import Layout, convert
 from avrsp.convert.verify import TOLERANCE
-from avrsp.datasets.dataset_registry import DATASETS
-from avrsp.datasets.sheets import Row
+from avrsp.datasets.dataset_registry import spec
+from avrsp.datasets.sheets import ListedVideo
 from avrsp.store.manifest import Verdict
 from avrsp.store.video_store import VideoStore
 from tests.raw_videos import LISTED, MirrorFiles
@@ -105,7 +105,7 @@ def survive(path: Path, touched: str, again: Callable[[], Verdict], store: Path)
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("touched", ["frames", "density", "fixations", "sound"])
 def test_damaged_files_of_the_mirror(
-    mirror: MirrorFiles, tmp_path: Path, row: Row, layout: Layout, touched: str
+    mirror: MirrorFiles, tmp_path: Path, row: ListedVideo, layout: Layout, touched: str
 ) -> None:
     path = {
         "frames": mirror.frame(DAMAGED),
@@ -114,14 +114,14 @@ def test_damaged_files_of_the_mirror(
         "sound": mirror.wav,
     }[touched]
     store = tmp_path / "a.zarr.zip"
-    survive(path, touched, lambda: convert(DATASETS["diem"], row, mirror.raw, store, layout), store)
+    survive(path, touched, lambda: convert(spec("diem"), row, mirror.raw, store, layout), store)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("touched", ["AVI", "density", "fixations"])
 def test_damaged_files_of_dhf1k(
-    dhf1k: Path, tmp_path: Path, row: Row, layout: Layout, touched: str
+    dhf1k: Path, tmp_path: Path, row: ListedVideo, layout: Layout, touched: str
 ) -> None:
     path = {
         "AVI": dhf1k / "dhf1k/video/005.AVI",
@@ -129,4 +129,4 @@ def test_damaged_files_of_dhf1k(
         "fixations": dhf1k / f"dhf1k/annotation/0005/fixation/maps/{DAMAGED:04d}.mat",
     }[touched]
     store, video = tmp_path / "005.zarr.zip", row.model_copy(update={"video": "005"})
-    survive(path, touched, lambda: convert(DATASETS["dhf1k"], video, dhf1k, store, layout), store)
+    survive(path, touched, lambda: convert(spec("dhf1k"), video, dhf1k, store, layout), store)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import os
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from PIL import Image
@@ -11,7 +12,8 @@ from avrsp.convert import parts
 from avrsp.convert.collect import VERDICTS, write_index, write_manifest
 from avrsp.convert.convert_video import Layout
 from avrsp.convert.quality import write_picture
-from avrsp.datasets.sheets import Row
+from avrsp.datasets.sheets import ListedVideo
+from avrsp.errors import StoreError
 from avrsp.store.manifest import read_manifest, read_verdict
 from tests.raw_videos import MirrorFiles
 
@@ -19,13 +21,13 @@ from tests.raw_videos import MirrorFiles
 class Workplace:
     """DIEM's videos `a` (there) and `b` (not there) as one part."""
 
-    def __init__(self, mirror: MirrorFiles, rows: list[Row], layout: Layout) -> None:
+    def __init__(self, mirror: MirrorFiles, rows: list[ListedVideo], layout: Layout) -> None:
         self.folder = mirror.raw
         self.stores = mirror.raw.parent / "store"
         self.part = self.stores / "diem" / "parts" / "000.json"
         self.rows, self.layout = rows, layout
 
-    def videos(self) -> list[tuple[Row, str]]:
+    def videos(self) -> list[tuple[ListedVideo, str]]:
         return [(row, parts.origin("diem", row, self.folder, self.layout)) for row in self.rows]
 
     def run(self) -> None:
@@ -41,7 +43,7 @@ class Workplace:
 
 
 @pytest.fixture
-def place(mirror: MirrorFiles, row: Row, layout: Layout) -> Workplace:
+def place(mirror: MirrorFiles, row: ListedVideo, layout: Layout) -> Workplace:
     made = Workplace(mirror, [row, row.model_copy(update={"video": "b"})], layout)
     made.run()
     return made
@@ -56,7 +58,7 @@ def place(mirror: MirrorFiles, row: Row, layout: Layout) -> Workplace:
         ([500, 500, 200, 1], [3, 1]),
     ],
 )
-def test_short_videos_share_a_job(row: Row, frames: list[int], expected: list[int]) -> None:
+def test_short_videos_share_a_job(row: ListedVideo, frames: list[int], expected: list[int]) -> None:
     rows = [row.model_copy(update={"frames": count}) for count in frames]
     assert [len(part) for part in parts.divide(rows)] == expected
 
@@ -101,6 +103,23 @@ def test_what_was_removed_is_made_again(place: Workplace, lost: str) -> None:
     assert not place.forgotten()
 
 
+def test_another_store_under_a_videos_name_is_made_again(place: Workplace) -> None:
+    store = place.stores / "diem" / "a.zarr.zip"
+    whole = store.read_bytes()
+    with ZipFile(store, "w") as other:
+        other.writestr("zarr.json", b"{}")
+    assert place.forgotten()
+    place.run()
+    assert store.read_bytes() == whole
+    assert not place.forgotten()
+
+
+def test_a_damaged_part_is_named_with_the_command(place: Workplace, tmp_path: Path) -> None:
+    place.part.write_bytes(place.part.read_bytes()[:-9])
+    with pytest.raises(StoreError, match=r"000.json: damaged \(.*; remove it and run: snakemake"):
+        write_index(tmp_path / "index.tsv", [place.part])
+
+
 @pytest.mark.parametrize("change", [{"code": "other"}, {"width": 32}, {"chunk": 2}])
 def test_other_code_or_another_layout_redoes_every_video(
     place: Workplace, change: dict[str, int]
@@ -125,7 +144,7 @@ def test_another_role_rewrites_the_verdict_alone(place: Workplace) -> None:
 
 
 def test_the_fingerprint_sees_every_kind_of_file(
-    mirror: MirrorFiles, row: Row, layout: Layout
+    mirror: MirrorFiles, row: ListedVideo, layout: Layout
 ) -> None:
     seen = {parts.origin("diem", row, mirror.raw, layout)}
     touched = [mirror.frame(1), mirror.density(1), mirror.fixation(1), mirror.wav]

@@ -7,16 +7,17 @@ import pytest
 
 from avrsp import params
 from avrsp.datasets import sheets
-from avrsp.datasets.dataset_registry import DATASETS
-from avrsp.datasets.sheets import Row
+from avrsp.datasets.dataset_registry import names, spec
+from avrsp.datasets.sheets import ListedVideo
 from avrsp.errors import ParamsError
+from avrsp.sample.plan import sheet
 
 SHEETS = Path(__file__).parents[2] / "data" / "sheets"
-AUDIO_VISUAL = sorted(set(DATASETS) - {"dhf1k"})
+AUDIO_VISUAL = sorted(set(names()) - {"dhf1k"})
 
 
-def listed(dataset: str) -> list[Row]:
-    return sheets.read_sheet(SHEETS / f"{dataset}.tsv")
+def listed(dataset: str) -> list[ListedVideo]:
+    return sheets.read_sheet(SHEETS / f"{dataset}.tsv", spec(dataset).splits)
 
 
 @pytest.mark.parametrize(
@@ -28,7 +29,7 @@ def listed(dataset: str) -> list[Row]:
         ("etmd", (40727, 41265, 41344), (20941, 20403, 20324)),
         ("summe", (71188, 73871, 74517), (38600, 34167, 33051)),
         ("diem", (209045,) * 3, (27414,) * 3),
-        ("dhf1k", (346140,) * 3, (176192,) * 3),
+        ("dhf1k", (346140,), (176192,)),
     ],
 )
 def test_sheets_hold_the_published_frames(
@@ -38,14 +39,18 @@ def test_sheets_hold_the_published_frames(
     for row in listed(dataset):
         for split, role in row.roles.items():
             frames[split, role] += row.frames
-    assert tuple(frames[split, "train"] for split in "123") == train
-    assert tuple(frames[split, "test"] for split in "123") == test
+    splits = spec(dataset).splits
+    assert tuple(frames[split, "train"] for split in splits) == train
+    assert tuple(frames[split, "test"] for split in splits) == test
 
 
 def test_938_videos_are_converted() -> None:
-    prepared = {name: sheets.prepared(name, listed(name), 0.15) for name in DATASETS}
+    prepared = {name: sheets.prepared(name, listed(name), 0.15) for name in names()}
     assert sum(map(len, prepared.values())) == 938
-    assert Counter(row.roles["1"] for row in prepared["dhf1k"]) == {"train": 600, "validation": 100}
+    assert Counter(row.roles["all"] for row in prepared["dhf1k"]) == {
+        "train": 600,
+        "validation": 100,
+    }
 
 
 @pytest.mark.parametrize("dataset", AUDIO_VISUAL)
@@ -77,8 +82,10 @@ def test_a_dropped_test_video_changes_no_validation() -> None:
 
 def test_the_world_has_sheets_before_it_exists() -> None:
     given = params.load(SHEETS.parents[1] / "params.yaml")
-    for dataset in DATASETS:
-        rows = sheets.generated_sheet(given.world, given.seed, dataset)
+    assert sheets.datasets_of(given) == tuple(sorted(given.world.datasets))
+    for dataset in given.world.datasets:
+        rows = sheet(given.world, given.seed, dataset)
+        assert all(tuple(row.roles) == spec(dataset).splits for row in rows)
         roles = {
             role for row in sheets.prepared(dataset, rows, 0.15) for role in row.roles.values()
         }
@@ -101,10 +108,10 @@ def test_a_wrong_sheet_is_refused_in_one_line(tmp_path: Path, text: str, fault: 
     path = tmp_path / "diem.tsv"
     path.write_text(text)
     with pytest.raises(ParamsError, match=fault) as error:
-        sheets.read_sheet(path)
+        sheets.read_sheet(path, ("1", "2", "3"))
     assert "\n" not in str(error.value)
 
 
 def test_a_missing_sheet_is_named(tmp_path: Path) -> None:
     with pytest.raises(ParamsError, match=r"diem.tsv: no such sheet"):
-        sheets.read_sheet(tmp_path / "diem.tsv")
+        sheets.read_sheet(tmp_path / "diem.tsv", ("1",))

@@ -6,7 +6,7 @@ import pytest
 
 from avrsp.convert.collect import lines, split_defects, summarise
 from avrsp.datasets import sheets
-from avrsp.datasets.dataset_registry import DATASETS
+from avrsp.datasets.dataset_registry import names
 from avrsp.datasets.sheets import Roles, defects, list_defects
 from avrsp.store.manifest import DatasetEntry, Manifest, Verdict
 
@@ -17,12 +17,12 @@ SUMME_NEVER = ("Scuba", "St_Maarten_Landing")
 
 
 def published(dataset: str) -> Roles:
-    rows = sheets.prepared(dataset, sheets.read_sheet(SHEETS / f"{dataset}.tsv"), 0.15)
+    rows = sheets.published(SHEETS, dataset, 0.15)
     return {row.video: row.roles for row in rows}
 
 
 def test_the_known_defects_are_found_in_the_sheets() -> None:
-    found = {(each.dataset, each.what): each.videos for name in DATASETS
+    found = {(each.dataset, each.what): each.videos for name in names()
              for each in defects(name, published(name))}  # fmt: skip
     assert found == {
         ("avad", "tested in more than one split"): AVAD_TWICE,

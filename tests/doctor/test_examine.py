@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 import pytest
 
-from avrsp.datasets.dataset_registry import DATASETS
+from avrsp.datasets import names
 from avrsp.doctor import computer, examine
 from avrsp.doctor.finding import Finding
 from avrsp.store.manifest import DatasetEntry, Manifest, write_record
@@ -93,7 +93,7 @@ def test_preset_paper_with_nothing_there_names_every_archive(
         "put it at data/raw/incoming/dhf1k/video and data/raw/incoming/dhf1k/annotation, "
         "unpacked or as .rar, .zip or .tar.gz"
     )
-    for dataset in DATASETS.keys() - {"dhf1k"}:
+    for dataset in set(names()) - {"dhf1k"}:
         assert looked[f"raw: {dataset}"].found == "3 to download from cvsp.cs.ntua.gr"
     (project / "data/raw/incoming/dhf1k").mkdir(parents=True)
     (project / "data/raw/incoming/dhf1k/video.rar").touch()

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 import yaml  # noqa: TID251 - tests write parameter files
 
+from avrsp.datasets import spec
 from avrsp.params import parse
-from avrsp.sample.plan import FOLDERS, sheet
+from avrsp.sample.plan import sheet
 from avrsp.sample.writers import write_dataset
 from tests.datasets.download.server import Server, serving
 from tests.pipeline.conftest import Run, git
@@ -55,7 +56,11 @@ def dhf1k(clone: Path, server: Server, tmp_path_factory: pytest.TempPathFactory)
     (clone / "small").mkdir()
     for dataset in (*VIDEOS, "dhf1k"):
         write_dataset(dataset, world, settings.world, settings.seed)
-        rows = [row._asdict() for row in sheet(settings.world, settings.seed, dataset)]
+        rows = [
+            {"video": row.video, "frames": row.frames, "fps": row.fps}
+            | {f"split{'' if name == 'all' else name}": role for name, role in row.roles.items()}
+            for row in sheet(settings.world, settings.seed, dataset)
+        ]
         with (clone / "small" / f"{dataset}.tsv").open("w", newline="") as stream:
             table = csv.DictWriter(stream, rows[0], delimiter="\t")
             table.writeheader()
@@ -63,8 +68,8 @@ def dhf1k(clone: Path, server: Server, tmp_path_factory: pytest.TempPathFactory)
         for tree in TREES if dataset in VIDEOS else ():
             packed = world / "packed.tar.gz"
             with tarfile.open(packed, "w:gz") as tar:
-                tar.add(world / "mirror" / tree / FOLDERS[dataset], FOLDERS[dataset])
-            server.files[f"/{tree}/{FOLDERS[dataset]}.tar.gz"] = packed.read_bytes()
+                tar.add(world / "mirror" / tree / spec(dataset).folder, spec(dataset).folder)
+            server.files[f"/{tree}/{spec(dataset).folder}.tar.gz"] = packed.read_bytes()
     git(clone, "add", "--all")
     git(clone, "commit", "--quiet", "--message", "Use small sets of preset paper")
     return world / "dhf1k"

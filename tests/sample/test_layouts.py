@@ -9,9 +9,11 @@ import pytest
 from PIL import Image
 from scipy.io import loadmat, wavfile
 
+from avrsp.datasets import spec
+from avrsp.datasets.sheets import ListedVideo
 from avrsp.params import WorldParams
 from avrsp.sample.layouts import UNENDED, UNEVEN, Recording, Sound, fold_lists, write_mirror
-from avrsp.sample.plan import FOLDERS, PlannedVideo, SheetRow, plan, sheet
+from avrsp.sample.plan import PlannedVideo, plan, sheet
 from avrsp.sample.scene import compose, frame_size
 from avrsp.sample.synthesis import track
 from avrsp.sample.writers import write_dataset
@@ -30,7 +32,7 @@ def numbered(folder: Path, pattern: str) -> list[Path]:
 
 
 def folder_of(raw: Path, tree: str, video: PlannedVideo) -> Path:
-    return raw / "mirror" / tree / FOLDERS[video.dataset] / video.video
+    return raw / "mirror" / tree / spec(video.dataset).folder / video.video
 
 
 def parsed(path: Path) -> list[tuple[str, int, float]]:
@@ -145,13 +147,22 @@ def test_fold_lists_are_the_sheet(raw: Path, tiny: WorldParams, dataset: str) ->
     rows = sheet(tiny, SEED, dataset)
     for split in (1, 2, 3):
         for role in ("train", "test"):
-            name = f"{FOLDERS[dataset]}_list_{role}_{split}_fps.txt"
+            name = f"{spec(dataset).folder}_list_{role}_{split}_fps.txt"
             listed = parsed(raw / "mirror" / "fold_lists" / name)
-            assert listed == [row[:3] for row in rows if row[2 + split] == role]
+            assert listed == [
+                (row.video, row.frames, row.fps) for row in rows if row.roles[str(split)] == role
+            ]
+
+
+def listed(video: str, fps: float, *roles: str) -> ListedVideo:
+    in_splits = dict(zip("123", roles, strict=True))
+    return ListedVideo.model_validate(
+        {"video": video, "frames": 20, "fps": fps, "roles": in_splits}
+    )
 
 
 def test_diem_has_one_pair_of_lists_and_dhf1k_none() -> None:
-    rows = [SheetRow("a", 20, 29.9997, "train", "train", "train")]
+    rows = [listed("a", 29.9997, "train", "train", "train")]
     assert dict(fold_lists("diem", rows)) == {
         "DIEM_list_train_fps.txt": "a 20 29.9997\n",
         "DIEM_list_test_fps.txt": "",
@@ -160,7 +171,7 @@ def test_diem_has_one_pair_of_lists_and_dhf1k_none() -> None:
 
 
 def test_two_lists_are_untidy() -> None:
-    rows = [SheetRow(name, 20, 24.99975, "train", "train", "test") for name in ("a", "b")]
+    rows = [listed(name, 24.99975, "train", "train", "test") for name in ("a", "b")]
     lists = dict(fold_lists("coutrot2", rows)) | dict(fold_lists("etmd", rows))
     assert lists[UNEVEN] == "a\t20   24.99975 \n\nb\t20   24.99975 \n"
     assert lists[UNENDED] == "a 20 24.99975\nb 20 24.99975"

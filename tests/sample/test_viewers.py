@@ -8,7 +8,7 @@ from scipy.ndimage import gaussian_filter
 
 from avrsp.params import WorldParams
 from avrsp.sample.plan import Stretch
-from avrsp.sample.viewers import CENTRE, Fixation, density, looked_at, points, watch
+from avrsp.sample.viewers import CENTRE, Fixation, density, looked_at, points, simulate
 
 SCHEDULE = [Stretch(0.0, 20.0, "motor"), Stretch(20.0, 40.0, "bird")]
 WIDTH = 320
@@ -16,7 +16,7 @@ WIDTH = 320
 
 @pytest.fixture
 def fixations(spec: WorldParams) -> list[Fixation]:
-    return watch(SCHEDULE, spec.viewers, WIDTH, np.random.default_rng(3))
+    return simulate(SCHEDULE, spec.viewers, WIDTH, np.random.default_rng(3))
 
 
 def of_viewers(fixations: list[Fixation]) -> list[list[Fixation]]:
@@ -56,7 +56,7 @@ def test_a_change_is_answered_200_to_400_ms_later(spec: WorldParams) -> None:
     left = [
         max(each.end for each in one if each.target == 0) - 20.0
         for seed in range(6)
-        for one in of_viewers(watch(SCHEDULE, steady, WIDTH, np.random.default_rng(seed)))
+        for one in of_viewers(simulate(SCHEDULE, steady, WIDTH, np.random.default_rng(seed)))
     ]
     assert min(left) >= 0.2 - 1e-9
     assert np.quantile(left, 0.99) <= 0.46

@@ -14,6 +14,7 @@ import yaml  # noqa: TID251 - a test writes parameters of its own
 from avrsp.models.saved import load_model
 from avrsp.stages import finetune, pretrain
 from avrsp.store.manifest import DatasetEntry, Manifest, Role, Verdict, verdict_path, write_record
+from avrsp.store.members import entries_digest
 from avrsp.store.video_store import StoreAttributes, write_store
 from avrsp.tracking import JOURNAL, server
 
@@ -57,6 +58,7 @@ def write_video(folder: Path, dataset: str, number: int, rng: np.random.Generato
     verdict = Verdict(
         dataset=dataset, video=name, kept=True, reason=None, notes=[], frames=COUNT, fps=25.0,
         height=48, width=96, has_sound=True, digest=f"{dataset}{name}",
+        entries=entries_digest(folder / dataset / f"{name}.zarr.zip"),
         roles={"1": ROLES[number]},
     )  # fmt: skip
     write_record(verdict_path(folder, dataset, name), verdict)

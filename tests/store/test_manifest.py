@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 from pathlib import Path
+from typing import NoReturn
+from zipfile import ZipFile
 
 import pytest
 
@@ -16,6 +21,7 @@ from avrsp.store.manifest import (
     verdict_path,
     write_record,
 )
+from avrsp.store.members import entries_digest
 
 
 def verdict(dataset: str, video: str, roles: tuple[Role, Role, Role], kept: bool = True) -> Verdict:
@@ -55,13 +61,25 @@ def manifest() -> Manifest:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, manifest: Manifest) -> Path:
-    for entry in manifest.datasets.values():
-        for each in entry.videos:
-            write_record(verdict_path(tmp_path, each.dataset, each.video), each)
-            if each.kept:
-                store_path(tmp_path, each).write_bytes(b"")
-    return tmp_path
+def converted(tmp_path: Path, manifest: Manifest) -> Manifest:
+    """The same manifest, with a store for every kept video below `tmp_path`."""
+    datasets = {
+        name: entry.model_copy(update={"videos": [_stored(tmp_path, v) for v in entry.videos]})
+        for name, entry in manifest.datasets.items()
+    }
+    return manifest.model_copy(update={"datasets": datasets})
+
+
+def _stored(folder: Path, verdict: Verdict) -> Verdict:
+    store = store_path(folder, verdict)
+    if verdict.kept:
+        store.parent.mkdir(exist_ok=True)
+        with ZipFile(store, "w") as archive:
+            archive.writestr("zarr.json", store.name)
+        verdict = verdict.model_copy(update={"entries": entries_digest(store)})
+    beside = verdict.model_copy(update={"origin": "raw files"})
+    write_record(verdict_path(folder, verdict.dataset, verdict.video), beside)
+    return verdict
 
 
 @pytest.mark.parametrize(
@@ -116,20 +134,51 @@ def test_a_missing_or_damaged_manifest_names_the_command(
     assert "\n" not in str(error.value)
 
 
-def test_stores_that_are_there_pass(manifest: Manifest, folder: Path) -> None:
-    check_stores(manifest, folder)
+def test_stores_that_are_there_pass(converted: Manifest, tmp_path: Path) -> None:
+    check_stores(converted, tmp_path)
 
 
-def test_lost_and_other_stores_are_named_with_the_command(manifest: Manifest, folder: Path) -> None:
+def test_lost_and_other_stores_are_named_with_the_command(
+    converted: Manifest, tmp_path: Path
+) -> None:
     other = verdict("avad", "V1", ("train",) * 3).model_copy(update={"digest": "another"})
-    write_record(verdict_path(folder, "avad", "V1"), other)
-    with pytest.raises(StoreError, match=r"V1.zarr.zip: the store is newer than the manifest; run"):
-        check_stores(manifest, folder)
-    (folder / "avad" / "V2.zarr.zip").unlink()
-    (folder / "dhf1k" / "601.json").unlink()
+    write_record(verdict_path(tmp_path, "avad", "V1"), other)
+    with pytest.raises(StoreError, match=r"V1.zarr.zip: the verdict beside the store is not the"):
+        check_stores(converted, tmp_path)
+    (tmp_path / "avad" / "V2.zarr.zip").unlink()
+    (tmp_path / "dhf1k" / "601.json").unlink()
     with pytest.raises(
         StoreError,
         match=r"V2.zarr.zip: the store is gone \(and 2 more\); "
         "run: snakemake --cores all preprocess$",
     ):
-        check_stores(manifest, folder)
+        check_stores(converted, tmp_path)
+
+
+def test_another_videos_store_under_this_ones_name_is_noticed(
+    converted: Manifest, tmp_path: Path
+) -> None:
+    shutil.copy(tmp_path / "avad" / "V1.zarr.zip", tmp_path / "avad" / "V3.zarr.zip")
+    with pytest.raises(StoreError, match=r"V3.zarr.zip: not the store of this video"):
+        check_stores(converted, tmp_path)
+    shutil.copy(tmp_path / "avad" / "V1.json", tmp_path / "avad" / "V3.json")
+    with pytest.raises(StoreError, match=r"V3.zarr.zip: the verdict beside the store is not"):
+        check_stores(converted, tmp_path)
+
+
+def test_a_fault_of_the_machine_is_not_blamed_on_a_store(
+    converted: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_descriptor(path: Path, mode: str) -> NoReturn:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), str(path))
+
+    monkeypatch.setattr(Path, "open", no_descriptor)
+    with pytest.raises(OSError, match="Too many open files"):
+        check_stores(converted, tmp_path)
+
+
+def test_a_manifest_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "manifest.json"
+    path.write_bytes(b'{"preset": "sample", "datasets": {"a\xff": 1}}')
+    with pytest.raises(StoreError, match="not a manifest"):
+        read_manifest(path)

@@ -8,8 +8,9 @@ from avrsp.convert import parts
 from avrsp.convert.convert_video import Layout
 from avrsp.datasets import sheets
 from avrsp.datasets.download import outcome
-from avrsp.datasets.dataset_registry import DATASETS
+from avrsp.datasets.dataset_registry import check_params, spec
 from avrsp.files import code_digest
+from avrsp.sample import plan, writers
 
 
 def shown(path):
@@ -20,6 +21,8 @@ def shown(path):
 
 
 PARAMS = params.load()
+check_params(PARAMS)
+DATASETS = sheets.datasets_of(PARAMS)
 RAW = shown(paths.raw(PARAMS.preset))
 STORES = shown(paths.stores(PARAMS.preset))
 MANIFEST = shown(paths.manifest(PARAMS.preset))
@@ -43,7 +46,7 @@ def sheet(dataset):
         return sheets.published(
             sheets.folder(PARAMS.data.sheets), dataset, PARAMS.validation_fraction
         )
-    rows = sheets.generated_sheet(PARAMS.world, PARAMS.seed, dataset)
+    rows = plan.sheet(PARAMS.world, PARAMS.seed, dataset)
     return sheets.prepared(dataset, rows, PARAMS.validation_fraction)
 
 
@@ -139,6 +142,6 @@ if workflow.is_main_process:
                 parts.forget(path, dataset, videos(dataset, part), Path(STORES))
 
 if PARAMS.preset == "paper" and workflow.is_main_process:
-    for dataset, spec in DATASETS.items():
+    for dataset in DATASETS:
         path = Path(STATE.format(dataset=dataset))
-        outcome.forget(path, spec, Path(RAW), PARAMS.data.mirrors)
+        outcome.forget(path, spec(dataset), Path(RAW), PARAMS.data.mirrors)

@@ -8,6 +8,6 @@ rule world:
     params:
         spec=PARAMS.world.model_dump(mode="json"),
         seed=PARAMS.seed,
-        code=code_digest("sample")[:16],
+        code=code_digest(*writers.CODE)[:16],
     script:
         "../scripts/world.py"

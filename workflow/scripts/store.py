@@ -6,6 +6,7 @@ from avrsp.datasets import sheets
 
 given, part = snakemake.params, Path(snakemake.output.part)
 with parts.logged(snakemake.log[0]):
-    videos = list(zip(map(sheets.Row.model_validate, given.rows), given.origins, strict=True))
+    rows = map(sheets.ListedVideo.model_validate, given.rows)
+    videos = list(zip(rows, given.origins, strict=True))
     places = Path(given.folder), part.parents[2]
     parts.write_part(part, snakemake.wildcards.dataset, videos, *places, Layout(**given.layout))

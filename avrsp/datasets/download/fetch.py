@@ -19,7 +19,7 @@ from filelock import FileLock
 
 from avrsp import paths
 from avrsp.datasets import sheets
-from avrsp.datasets.dataset_registry import DATASETS, Archive, DatasetSpec
+from avrsp.datasets.dataset_registry import Archive, DatasetSpec, names, spec
 from avrsp.datasets.download import incoming, outcome, pins, transfer
 from avrsp.datasets.download.archives import Limits, unpack
 from avrsp.datasets.download.outcome import Source, State, write
@@ -57,10 +57,10 @@ def bring(dataset: str, raw: Path, videos: Sequence[str], means: Means, state: P
         means: How archives are had.
         state: The file to write.
     """
-    spec = DATASETS[dataset]
-    sys.stderr.write(f"{dataset}: {spec.citation}. Licence: {spec.licence}.\n")
-    sys.stderr.writelines(f"{dataset}: {quirk}\n" for quirk in spec.quirks)
-    found = fetch(spec, raw, videos, means)
+    entry = spec(dataset)
+    sys.stderr.write(f"{dataset}: {entry.citation}. Licence: {entry.licence}.\n")
+    sys.stderr.writelines(f"{dataset}: {quirk}\n" for quirk in entry.quirks)
+    found = fetch(entry, raw, videos, means)
     write(state, found)
     return None if found.present else f"{dataset} is absent: {found.reason}"
 
@@ -214,7 +214,7 @@ def bring_all(
 
 
 def _forget(name: str) -> None:
-    archives = [archive.name for spec in DATASETS.values() for archive in spec.archives]
+    archives = [archive.name for key in names() for archive in spec(key).archives]
     known = {f"{archive}{suffix}" for archive in archives for suffix in incoming.SUFFIXES}
     if name not in known:
         listed = ", ".join(sorted(pins.read())) or "none yet"

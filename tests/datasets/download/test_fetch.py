@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from avrsp.datasets.dataset_registry import DATASETS
+from avrsp.datasets.dataset_registry import spec
 from avrsp.datasets.download import fetch, outcome, pins
 from avrsp.datasets.download.outcome import State
 from tests.datasets.download.conftest import TREES, VIDEOS, archive, means, packed, tree_of
@@ -29,7 +29,7 @@ def incoming(workspace: Path) -> Path:
 
 def bring(raw: Path, *mirrors: str) -> State:
     """Fetch Coutrot 2 from these mirrors."""
-    return fetch.fetch(DATASETS["coutrot2"], raw, VIDEOS, means(*mirrors))
+    return fetch.fetch(spec("coutrot2"), raw, VIDEOS, means(*mirrors))
 
 
 def test_a_dataset_comes_from_its_mirror_and_is_pinned(server: Server, raw: Path) -> None:
@@ -100,7 +100,7 @@ def test_no_mirror_ends_in_one_line_that_says_what_to_place_where(
 def test_dhf1k_takes_a_browser_whatever_the_mirrors(
     server: Server, raw: Path, incoming: Path
 ) -> None:
-    found = fetch.fetch(DATASETS["dhf1k"], raw, ["001"], means(server.address))
+    found = fetch.fetch(spec("dhf1k"), raw, ["001"], means(server.address))
     assert found.missing == ["dhf1k/video", "dhf1k/annotation"]
     assert "drive.google.com" in (found.reason or "")
     assert f"{incoming}/dhf1k/video{{.tar.gz,.tgz,.tar,.zip,.rar}}" in (found.reason or "")
@@ -159,14 +159,14 @@ def test_what_a_killed_run_left_does_no_harm(server: Server, raw: Path) -> None:
 def test_a_state_is_forgotten_where_it_may_be_another_one_by_now(
     server: Server, raw: Path, incoming: Path
 ) -> None:
-    dhf1k, path = DATASETS["dhf1k"], raw / "state" / "dhf1k.json"
+    dhf1k, path = spec("dhf1k"), raw / "state" / "dhf1k.json"
     outcome.write(path, fetch.fetch(dhf1k, raw, ["001"], means()))
     outcome.forget(path, dhf1k, raw, None)
     assert path.exists()  # nothing came that could change it
     (incoming / "dhf1k/video").mkdir(parents=True)
     outcome.forget(path, dhf1k, raw, None)
     assert not path.exists()
-    other, path = DATASETS["coutrot2"], raw / "state" / "coutrot2.json"
+    other, path = spec("coutrot2"), raw / "state" / "coutrot2.json"
     server.faults[FIRST] = ["404"]
     outcome.write(path, bring(raw, server.address))
     outcome.forget(path, other, raw, [])
