@@ -25,7 +25,7 @@ PYTHON_STAGES = {
 }
 
 # How things are said, typed and written; a change there changes no result worth days of training.
-FOUNDATION = {"errors", "files", "params", "paths", "progress"}
+FOUNDATION = {"errors", "files", "params", "paths", "processes", "progress"}
 
 CHOSEN_BY_NAME = {
     "sample",

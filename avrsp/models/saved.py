@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
@@ -34,6 +36,10 @@ class ModelConfig(BaseModel):
         run: Name of the training run, as `av-split1`.
         digest: Digest of the parameters, data and code that it was trained by.
         mlflow_run: MLflow's id of that run; None where no server answered.
+        left_out: Videos whose stores could not be read, with the reason; training went on without
+            them because `training.allow_missing` said so.
+        sha256: SHA-256 of each file beside this one, by its name, and of this one itself without
+            that entry.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -47,6 +53,8 @@ class ModelConfig(BaseModel):
     run: str
     digest: str
     mlflow_run: str | None
+    left_out: Mapping[str, str] = Field(default_factory=dict)
+    sha256: Mapping[str, str] = Field(default_factory=dict)
 
     @property
     def spec(self) -> InputSpec:
@@ -54,11 +62,35 @@ class ModelConfig(BaseModel):
         return InputSpec(self.length, self.height, self.width, self.audio)
 
 
-def save_model(folder: Path, model: nn.Module, config: ModelConfig) -> None:
-    """Write the weights of `model` and what they fit into `folder`."""
+def save_model(
+    folder: Path, model: nn.Module, config: ModelConfig, beside: Collection[str] = ()
+) -> None:
+    """Write the weights of `model` and what they fit into `folder`.
+
+    The description, written last, has the digests of the weights and of the files `beside`.
+    """
     tensors = {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
     files.write_bytes(folder / WEIGHTS, save(tensors))
-    files.write_json(folder / CONFIG, config.model_dump())
+    digests = {name: files.sha256(folder / name) for name in (WEIGHTS, *beside)}
+    files.write_json(folder / CONFIG, sealed({**config.model_dump(), "sha256": digests}))
+
+
+def sealed(description: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a model's description with the digest of its own content among those it lists."""
+    others = {name: each for name, each in description["sha256"].items() if name != CONFIG}
+    content = json.dumps({**description, "sha256": others}, sort_keys=True)
+    own = hashlib.sha256(content.encode()).hexdigest()
+    return {**description, "sha256": {**others, CONFIG: own}}
+
+
+def _check(path: Path, content: bytes, config: ModelConfig) -> None:
+    """Make sure that the weights are those described; an older description has no digests."""
+    expected = config.sha256.get(WEIGHTS)
+    if expected is not None and hashlib.sha256(content).hexdigest() != expected:
+        raise WeightsError(
+            f"{path}: damaged, or not what {CONFIG} beside it describes (SHA-256 differs); "
+            f"get both again, or remove {path.parent} and run: dvc repro"
+        )
 
 
 def load_model(place: Path) -> tuple[nn.Module, InputSpec, ModelConfig]:
@@ -71,8 +103,7 @@ def load_model(place: Path) -> tuple[nn.Module, InputSpec, ModelConfig]:
         WeightsError: A file is missing or damaged, or the tensors do not fit the network.
     """
     weights = place / WEIGHTS if place.is_dir() else place
-    tensors = read_tensors(weights)
-    config = _read_config(weights.with_name(CONFIG))
+    tensors, config = _read_trained(weights)
     try:
         model = registry.build(config.model, **config.settings)
     except (ParamsError, TypeError) as error:
@@ -99,7 +130,7 @@ def start_from(model: nn.Module, place: Path, anew: Collection[str] = ()) -> lis
     own = model.state_dict()
     tensors = {
         name: tensor
-        for name, tensor in read_tensors(weights).items()
+        for name, tensor in _read_trained(weights)[0].items()
         if name.partition(".")[0] not in anew
     }
     faults = misfits(tensors, {name: own[name] for name in own if name in tensors})
@@ -109,18 +140,31 @@ def start_from(model: nn.Module, place: Path, anew: Collection[str] = ()) -> lis
     return sorted({".".join(name.split(".")[:2]) for name in own if name not in tensors})
 
 
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Read a safetensors file.
+def _read_trained(path: Path) -> tuple[dict[str, Tensor], ModelConfig]:
+    """Read trained weights and their description, whose digest they must have.
 
     Raises:
-        WeightsError: It is missing or damaged.
+        WeightsError: One of the two is missing or damaged, or they do not belong together.
     """
+    content = _content(path)
+    tensors = _loaded(path, content)
+    config = _read_config(path.with_name(CONFIG))
+    _check(path, content, config)
+    return tensors, config
+
+
+def _content(path: Path) -> bytes:
     try:
-        return load(path.read_bytes())
+        return path.read_bytes()
     except FileNotFoundError:
         raise WeightsError(f"{path}: no such file; train a model first: dvc repro") from None
     except IsADirectoryError:
         raise WeightsError(f"{path}: a folder without {WEIGHTS}") from None
+
+
+def _loaded(path: Path, content: bytes) -> dict[str, Tensor]:
+    try:
+        return load(content)
     except SafetensorError as error:
         raise WeightsError(f"{path}: not a whole safetensors file ({error})") from None
 
@@ -146,10 +190,23 @@ def _shortened(names: list[str]) -> str:
 
 
 def _read_config(path: Path) -> ModelConfig:
+    """Read a model's description.
+
+    Raises:
+        WeightsError: It is missing, damaged, or not what was written.
+    """
     try:
-        return ModelConfig.model_validate_json(path.read_text())
+        content = path.read_bytes()
+        config = ModelConfig.model_validate_json(content)
+        found = json.loads(content)
     except FileNotFoundError:
         raise WeightsError(f"{path}: no such file; it must stand beside the weights") from None
     except (ValidationError, UnicodeDecodeError) as error:
         reason: Any = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
         raise WeightsError(f"{path}: not a model's description ({reason})") from None
+    if config.sha256 and sealed(found) != found:
+        raise WeightsError(
+            f"{path}: damaged or changed by hand (its own SHA-256 differs); get it again, or "
+            f"remove {path.parent} and run: dvc repro"
+        )
+    return config

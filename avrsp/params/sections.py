@@ -193,6 +193,12 @@ class OptimiserParams(Section):
     patience: Cardinal
 
 
+class TrainingParams(Section):
+    """Whether training goes on without the clips of a store that cannot be read."""
+
+    allow_missing: StrictBool
+
+
 class ClipParams(Section):
     """The network's input: frames in a window, and their height and width in pixels."""
 
@@ -332,6 +338,7 @@ class Params(Section):
     loss: LossParams
     network: NetworkParams
     optimiser: OptimiserParams
+    training: TrainingParams
     evaluation: EvaluationParams
     reliance: RelianceParams
     tracking: TrackingParams

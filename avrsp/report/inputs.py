@@ -171,7 +171,19 @@ def _sound_rows(path: Path) -> pd.DataFrame:
 def histories_in(folder: Path) -> dict[str, pd.DataFrame]:
     """Return the loss by epoch of each run."""
     found = {path.parent.name: path for path in folder.glob("*/history.json")}
+    for path in found.values():
+        _check_history(path)
     return {run: pd.DataFrame(_json(found[run])) for run in sorted(found, key=in_order)}
+
+
+def _check_history(path: Path) -> None:
+    """Make sure that a history is the one whose digest the model's description has."""
+    model = path.with_name("model.json")
+    listed = _json(model).get("sha256", {}) if model.exists() else {}
+    if listed.get(path.name, found := sha256(path)) != found:
+        raise StoreError(
+            f"{path}: not what was written (SHA-256 differs); remove it and run: dvc repro"
+        )
 
 
 def _each(folder: Path, pattern: str) -> list[Path]:

@@ -66,6 +66,7 @@ def run(
             states=states,
             record=record,
             ranks=ranks,
+            allow_missing=loaded.training.allow_missing,
         )
         if record:
             record.register(f"{told.experiment}-{loaded.preset}-{phase.run}", best)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
-import mmap
 import os
 import struct
 import zlib
@@ -266,16 +265,19 @@ class ZipSink(MutableMapping[str, Buffer]):
 
 
 class ZipSource:
-    """The entries of a zip file in which nothing is compressed again, mapped into memory.
+    """The entries of a zip file in which nothing is compressed again.
+
+    The file is open only while an entry is read: a training has more stores than a process may
+    have open files, and a file that is cut short meanwhile must not end the process, as a map of it does.
 
     Raises:
         BadZipFile: Not such a file; an entry raises it too where its checksum does not fit.
     """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         with path.open("rb") as stream, ZipFile(stream) as archive:
             self._entries = {entry.filename: entry for entry in archive.infolist()}
-            self._bytes = memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
 
     def __contains__(self, key: str) -> bool:
         return key in self._entries
@@ -283,15 +285,16 @@ class ZipSource:
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)
 
-    def content(self, key: str) -> memoryview:
-        """Return the bytes of an entry, which are the file's own."""
+    def content(self, key: str) -> bytes:
+        """Return the bytes of an entry."""
         entry = self._entries[key]
-        try:
-            lengths = struct.unpack_from("<HH", self._bytes, entry.header_offset + LENGTHS)
-        except struct.error:
-            raise BadZipFile(f"{key}: lies beyond the end of the file") from None
-        start = entry.header_offset + LOCAL_HEADER + sum(lengths)
-        found = self._bytes[start : start + entry.file_size]
+        first, size = entry.header_offset + LOCAL_HEADER, entry.file_size
+        with self._path.open("rb", buffering=0) as stream:
+            file = stream.fileno()
+            if not 0 <= first - LOCAL_HEADER <= first + size <= os.fstat(file).st_size:
+                raise BadZipFile(f"{key}: lies beyond the end of the file")
+            header = os.pread(file, LOCAL_HEADER, first - LOCAL_HEADER)
+            found = os.pread(file, size, first + sum(struct.unpack_from("<HH", header, LENGTHS)))
         if entry.compress_type != ZIP_STORED or zlib.crc32(found) != entry.CRC:
             raise BadZipFile(f"{key}: its checksum does not fit")
         return found

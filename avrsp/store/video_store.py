@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -138,7 +139,10 @@ class StoreAttributes:
     used: int
 
 
-DAMAGE = (OSError, BadZipFile, RuntimeError, LookupError, TypeError, ValueError)
+DAMAGE = (BadZipFile, RuntimeError, LookupError, TypeError, ValueError)
+
+OF_THE_FILE = {errno.ENOENT, errno.EINVAL, None}
+"""Numbers of system errors by which a file is gone, or its directory points outside itself."""
 
 
 class _Hierarchy:
@@ -184,6 +188,10 @@ class _Hierarchy:
     def _reading(self, name: str) -> Iterator[None]:
         try:
             yield
+        except OSError as error:
+            if error.errno not in OF_THE_FILE:  # the computer's fault says nothing about the file
+                raise
+            raise self._damaged(f"{name}: {error}") from None
         except DAMAGE as error:
             raise self._damaged(f"{name}: {error}") from None
 

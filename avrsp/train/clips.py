@@ -10,7 +10,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from zipfile import BadZipFile
 
 import numpy as np
@@ -20,7 +20,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from avrsp.errors import StoreError
+from avrsp.errors import StoreError, one_line
 from avrsp.models.windows import ending_at, excerpt
 from avrsp.store.ground_truth import is_empty
 from avrsp.store.video_store import VideoStore
@@ -28,11 +28,17 @@ from avrsp.train.sampling import Choice, Draw, EpochBatches
 from avrsp.types import IMAGENET_MEAN, IMAGENET_STD, Clip, InputSpec, Sample
 
 
+FaultKind = Literal["no target", "damaged", "machine"]
+"""A video whose drawn frames nobody looked at; a store that cannot be read; a fault of this
+computer, such as too many open files, which says nothing about the store."""
+
+
 class Fault(NamedTuple):
-    """A clip that could not be read: where, and why."""
+    """A clip that could not be read: where, why, and whose fault it is."""
 
     video: str
     reason: str
+    kind: FaultKind
 
 
 class Item(NamedTuple):
@@ -118,14 +124,16 @@ class Clips(Dataset[Item | Fault]):
         self._choose = choose
 
     def __getitem__(self, draw: Draw) -> Item | Fault:
-        """Read a clip; a store that cannot be read becomes a `Fault` and ends nothing."""
+        """Read a clip; one that cannot be read becomes a `Fault`, which workers can send."""
         source = self.sources[draw.video]
         name = f"video {draw.video + 1} of {len(self.sources)}"
         try:
             name = f"{source.attributes.dataset}/{source.attributes.video}"
             return self._read(source, name, draw)
-        except (StoreError, OSError, BadZipFile) as error:
-            return Fault(name, str(error))
+        except (StoreError, BadZipFile, FileNotFoundError) as error:
+            return Fault(name, str(error), "damaged")
+        except OSError as error:
+            return Fault(name, one_line(error) or str(error), "machine")
 
     def _read(self, source: VideoStore, name: str, draw: Draw) -> Item | Fault:
         choice = self._choose(name, len(source), draw)
@@ -134,7 +142,7 @@ class Clips(Dataset[Item | Fault]):
             if density is not None:
                 break
         else:
-            return Fault(name, "no frame has a target")
+            return Fault(name, "no frame has a target", "no target")
         frames, sound, heard = read_window(source, frame, self.spec)
         if choice.mirrored:
             frames, density = frames.flip(-1), density.flip(-1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -57,6 +58,7 @@ def run_phase(  # noqa: PLR0913 - what, from where to where, and who is told
     states: Path,
     record: Recorder | None,
     ranks: Ranks = ALONE,
+    allow_missing: bool = False,
 ) -> Row:
     """Train, and leave weights.safetensors, model.json, history.json and the record in `out`.
 
@@ -67,15 +69,18 @@ def run_phase(  # noqa: PLR0913 - what, from where to where, and who is told
         The row of the best epoch.
 
     Raises:
-        StoreError: There are no videos to learn from, or none to judge by.
+        StoreError: There are no videos to learn from, or none to judge by, or one cannot be read
+            and `allow_missing` is not set.
     """
-    loaders = _loaders(phase, videos, workers, ranks)
+    loaders = replace(_loaders(phase, videos, workers, ranks), allow_missing=allow_missing)
     model = placed(build(phase, ranks), phase.compute, ranks)
     heard = (record.values, record.update) if record else ()
-    history = train(model, loaders, phase.recipe, Log(phase.name, states, *heard), ranks)
+    at = train(model, loaders, phase.recipe, Log(phase.name, states, *heard), ranks)
+    history = at.history
     if record:
         files.write_json(out / HISTORY, history)
-        save_model(out, model, _config(phase, videos, record))
+        config = _config(phase, videos, record).model_copy(update={"left_out": at.left_out})
+        save_model(out, model, config, beside=[HISTORY])
         for row in history:  # those that a journal lost with its process; it takes none twice
             record.values(int(row["epoch"]), row)
         record.deliver(out, [WEIGHTS, CONFIG, HISTORY])

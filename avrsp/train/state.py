@@ -11,7 +11,7 @@ import contextlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
@@ -146,7 +146,10 @@ class Training:
         if row["validation_loss"] < lowest:
             self.best = {name: t.clone() for name, t in self.model.state_dict().items()}
         self._decay(row)
-        self.at = Position(self.at.epoch + 1, 0, self.at.updates, 0, 0.0, [*self.at.history, row])
+        self.at = replace(
+            self.at, epoch=self.at.epoch + 1, batches=0, clips=0, loss=0.0,
+            history=[*self.at.history, row],
+        )  # fmt: skip
         return row
 
     def _decay(self, row: Row) -> None:
@@ -201,7 +204,10 @@ Row = dict[str, float]
 
 @dataclass(slots=True)
 class Position:
-    """How far training has come: epochs behind, and what the present epoch has seen so far."""
+    """How far training has come: epochs behind, and what the present epoch has seen so far.
+
+    `left_out` says which videos could not be read, and why.
+    """
 
     epoch: int = 0
     batches: int = 0
@@ -209,6 +215,7 @@ class Position:
     clips: int = 0
     loss: float = 0.0
     history: list[Row] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
 
     def described(self, epochs: int) -> str:
         """Say what the last of the epochs behind was like, of `epochs` in all."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,9 +12,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from avrsp import files
 from avrsp.errors import WeightsError, one_line
 from avrsp.models import registry
-from avrsp.models.saved import ModelConfig, load_model, save_model, start_from
+from avrsp.models.saved import ModelConfig, load_model, save_model, sealed, start_from
 from avrsp.params.ablations import ABLATIONS
 from avrsp.types import InputSpec
 
@@ -46,7 +48,7 @@ def test_a_model_comes_back_as_it_was(tmp_path: Path, place: str) -> None:
 def described(**changes: object) -> Callable[[Path], None]:
     def spoil(folder: Path) -> None:
         path = folder / "model.json"
-        path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+        path.write_text(json.dumps(sealed({**json.loads(path.read_text()), **changes})))
 
     return spoil
 
@@ -56,6 +58,8 @@ def tensors(change: Callable[[dict[str, Tensor]], object]) -> Callable[[Path], N
         held = load_file(folder / "weights.safetensors")
         change(held)
         save_file(held, folder / "weights.safetensors")
+        listed = {"weights.safetensors": files.sha256(folder / "weights.safetensors")}
+        described(sha256=listed)(folder)
 
     return spoil
 
@@ -133,3 +137,17 @@ def test_no_tensor_of_the_earlier_phase_may_be_left_over(tmp_path: Path) -> None
         start_from(registry.build("avrsp", audio=True, width=WIDTH, gate=False), tmp_path)
     with pytest.raises(WeightsError, match="misshapen: "):
         start_from(registry.build("avrsp", audio=True, width=2 * WIDTH), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "model.json"])
+def test_no_flipped_bit_passes(tmp_path: Path, name: str) -> None:
+    a_model(tmp_path)
+    path = tmp_path / name
+    whole, rng = path.read_bytes(), random.Random(0)
+    for _ in range(60):
+        content = bytearray(whole)
+        content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
+        path.write_bytes(content)
+        with pytest.raises(WeightsError) as caught:
+            load_model(tmp_path)
+        assert "\n" not in str(one_line(caught.value))

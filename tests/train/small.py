@@ -150,5 +150,5 @@ def trained(
 ) -> tuple[nn.Module, list[Row]]:
     """Train `model` on the videos in `folder`."""
     log = Log("test", states, lambda *_: None)
-    history = train(model, loaders(folder, chosen, ranks.part), chosen, log, ranks)
-    return model, history
+    at = train(model, loaders(folder, chosen, ranks.part), chosen, log, ranks)
+    return model, at.history

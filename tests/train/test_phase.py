@@ -65,7 +65,7 @@ PHASE = Phase(
 
 # A change here changes no weights: how things are said, written, found or interrupted.
 WITHOUT_EFFECT = {
-    "attributes", "errors", "files", "fixations", "manifest", "memory", "params", "paths",
+    "attributes", "errors", "files", "fixations", "manifest", "memory", "params", "paths", "processes",
     "signals", "sink", "types",
 }  # fmt: skip
 
