@@ -8,13 +8,14 @@ slide over the same frames in reverse, so they share as much.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from avrsp.compute import at_precision
 from avrsp.models.avrsp.network import AVRSP
@@ -40,7 +41,9 @@ class Request:
 
     Attributes:
         waveform: Mono in [-1, 1] at 22,050 Hz, beginning with the first frame.
-        fps: Frames a second, exact.
+        fps: Frames a second, on average where the rate varies.
+        times: Seconds from the first frame at which each frame is shown, of those that came at
+            least; None where the rate is constant.
         count: How many frames must come; None where only their end tells.
         expected: How many will probably come.
         stride: Predict the frames 0, `stride`, 2 `stride` and on; interpolate between.
@@ -48,6 +51,7 @@ class Request:
 
     waveform: Samples
     fps: float
+    times: Sequence[float] | NDArray[np.float64] | None = None
     count: int | None = None
     expected: int | None = None
     stride: int = 1
@@ -93,6 +97,7 @@ class Plain:
             batch=self.speed.windows,
             device=self.speed.device,
             stride=request.stride,
+            times=request.times,
         )
 
 
@@ -105,7 +110,7 @@ class Reusing:
 
     def maps(self, frames: Iterable[Image], request: Request) -> Maps:  # noqa: D102 - see Engine
         coming = Counted(frames)
-        sound = Sound.heard(request.waveform, request.fps, self.spec)
+        sound = Sound.heard(request.waveform, request.fps, self.spec, request.times)
         expected = request.expected if request.count is None else request.count
         task = Task(sound, self.spec.length, request.stride, expected)
         yield from filled(self._predicted(task, coming), coming)

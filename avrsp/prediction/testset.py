@@ -42,7 +42,8 @@ def write_test_maps(
 
 
 def _maps(run: Engine, store: VideoStore) -> Maps:
-    return run.maps(_frames(store), Request(store.sound, store.attributes.fps, count=len(store)))
+    request = Request(store.sound, store.attributes.fps, store.times, count=len(store))
+    return run.maps(_frames(store), request)
 
 
 def _frames(store: VideoStore) -> Iterator[NDArray[np.uint8]]:

@@ -116,12 +116,14 @@ def _batch(
     shown = [ending_at(int(frame), ear.spec.length, len(store)) for frame in frames]
     images = normalised(store.frames(np.concatenate(shown)))  # c (b t) h w
     clips = images.reshape(3, len(shown), ear.spec.length, *images.shape[2:]).transpose(0, 1)
-    fps, maps = store.attributes.fps, {}
+    fps, times, maps = store.attributes.fps, store.times, {}
     kept: list[Retention] = []
     with autocasting(ear.device, ear.precision):
         features = ear.model.encoder(clips.to(ear.device))
         for name, track in tracks.items():
-            sound = np.stack([sound_of(name, track, fps, w, ear.spec.samples) for w in shown])
+            sound = np.stack(
+                [sound_of(name, track, times[each], fps, ear.spec.samples) for each in shown]
+            )
             waveform = torch.from_numpy(sound)[:, None].to(ear.device)
             heard = torch.full((len(shown),), bool(track.size), device=ear.device)
             with retained(ear.model) as retention:

@@ -94,7 +94,8 @@ def read_window(source: VideoStore, frame: int, spec: InputSpec) -> tuple[Tensor
         )
     if not spec.audio or source.sound.size == 0:
         return normalised(frames), torch.zeros(1, spec.samples), False
-    sound = excerpt(source.sound, source.attributes.fps, window, spec.samples)
+    shown = source.times[window]
+    sound = excerpt(source.sound, shown, source.attributes.fps, spec.samples)
     return normalised(frames), torch.from_numpy(sound)[None], True
 
 

@@ -49,7 +49,7 @@ def one_by_one(
         window = ending_at(frame, T, len(frames))
         waveform = None
         if sound is not None:
-            waveform = torch.from_numpy(excerpt(sound, FPS, window, SPEC.samples))[None, None]
+            waveform = torch.from_numpy(excerpt(sound, window / FPS, FPS, SPEC.samples))[None, None]
         with torch.inference_mode():
             maps.append(model(normalised(frames[window])[None], waveform)[0].numpy())
     return np.stack(maps)

@@ -76,7 +76,7 @@ def direct(
     window = ending_at(frame, SPEC.length, COUNT)
     waveform = None
     if sound is not None:
-        waveform = torch.from_numpy(excerpt(sound, FPS, window, SPEC.samples))[None, None]
+        waveform = torch.from_numpy(excerpt(sound, window / FPS, FPS, SPEC.samples))[None, None]
     with torch.inference_mode():
         found: torch.Tensor = ear.model(normalised(store.frames(window))[None], waveform)[0]
     return found
@@ -100,7 +100,7 @@ def test_every_sound_gives_what_the_network_says_to_it(ear: Ear, stores: Path) -
 def test_retention_is_that_of_the_prediction_with_the_true_sound(ear: Ear, stores: Path) -> None:
     store = VideoStore(stores / "diem" / "one.zarr.zip")
     window = ending_at(11, SPEC.length, COUNT)
-    sound = torch.from_numpy(excerpt(store.waveform, FPS, window, SPEC.samples))[None, None]
+    sound = torch.from_numpy(excerpt(store.waveform, window / FPS, FPS, SPEC.samples))[None, None]
     with torch.inference_mode():
         kept = ear.model.explain(normalised(store.frames(window))[None], sound).retention
     heard = listen(ear, store, {"true": store.waveform, "silence": SILENCE}, np.array([11]))

@@ -68,7 +68,7 @@ def test_a_window_shows_its_frames_its_sound_and_its_scale(stores: list[VideoSto
     shown = frames[:, :, 0, 0] * torch.tensor([0.229, 0.224, 0.225])[:, None]
     shown += torch.tensor([0.485, 0.456, 0.406])[:, None]
     np.testing.assert_allclose(shown * 255, np.tile(np.arange(5, 13), (3, 1)), atol=1e-4)
-    expected = excerpt(stores[1].waveform, 25.0, ending_at(12, 8, 20), SPEC.samples)
+    expected = excerpt(stores[1].waveform, ending_at(12, 8, 20) / 25.0, 25.0, SPEC.samples)
     np.testing.assert_array_equal(sound[0], expected)
     assert heard
 
