@@ -14,6 +14,7 @@ import pytest
 import yaml  # noqa: TID251 - a test may read what it checks
 
 from avrsp.params import Params, Section
+from avrsp.params.sections import WorldVideos
 from avrsp.store.manifest import Role
 
 ROOT = Path(__file__).parents[1]

@@ -33,7 +33,7 @@ def summarise(
         rows: Rows of frames as `evaluate` writes them, at once or a video at a time.
         protocol: By whose rules.
         resamples: Draws of videos for the 95 % intervals.
-        seed: Of the draws.
+        seed: Of the draws, which are a dataset's own whatever others there are.
         faults: What could not be evaluated, a line each.
 
     Returns:
@@ -46,11 +46,13 @@ def summarise(
     parts = [rows] if isinstance(rows, pd.DataFrame) else rows
     found = pd.concat([entries(part, protocol) for part in parts]).sort_index()
     datasets, draws, values = {}, [], []
-    for number, (name, own) in enumerate(found.groupby("dataset", sort=True)):
+    for name, own in found.groupby("dataset", sort=True):
         videos = own.groupby("video").sum()
         total = videos[list(METRICS)].to_numpy(np.float64)
         weight = videos[[f"{metric}_weight" for metric in METRICS]].to_numpy(np.float64)
-        drawn = resample(total, weight, resamples, np.random.default_rng([seed, number]))
+        drawn = resample(
+            total, weight, resamples, np.random.default_rng([seed, *str(name).encode()])
+        )
         with np.errstate(invalid="ignore"):
             score = total.sum(0) / weight.sum(0)
         counts = {"videos": len(own), **{key: int(own[key].sum()) for key in COUNTS[1:]}}
