@@ -97,9 +97,10 @@ class _Conversion:
             else None
         )
         annotation = self.video.annotation(used, self.row.fps)
-        truth = verify.Watched(self.video.densities(used))
+        truth = verify.EmptyMapCounter(self.video.densities(used))
         densities = iter(truth)
         first = next(densities)
+        on_fixations = verify.fixation_notes(annotation, first.shape)
         frames = self.video.frames(self.layout.height, self.layout.width, notes)
         seconds = used / self.row.fps
         write_store(
@@ -114,7 +115,7 @@ class _Conversion:
             chunk=self.layout.chunk,
         )
         notes += verify.size_notes(self.video.size(), first.shape)
-        notes += truth.notes() + verify.fixation_notes(annotation, first.shape)
+        notes += truth.notes() + on_fixations
         if self.dataset.viewers_heard_sound:
             notes += verify.sound_notes(recorded.waveform if recorded else None, seconds)
         return self._verdict(

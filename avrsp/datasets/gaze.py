@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import radians, tan
 
 import numpy as np
@@ -20,12 +20,15 @@ class Annotation:
         fps: Frames a second.
         observers: For each frame the k numbers, from 0, of those who looked there; None where the
             raw data does not say.
+        maps_of_counts: How many of the maps that they were read from hold different positive
+            values, which may count fixations; each pixel is in `points` once.
     """
 
     points: Sequence[NDArray[np.int16]]
     size: tuple[int, int]
     fps: float
     observers: Sequence[NDArray[np.int16]] | None = None
+    maps_of_counts: int = 0
 
     def resized(self, size: tuple[int, int]) -> Annotation:
         """Return the same fixations in a frame of another size; pixel centres are scaled."""
@@ -33,7 +36,7 @@ class Annotation:
             return self
         scale = np.divide(size, self.size)
         moved = [np.floor((each + 0.5) * scale).astype(np.int16) for each in self.points]
-        return Annotation(moved, size, self.fps, self.observers)
+        return replace(self, points=moved, size=size)
 
     def of(self, observer: int) -> list[NDArray[np.int16]]:
         """Return for each frame the k x 2 pixels that one observer looked at.

@@ -42,7 +42,8 @@ def write_test_maps(
     for place_in_list, video in enumerate(videos, 1):
         label = f"{out.name}, video {place_in_list} of {len(videos)}"
         maps = _maps(run, VideoStore(store_path(stores, video)), spec)
-        write_maps(store_path(out, video), track(maps, total=video.frames, label=label))
+        shown = track(maps, total=video.frames, label=label)
+        write_maps(store_path(out, video), shown, video=(video.dataset, video.video))
 
 
 def _maps(run: Engine, store: VideoStore, spec: InputSpec) -> Maps:
