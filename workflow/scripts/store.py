@@ -6,7 +6,6 @@ from avrsp.datasets.dataset_registry import ListedVideo
 
 given, part = snakemake.params, Path(snakemake.output.part)
 with parts.logged(snakemake.log[0]):
-    rows = map(ListedVideo.model_validate, given.rows)
-    videos = list(zip(rows, given.origins, strict=True))
+    rows = list(map(ListedVideo.model_validate, given.rows))
     places = Path(given.folder), part.parents[2]
-    parts.write_part(part, snakemake.wildcards.dataset, videos, *places, Layout(**given.layout))
+    parts.write_part(part, snakemake.wildcards.dataset, rows, *places, Layout(**given.layout))
