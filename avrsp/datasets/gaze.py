@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from math import radians, tan
 
 import numpy as np
@@ -20,12 +20,16 @@ class Annotation:
         fps: Frames a second.
         observers: For each frame the k numbers, from 0, of those who looked there; None where the
             raw data does not say.
+        times: Seconds at which each frame is shown; None where the rate is constant.
+        made: How ground truth was made of gaze, by what is stated: sigma, detector, frame rule.
     """
 
     points: Sequence[NDArray[np.int16]]
     size: tuple[int, int]
     fps: float
     observers: Sequence[NDArray[np.int16]] | None = None
+    times: NDArray[np.float64] | None = None
+    made: Mapping[str, str | float] = field(default_factory=dict)
 
     def resized(self, size: tuple[int, int]) -> Annotation:
         """Return the same fixations in a frame of another size; pixel centres are scaled."""
@@ -33,7 +37,7 @@ class Annotation:
             return self
         scale = np.divide(size, self.size)
         moved = [np.floor((each + 0.5) * scale).astype(np.int16) for each in self.points]
-        return Annotation(moved, size, self.fps, self.observers)
+        return replace(self, points=moved, size=size)
 
     def of(self, observer: int) -> list[NDArray[np.int16]]:
         """Return for each frame the k x 2 pixels that one observer looked at.
@@ -78,11 +82,15 @@ def fixated(binary: NDArray[np.generic]) -> NDArray[np.int16]:
 
 
 def blurred(
-    points: NDArray[np.integer], size: tuple[int, int], sigma: float
+    points: NDArray[np.integer], size: tuple[int, int], sigma: float | tuple[float, float]
 ) -> NDArray[np.float64]:
-    """Return h x w: Gaussians of height 1 and deviation `sigma` pixels at k x 2 points, summed."""
+    """Return h x w: Gaussians of height 1 at k x 2 points, summed.
+
+    Their deviation is `sigma` pixels; of a pair, the first down, the second along the rows.
+    """
+    deviations = sigma if isinstance(sigma, tuple) else (sigma, sigma)
     down, along = (
-        np.exp(-0.5 * ((np.arange(length) - points[:, axis, None]) / sigma) ** 2)
+        np.exp(-0.5 * ((np.arange(length) - points[:, axis, None]) / deviations[axis]) ** 2)
         for axis, length in enumerate(size)
     )
     summed: NDArray[np.float64] = down.T @ along
