@@ -19,6 +19,7 @@ from avrsp import files
 from avrsp.convert import verify
 from avrsp.datasets import raw
 from avrsp.datasets.dataset_registry import DatasetSpec, ListedVideo
+from avrsp.datasets.gaze import Annotation
 from avrsp.datasets.raw import Counts, RawVideo
 from avrsp.errors import RawDataError
 from avrsp.media import sound
@@ -65,7 +66,8 @@ def convert(
         layout: How stores are written.
     """
     video = dataset.video(folder, row.video)
-    conversion = _Conversion(dataset, row, video, store, layout)
+    credit = dataset.credit(folder, row.video) if dataset.credit else ""
+    conversion = _Conversion(dataset, row, video, store, layout, credit)
     try:
         counts = video.counts()
         try:
@@ -86,6 +88,7 @@ class _Conversion:
     video: RawVideo
     store: Path
     layout: Layout
+    credit: str
 
     def kept(self, counts: Counts) -> Verdict:
         """Write the store and say what is in it."""
@@ -111,8 +114,10 @@ class _Conversion:
             waveform=verify.fitted(recorded.waveform, seconds)
             if recorded
             else np.zeros(0, np.float32),
-            attributes=self._attributes(used, recorded),
+            attributes=self._attributes(used, recorded, annotation),
             chunk=self.layout.chunk,
+            times=annotation.times,
+            observers=annotation.observers,
         )
         notes += verify.size_notes(self.video.size(), first.shape)
         notes += truth.notes() + on_fixations
@@ -153,7 +158,9 @@ class _Conversion:
             **found,
         )
 
-    def _attributes(self, used: int, recorded: sound.Sound | None) -> StoreAttributes:
+    def _attributes(
+        self, used: int, recorded: sound.Sound | None, annotation: Annotation
+    ) -> StoreAttributes:
         return StoreAttributes(
             dataset=self.dataset.key,
             video=self.row.video,
@@ -164,6 +171,8 @@ class _Conversion:
             code=self.layout.code,
             listed=self.row.frames,
             used=used,
+            ground_truth=dict(annotation.made),
+            credit=self.credit,
         )
 
 

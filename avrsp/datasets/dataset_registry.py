@@ -98,6 +98,10 @@ class DatasetSpec:
         converted: Roles whose videos are converted, because they have annotations.
         quirks: What is odd about it, a clause each.
         list_videos: Lists its videos from the raw folder, where no sheet below data/sheets does.
+        prepare: Brings what was placed below the raw folder and counts what `list_videos` lists;
+            returns where it was. Datasets whose archives are downloaded have none.
+        stamp: Changes when `prepare` must run again.
+        credit: Returns licence and source of one video below the raw folder.
     """
 
     key: str
@@ -115,6 +119,9 @@ class DatasetSpec:
     converted: frozenset[str] = ALL_ROLES
     quirks: tuple[str, ...] = ()
     list_videos: Callable[[Path], Sequence[ListedVideo]] | None = None
+    prepare: Callable[[Path], str] | None = None
+    stamp: Callable[[Path], str] | None = None
+    credit: Callable[[Path, str], str] | None = None
 
     def video(self, raw: Path, name: str) -> RawVideo:
         """Return one of its videos below the raw folder."""

@@ -19,7 +19,7 @@ HIGHEST_RATE = 1000
 ENTRIES = (
     "format=start_time,duration:"
     "stream=index,codec_type,codec_name,width,height,avg_frame_rate,r_frame_rate,nb_frames,start_time,"
-    "duration,bit_rate,sample_rate,channels,sample_aspect_ratio:"
+    "duration,bit_rate,pix_fmt,color_range,sample_rate,channels,sample_aspect_ratio:"
     "stream_disposition=default,attached_pic:stream_side_data=rotation:stream_tags=rotate"
 )
 
@@ -43,6 +43,8 @@ class Media:
         sound_channels: Its channels.
         rotation: Degrees by which the picture is turned when shown, counter-clockwise.
         pixel_aspect: Width of a shown pixel over its height.
+        pixel_format: ffmpeg's name of how the picture's samples are stored; empty if not known.
+        full_range: Whether luma spans all levels; else 16 to 235 of 8 bits, 64 to 940 of 10.
     """
 
     width: int
@@ -57,6 +59,8 @@ class Media:
     sound_channels: int | None
     rotation: int
     pixel_aspect: Fraction
+    pixel_format: str = ""
+    full_range: bool = False
 
     @property
     def fps(self) -> float:
@@ -107,6 +111,8 @@ def probe(path: Path) -> Media:
         sound_channels=None if sound is None else _count(sound.get("channels")),
         rotation=rotation,
         pixel_aspect=1 / aspect if sideways else aspect,
+        pixel_format=str(video.get("pix_fmt", "")),
+        full_range=video.get("color_range") == "pc",
     )
 
 

@@ -1,4 +1,4 @@
-"""The sound of a WAV file, mono at the rate of every store."""
+"""The sound of a WAV file or of a video, mono at the rate of every store."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import soundfile
 from numpy.typing import NDArray
 
 from avrsp.errors import RawDataError
+from avrsp.media import decode
+from avrsp.media.probe import probe
 from avrsp.types import SOUND_RATE
 
 PLAUSIBLE: Final = range(4_000, 192_001)
@@ -33,11 +35,15 @@ class Sound:
 
 
 def read(path: Path) -> Sound:
-    """Read a WAV file, and resample it where its rate is another one.
+    """Read a WAV file, and resample it where its rate is another one, or the sound of a video.
+
+    A video's sound begins with its first frame, see `decode.read_sound`.
 
     Raises:
         RawDataError: Not a sound file, or one that holds no plausible sound.
     """
+    if path.suffix.lower() != ".wav":
+        return _of_video(path)
     try:
         samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, ValueError, MemoryError) as error:
@@ -48,6 +54,12 @@ def read(path: Path) -> Sound:
     if rate != SOUND_RATE and len(mono):
         mono = _resampled(mono, rate)
     return Sound(np.clip(mono, -1, 1).astype(np.float32), rate, samples.shape[1])
+
+
+def _of_video(path: Path) -> Sound:
+    media = probe(path)
+    waveform = decode.read_sound(path, rate=SOUND_RATE)
+    return Sound(waveform, media.sound_rate or SOUND_RATE, media.sound_channels or 1)
 
 
 def _resampled(mono: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
