@@ -39,6 +39,7 @@ TABLE: tuple[tuple[str, tuple[str, ...], str], ...] = (
     (r"data\..*", ("preprocess",), "where raw data comes from"),
     (r"world\..*", ("preprocess",), "the generated world"),
     (r"loss\..*|optimiser\..*", TRAINING, "the update"),
+    (r"training\..*", TRAINING, "whether one may leave videos out"),
     (r"network\.(synergy|gate|pairs)", TRAINING, "parts of both networks"),
     (r"network\.(blocks|heads)", ("finetune-av@1",), "parts of the fusion"),
     (r"evaluation\..*", (*SCORING, "pool", "reliance", "report"), "scores and intervals"),

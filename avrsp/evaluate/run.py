@@ -70,6 +70,14 @@ def evaluate_run(  # noqa: PLR0913 - where from, what, and where to
     return evaluate(jobs, out, names)
 
 
+def write_no_rows(out: Path) -> None:
+    """Write a table without a row to `out`, for a method that there are no maps of."""
+    named = ("dataset", "split", "video", "method", "protocol", "frame", "fixations")
+    empty = dict.fromkeys((*named, *scores.METRICS), pa.array([], pa.string()))
+    with replacing(out) as temporary:
+        parquet.write_table(pa.table(empty), temporary)
+
+
 def evaluate_references(  # noqa: PLR0913 - where from, what, and where to
     stores: Path,
     videos: Sequence[Verdict],

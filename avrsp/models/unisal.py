@@ -29,10 +29,9 @@ from avrsp.models.layers.conv import scaled
 from avrsp.models.layers.convgru import ConvGRU
 from avrsp.models.layers.domainnorm import DomainNorm
 from avrsp.models.layers.mobilenet import InvertedResidual, MobileNetV2
-from avrsp.models.layers.pixels import normalised
+from avrsp.models.layers.pixels import IMAGENET_MEAN, IMAGENET_STD, normalised
 from avrsp.models.layers.priors import COUNT, first_priors, gaussian, prior_maps
 from avrsp.models.layers.smoothing import enlarged_and_smoothed
-from avrsp.types import IMAGENET_MEAN, IMAGENET_STD
 
 Domain = Literal["dhf1k", "hollywood", "ucfsports", "salicon"]
 

@@ -19,10 +19,9 @@ from torch import Tensor, nn
 
 from avrsp.metrics import kl
 from avrsp.models.layers.conv import as_clip, as_frames, scaled
-from avrsp.models.layers.pixels import normalised
+from avrsp.models.layers.pixels import IMAGENET_MEAN, IMAGENET_STD, normalised
 from avrsp.models.layers.s3d import S3D
 from avrsp.models.layers.s3d_keys import based
-from avrsp.types import IMAGENET_MEAN, IMAGENET_STD
 
 LENGTH: Final = 32
 """Frames of a window, consecutive; the published weights are for 32."""

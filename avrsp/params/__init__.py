@@ -7,7 +7,8 @@ from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
-from ruamel.yaml import YAML, YAMLError  # noqa: TID251 - the one place
+from ruamel.yaml import YAML  # noqa: TID251 - the one place
+from ruamel.yaml.error import YAMLError  # noqa: TID251
 
 from avrsp import paths
 from avrsp.errors import ParamsError

@@ -88,6 +88,8 @@ def read_results(folder: Path, pooled: Path | None = None) -> Results:
     runs: dict[str, list[dict[str, Scored]]] = {}
     faults: list[str] = []
     for path in sorted(folder.glob("*.json")):
+        if "absent" in _json(path):  # the network has no such run
+            continue
         scored, own = _read(path)
         runs.setdefault(method_name(path.stem), []).append(scored)
         faults += (f"{path.stem}: {fault}" for fault in own)
@@ -159,8 +161,12 @@ def _pool_all(parts: Sequence[Mapping[str, Scored]]) -> dict[str, Scored]:
 
 
 def _read(path: Path) -> tuple[dict[str, Scored], list[str]]:
+    return understood(path, _json(path))
+
+
+def _json(path: Path) -> Any:  # noqa: ANN401 - what is in it is checked by `understood`
     try:
-        return understood(path, json.loads(path.read_text()))
+        return json.loads(path.read_text())
     except json.JSONDecodeError as error:
         raise _unreadable(path, error) from None
 

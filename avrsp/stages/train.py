@@ -12,7 +12,6 @@ from typing import Final
 
 from avrsp import models, params, paths
 from avrsp.errors import exits_cleanly
-from avrsp.files import write_text
 from avrsp.models.registry import ModelSpec
 from avrsp.params import FusionName, Params, TrainParams
 from avrsp.params.ablations import ABLATIONS, Ablation
@@ -20,7 +19,7 @@ from avrsp.params.ablations import DATASETS as ABLATION_SETS
 from avrsp.params.ablations import SPLIT as ABLATION_SPLIT
 from avrsp.params.runs import AUDIO_VISUAL, PRETRAINING, VISUAL, Kind, run_name
 from avrsp.progress import timed
-from avrsp.stages import training
+from avrsp.stages import absent, training
 from avrsp.stages.training import launched
 from avrsp.train.plan_phase import Phase, settings_for
 from avrsp.train.state import Recipe
@@ -29,8 +28,6 @@ PRETRAINING_SPLIT: Final = 1
 """The pretraining set has the same roles in every split."""
 
 ABLATION_FOLDERS: Final = ("data/ablations/models", "reports/ablations/training")
-ABSENT: Final = "absent.txt"
-"""In a run's folder where the chosen network has no such run; says why."""
 
 
 @exits_cleanly
@@ -73,7 +70,10 @@ def finetune(loaded: Params, kind: Kind, split: str) -> None:
     """Train V or AV on the audio-visual sets; say so where the network has no AV."""
     entry, run = models.spec(loaded.model), run_name(kind, split)
     if kind == AUDIO_VISUAL and not entry.audio_visual:
-        _leave_out(run, f"{entry.name} takes no sound: there is no {run} to train")
+        why, here = f"{entry.name} takes no sound: there is no {run}", paths.workspace()
+        sys.stdout.write(f"{why}\n")
+        summary = here / "reports" / "training" / f"{run}.json"
+        absent.write(why, [here / "data" / "models" / run, summary])
         return
     schedule = entry.recipe.train(loaded.preset, "finetune", loaded.active.finetune)
     fusion = loaded.fusion if kind == AUDIO_VISUAL else None
@@ -137,14 +137,6 @@ def _phase(  # noqa: PLR0913 - what differs between the runs
         reset=ablation.reset(loaded.network.pairs) if ablation else (),
         learnt_from=training.learnt_from(loaded.preset, datasets),
     )
-
-
-def _leave_out(run: str, why: str) -> None:
-    """Say in both outs of a run why there is nothing."""
-    sys.stdout.write(f"{why}\n")
-    here = paths.workspace()
-    write_text(here / "data" / "models" / run / ABSENT, f"{why}\n")
-    write_text(here / "reports" / "training" / f"{run}.json", "{}\n")
 
 
 if __name__ == "__main__":

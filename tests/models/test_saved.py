@@ -129,7 +129,7 @@ def test_every_ablated_network_starts_from_the_whole_one(tmp_path: Path, name: s
     audio = {"audio": True, "fusion": chosen.fusion} if chosen.fusion else {"audio": False}
     parts = {"synergy": chosen.synergy, "gate": chosen.gate, "pairs": chosen.pairs}
     model = registry.build("avrsp", width=WIDTH, **audio, **parts)
-    reset = chosen.anew(3)
+    reset = chosen.reset(3)
 
     fresh = {part.partition(".")[0] for part in start_from(model, tmp_path, reset)}
 
@@ -141,10 +141,10 @@ def test_every_ablated_network_starts_from_the_whole_one(tmp_path: Path, name: s
 
 
 def test_only_parts_that_differ_are_reset() -> None:
-    assert ABLATIONS["av"].anew(3) == ABLATIONS["mbt"].anew(3) == ()
-    assert ABLATIONS["av-ms"].anew(3) == ("gate",)
-    assert ABLATIONS["v-mrg"].anew(3) == ("synergy",)
-    assert ABLATIONS["v-none"].anew(3) == ABLATIONS["av-4"].anew(3) == ("synergy", "gate")
+    assert ABLATIONS["av"].reset(3) == ABLATIONS["mbt"].reset(3) == ()
+    assert ABLATIONS["av-ms"].reset(3) == ("gate",)
+    assert ABLATIONS["v-mrg"].reset(3) == ("synergy",)
+    assert ABLATIONS["v-none"].reset(3) == ABLATIONS["av-4"].reset(3) == ("synergy", "gate")
 
 
 def test_no_tensor_of_the_earlier_phase_may_be_left_over(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from avrsp.convert.verify import Watched
+from avrsp.convert.verify import EmptyMapCounter
 from avrsp.evaluate import references
 from avrsp.evaluate.protocols import PROTOCOLS
 from avrsp.evaluate.scores import score_video
@@ -35,7 +35,7 @@ def test_training_converting_and_evaluating_agree(level: int, tmp_path: Path) ->
     store = VideoStore(tmp_path / "video.zarr.zip")
     empty = level <= EMPTY_LEVEL
     assert is_empty(np.stack([truth, noise])).tolist() == [False, empty]
-    counted = Watched([truth, noise])
+    counted = EmptyMapCounter([truth, noise])
     assert len(list(counted)) == 2
     assert counted.empty == empty
     assert (target(noise, InputSpec(8, 12, 16, audio=False)) is None) == empty
