@@ -1,12 +1,15 @@
 """Which frames a network sees for the map of a frame, and the sound that belongs to them.
 
-Sample positions count from the start of the picture at 22,050 Hz. Frame i is centred on i / fps
-seconds and lasts 1 / fps; a window's sound runs from the start of its first frame to the end of
-its last one in time, both ends included. It is weighted by a symmetric Hann window of its own
-length and stands in the middle of a buffer of zeros, as STAViS and ViNet have it.
+Sample positions count from the time of the first frame at 22,050 Hz. A frame is centred on its
+own time, i / fps seconds at a constant rate, and lasts 1 / fps; a window's sound runs from the
+start of its first frame to the end of its last one in time, both ends included. It is weighted by
+a symmetric Hann window of its own length and stands in the middle of a buffer of zeros, as STAViS
+and ViNet have it.
 """
 
 from __future__ import annotations
+
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +17,9 @@ from PIL import Image
 
 from avrsp.errors import StoreError
 from avrsp.types import SOUND_RATE, InputSpec, Samples
+
+UNEVEN: Final = 1.5
+"""Average frame distances above which two frames of a window are not evenly spaced."""
 
 
 def window_of(frame: int, count: int, spec: InputSpec) -> NDArray[np.int64]:
@@ -89,32 +95,34 @@ def sized(frames: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.uint8]:
 
 
 def excerpt(
-    waveform: Samples, fps: float, window: NDArray[np.int64], samples: int
+    waveform: Samples, shown: NDArray[np.float64], fps: float, samples: int
 ) -> NDArray[np.float32]:
-    """Return the sound of `window` in a buffer of `samples`; zeros where the video has none.
+    """Return the sound of a window in a buffer of `samples`; zeros where the video has none.
 
-    A window that ends running backwards has its sound reversed in time as well (D17); a longer
-    excerpt than the buffer keeps its middle.
+    A window that ends running backwards has its sound reversed in time as well (D17). A longer
+    excerpt than the buffer keeps its middle or, where frames are not evenly spaced, the part at
+    the last frame of the window: what is predicted is seen there.
 
     Args:
-        waveform: Mono in [-1, 1] at 22,050 Hz.
-        fps: Frames a second, exact.
-        window: Frame indices from `windows.ending_at`.
+        waveform: Mono in [-1, 1] at 22,050 Hz, beginning with the video's first frame.
+        shown: Times of the window's frames in the window's order, seconds from the first frame.
+        fps: Frames a second, on average where the rate varies.
         samples: Length of the buffer.
     """
-    start, stop = extent(fps, window)
-    found = waveform[min(start, waveform.size) : min(stop, waveform.size)]
+    start, stop = extent(shown, fps)
+    backwards = len(shown) > 1 and shown[-1] < shown[-2]
+    if stop - start > samples and np.abs(np.diff(shown)).max() > UNEVEN / fps:
+        start, stop = (start, start + samples) if backwards else (stop - samples, stop)
+    found = waveform[start:stop]
     weighted = (found * np.hanning(len(found))).astype(np.float32)
-    if len(window) > 1 and window[-1] < window[-2]:
-        weighted = weighted[::-1]
-    return _centred(weighted, samples)
+    return _centred(weighted[::-1] if backwards else weighted, samples)
 
 
-def extent(fps: float, window: NDArray[np.int64]) -> tuple[int, int]:
-    """Return the first sample of a window's sound and the one after its last."""
+def extent(shown: NDArray[np.float64], fps: float) -> tuple[int, int]:
+    """Return the first sample of the sound of frames at those times and the one after its last."""
     half = SOUND_RATE / (2 * fps)
-    start = window.min() / fps * SOUND_RATE - half
-    end = window.max() / fps * SOUND_RATE + half
+    start = shown.min() * SOUND_RATE - half
+    end = shown.max() * SOUND_RATE + half
     return int(max(start, 0.0)), int(end) + 1
 
 

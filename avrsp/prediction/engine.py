@@ -10,13 +10,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Final, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from avrsp.compute import at_precision, autocasting
@@ -44,7 +45,9 @@ class Request:
 
     Attributes:
         waveform: Mono in [-1, 1] at 22,050 Hz, beginning with the first frame.
-        fps: Frames a second, exact.
+        fps: Frames a second, on average where the rate varies.
+        times: Seconds from the first frame at which each frame is shown, of those that came at
+            least; None where the rate is constant.
         count: How many frames must come; None where only their end tells.
         expected: How many will probably come.
         stride: Predict the frames 0, `stride`, 2 `stride` and on; interpolate between.
@@ -52,6 +55,7 @@ class Request:
 
     waveform: Samples
     fps: float
+    times: Sequence[float] | NDArray[np.float64] | None = None
     count: int | None = None
     expected: int | None = None
     stride: int = 1
@@ -90,6 +94,7 @@ class WindowByWindow:
             batch=self.speed.windows,
             device=self.speed.device,
             stride=request.stride,
+            times=request.times,
         )
 
 
@@ -102,7 +107,7 @@ class Reusing:
 
     def maps(self, frames: Iterable[Image], request: Request) -> Maps:  # noqa: D102 - see Engine
         coming = Counted(frames)
-        sound = Sound.for_network(request.waveform, request.fps, self.spec)
+        sound = Sound.for_network(request.waveform, request.fps, self.spec, request.times)
         expected = request.expected if request.count is None else request.count
         task = Task(sound, self.spec.length, request.stride, expected)
         yield from filled(self._predicted(task, coming), coming)

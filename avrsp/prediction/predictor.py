@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -89,23 +88,27 @@ class Predictor:
     ) -> Iterator[TimedMap]:
         """Yield time and map H x W in [0, 1] of each frame, whose image has network size, in order.
 
-        The waveform (N,) at 22,050 Hz begins with the first frame; it is empty without sound.
+        The waveform (N,) at 22,050 Hz begins with the first frame; it is empty without sound. A
+        window's sound is that at the times of its frames.
         About `expected` frames will come. Only every `stride`-th is predicted, and what lies
         between is interpolated. Frames are taken in a thread of its own.
         """
-        times: deque[float] = deque()
+        shown: list[float] = []
+        times: list[float] = []
         with closing(ahead(frames)) as decoded:
-            maps = self.engine.maps(
-                _images(decoded, times), Request(waveform, fps, expected=expected, stride=stride)
-            )
-            for saliency in maps:
-                yield times.popleft(), saliency
+            request = Request(waveform, fps, times, expected=expected, stride=stride)
+            maps = self.engine.maps(_images(decoded, shown, times), request)
+            for number, saliency in enumerate(maps):
+                yield shown[number], saliency
 
 
-def _images(frames: Iterable[Frame], times: deque[float]) -> Iterator[NDArray[np.uint8]]:
-    """Yield the frames' images while leaving their times behind."""
+def _images(
+    frames: Iterable[Frame], shown: list[float], times: list[float]
+) -> Iterator[NDArray[np.uint8]]:
+    """Yield the frames' images; leave behind their times, and those from the first one on."""
     for time, image in frames:
-        times.append(time)
+        shown.append(time)
+        times.append(time - shown[0])
         yield image
 
 

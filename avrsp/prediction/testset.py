@@ -46,7 +46,7 @@ def write_test_maps(
 
 
 def _maps(run: Engine, store: VideoStore, spec: InputSpec) -> Maps:
-    request = Request(store.sound, store.attributes.fps, count=len(store))
+    request = Request(store.sound, store.attributes.fps, store.times, count=len(store))
     return run.maps(_frames(store, spec), request)
 
 

@@ -37,25 +37,44 @@ class Sound:
 
     Attributes:
         waveform: Mono in [-1, 1] at 22,050 Hz; None without sound.
-        fps: Frames a second, exact.
+        fps: Frames a second, on average where the rate varies.
         samples: Length of the network's sound buffer.
+        times: Seconds from the first frame at which each frame is shown, of those that a window
+            shows at least; None where the rate is constant.
     """
 
     waveform: Samples | None
     fps: float
     samples: int
+    times: Sequence[float] | NDArray[np.float64] | None = None
 
     @classmethod
-    def for_network(cls, waveform: Samples, fps: float, spec: InputSpec) -> Sound:
-        """Return the sound of a video for a network that takes any, where the video has any."""
-        return cls(waveform if spec.audio and waveform.size else None, fps, spec.samples)
+    def for_network(
+        cls,
+        waveform: Samples,
+        fps: float,
+        spec: InputSpec,
+        times: Sequence[float] | NDArray[np.float64] | None = None,
+    ) -> Sound:
+        """Return the sound of a video for a network; none where that takes no sound."""
+        return cls(waveform if spec.audio else None, fps, spec.samples, times)
 
     def of(self, windows: Sequence[Window], device: torch.device) -> Tensor | None:
-        """Return the sound of windows, B x 1 x S, which show frames of those numbers."""
-        if self.waveform is None:
+        """Return the sound of windows, B x 1 x S, which show frames of those numbers.
+
+        None without sound. A waveform that is decoded on the way is not touched before the frames.
+        """
+        if self.waveform is None or not self.waveform.size:
             return None
-        excerpts = [excerpt(self.waveform, self.fps, each, self.samples) for each in windows]
+        excerpts = [
+            excerpt(self.waveform, self._shown(each), self.fps, self.samples) for each in windows
+        ]
         return torch.from_numpy(np.stack(excerpts))[:, None].to(device)
+
+    def _shown(self, window: Window) -> NDArray[np.float64]:
+        if self.times is None:
+            return np.asarray(window / self.fps)
+        return np.array([self.times[frame] for frame in window], np.float64)
 
 
 class Counted:
@@ -96,6 +115,7 @@ def predict_maps(  # noqa: PLR0913 - one argument for each fact of the video and
     batch: int,
     device: torch.device = CPU,
     stride: int = 1,
+    times: Sequence[float] | NDArray[np.float64] | None = None,
 ) -> Maps:
     """Yield one map H x W for each frame, in order, while `frames` are read.
 
@@ -108,16 +128,18 @@ def predict_maps(  # noqa: PLR0913 - one argument for each fact of the video and
         count: How many frames must come; None where only their end tells.
         waveform: Mono in [-1, 1] at 22,050 Hz, empty without sound; not read where the network
             takes none.
-        fps: Frames a second, exact.
+        fps: Frames a second, on average where the rate varies.
         spec: The network's input.
         batch: Windows predicted at a time.
         device: Where the network takes its input.
         stride: Predict the frames 0, `stride`, 2 `stride` and on; interpolate between.
+        times: Seconds from the first frame at which each frame is shown, of those that came at
+            least; None where the rate is constant.
 
     Raises:
         StoreError: More or fewer frames came than were to come.
     """
-    sound = Sound.for_network(waveform, fps, spec)
+    sound = Sound.for_network(waveform, fps, spec, times)
     coming = Counted(frames)
     yield from filled(_maps(_Windows(model, sound, spec, device), coming, (batch, stride)), coming)
     coming.check(count)

@@ -119,12 +119,14 @@ def _batch(
     clips = torch.unflatten(images, 0, (len(shown), -1)).permute(
         0, 4, 1, 2, 3
     )  # b t h w c -> b c t h w
-    fps, maps = store.attributes.fps, {}
+    fps, times, maps = store.attributes.fps, store.times, {}
     kept: list[Retention] = []
     with autocasting(probe.device, probe.precision):
         predicted = _predicting(probe.model, clips.to(probe.device))
         for name, track in tracks.items():
-            sound = np.stack([sound_of(name, track, fps, w, spec.samples) for w in shown])
+            sound = np.stack(
+                [sound_of(name, track, times[each], fps, spec.samples) for each in shown]
+            )
             waveform = torch.from_numpy(sound)[:, None].to(probe.device)
             has_sound = torch.full((len(shown),), bool(track.size), device=probe.device)
             with retained(probe.model) as retention:

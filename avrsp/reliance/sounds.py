@@ -52,13 +52,13 @@ def repeated(waveform: Waveform, samples: int) -> Waveform:
 
 
 def sound_of(
-    name: SoundName, track: Samples, fps: float, window: NDArray[np.int64], samples: int
+    name: SoundName, track: Samples, shown: NDArray[np.float64], fps: float, samples: int
 ) -> Waveform:
-    """Return what is heard with a window of frames: `samples` values, as `audio.excerpt` cuts it.
+    """Return `samples` values of the sound of frames `shown` at those times; see `excerpt`.
 
     "reversed" plays the window's own sound backwards: the same moment and spectrum, another order.
     """
-    found = excerpt(track, fps, window, samples)
+    found = excerpt(track, shown, fps, samples)
     return found[::-1].copy() if name == "reversed" else found
 
 

@@ -57,7 +57,7 @@ def film(store: VideoStore, maps: MapStore) -> bytes:
         RawDataError: ffmpeg is missing or cannot write the file.
     """
     fps, frames = store.attributes.fps, _frames(store)
-    start, stop = extent(fps, np.array(frames))
+    start, stop = extent(store.times[frames.start : frames.stop], fps)
     pictures = zip(store.frames(frames), maps.maps(frames.start, frames.stop), strict=True)
     height = _height(store)
     images = [_beside(frame, saliency.astype(np.float32), height) for frame, saliency in pictures]

@@ -6,7 +6,8 @@
 | `density` | T x h x w uint8 | ground-truth map at its own size, maximum 255 |
 | `fixation_points` | K x 2 int16 | row and column in the density's size |
 | `fixation_offsets` | T + 1 int64 | frame t owns points offsets[t] : offsets[t + 1] |
-| `waveform` | N float32 | mono in [-1, 1] at 22,050 Hz, empty without sound |
+| `times` | T float64 | seconds from the first frame at which each frame is shown |
+| `waveform` | N float32 | mono in [-1, 1] at 22,050 Hz from the first frame; empty without sound |
 | `maps` | T x H x W float16 | alone in a store of predicted maps |
 
 Equal content makes equal bytes, and a store is whole or not there.
@@ -52,13 +53,16 @@ def write_store(  # noqa: PLR0913 - one argument for each array
     waveform: NDArray[np.float32],
     attributes: StoreAttributes,
     chunk: int,
+    times: Sequence[float] | NDArray[np.float64] | None = None,
 ) -> None:
     """Write a video's store, with at most `chunk` frames or maps in memory at a time.
 
     `attributes.used` frames H x W x 3, densities h x w and k x 2 fixated pixels; N samples.
+    `times` are seconds, from the first frame or any other moment; without them the rate is
+    constant. As many as frames, they may be filled while `frames` are taken.
 
     Raises:
-        StoreError: Their numbers differ.
+        StoreError: Their numbers differ, or the times do not rise.
     """
     offsets = np.cumsum([0, *map(len, fixations)], dtype=np.int64)
     points = np.concatenate([np.zeros((0, 2), np.int16), *fixations], dtype=np.int16)
@@ -69,9 +73,26 @@ def write_store(  # noqa: PLR0913 - one argument for each array
         if not found == truth == len(fixations) == attributes.used:
             counts = f"{found} frames, {truth} maps, {len(fixations)} lists of fixations"
             raise StoreError(f"{path.name}: {counts}; {attributes.used} of each are to be used")
+        shown = _shown(path, attributes, times)
         _stream(group, "fixation_points", [points], PIXELS)
         _stream(group, "fixation_offsets", [offsets], PIXELS)
+        _stream(group, "times", [shown], PIXELS)
         _stream(group, "waveform", blocks.cut(waveform, SOUND_CHUNK), FLOATS)
+
+
+def _shown(
+    path: Path, attributes: StoreAttributes, times: Sequence[float] | NDArray[np.float64] | None
+) -> NDArray[np.float64]:
+    """Return the seconds T at which frames are shown, from the first one on."""
+    if times is None:
+        return np.arange(attributes.used) / attributes.fps
+    found = np.asarray(times[: attributes.used], np.float64)
+    if len(found) != attributes.used or not (np.diff(found) > 0).all():
+        raise StoreError(
+            f"{path.name}: {len(found)} times of {attributes.used} frames; expected one a frame, "
+            "rising"
+        )
+    return found - found[:1]
 
 
 def write_maps(path: Path, maps: Iterable[NDArray[Any]], *, chunk: int = MAPS_CHUNK) -> int:
@@ -238,13 +259,18 @@ class VideoStore(_Hierarchy):
         return self._kept("fixation_points")[first:after]
 
     @property
+    def times(self) -> NDArray[np.float64]:
+        """Seconds T, from the first frame, at which each frame is shown."""
+        return self._kept("times")
+
+    @property
     def waveform(self) -> NDArray[np.float32]:
         """The whole sound, N samples, read anew at every access."""
         return np.asarray(self.sound[:])
 
     @property
     def sound(self) -> Samples:
-        """The sound for `audio.excerpt`: a slice of it decodes only the chunks it touches."""
+        """The sound for `windows.excerpt`: a slice of it decodes only the chunks it touches."""
         return _Track(self._array("waveform"), self._reading)
 
 

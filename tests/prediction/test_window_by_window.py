@@ -55,7 +55,7 @@ def one_by_one(
         window = window_of(frame, len(frames), spec)
         waveform = None
         if sound is not None:
-            waveform = torch.from_numpy(excerpt(sound, FPS, window, spec.samples))[None, None]
+            waveform = torch.from_numpy(excerpt(sound, window / FPS, FPS, spec.samples))[None, None]
         with torch.inference_mode():
             clip = torch.from_numpy(frames[window]).permute(3, 0, 1, 2)[None]
             maps.append(model(clip, waveform)[0].numpy())

@@ -81,7 +81,7 @@ def direct(
     window = ending_at(frame, SPEC.length, COUNT)
     waveform = None
     if sound is not None:
-        waveform = torch.from_numpy(excerpt(sound, FPS, window, SPEC.samples))[None, None]
+        waveform = torch.from_numpy(excerpt(sound, window / FPS, FPS, SPEC.samples))[None, None]
     with torch.inference_mode():
         found: torch.Tensor = probe.model(clip_of(store, frame), waveform)[0]
     return found
@@ -107,7 +107,7 @@ def test_retention_is_that_of_the_prediction_with_the_true_sound(
 ) -> None:
     store = VideoStore(stores / "diem" / "one.zarr.zip")
     window = ending_at(11, SPEC.length, COUNT)
-    sound = torch.from_numpy(excerpt(store.waveform, FPS, window, SPEC.samples))[None, None]
+    sound = torch.from_numpy(excerpt(store.waveform, window / FPS, FPS, SPEC.samples))[None, None]
     with torch.inference_mode(), retained(probe.model) as kept:
         probe.model(clip_of(store, 11), sound)
     shown = listen(probe, store, {"true": store.waveform, "silence": SILENCE}, np.array([11]))

@@ -66,7 +66,7 @@ def test_a_window_shows_its_frames_as_stored_and_its_sound(stores: list[VideoSto
     frames, sound, has_sound = read_window(stores[1], 12, SPEC)
     assert (frames.shape, frames.dtype) == ((3, 8, 32, 64), torch.uint8)
     np.testing.assert_array_equal(frames[:, :, 0, 0], np.tile(np.arange(5, 13), (3, 1)))
-    expected = excerpt(stores[1].waveform, 25.0, ending_at(12, 8, 20), SPEC.samples)
+    expected = excerpt(stores[1].waveform, ending_at(12, 8, 20) / 25.0, 25.0, SPEC.samples)
     np.testing.assert_array_equal(sound[0], expected)
     assert has_sound
 
