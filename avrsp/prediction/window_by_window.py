@@ -56,7 +56,7 @@ class Sound:
         spec: InputSpec,
         times: Sequence[float] | NDArray[np.float64] | None = None,
     ) -> Sound:
-        """Return the sound of a video for a network that takes any."""
+        """Return the sound of a video for a network; none where that takes no sound."""
         return cls(waveform if spec.audio else None, fps, spec.samples, times)
 
     def of(self, windows: Sequence[Window], device: torch.device) -> Tensor | None:

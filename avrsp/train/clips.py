@@ -81,7 +81,8 @@ def read_window(source: VideoStore, frame: int, spec: InputSpec) -> Clip:
     channels_first = torch.from_numpy(frames).permute(3, 0, 1, 2).contiguous()  # t h w c -> c t h w
     if not spec.audio or source.sound.size == 0:
         return Clip(channels_first, torch.zeros(1, spec.samples), torch.tensor(data=False))
-    sound = excerpt(source.sound, source.times[window], source.attributes.fps, spec.samples)
+    shown = source.times[window]
+    sound = excerpt(source.sound, shown, source.attributes.fps, spec.samples)
     return Clip(channels_first, torch.from_numpy(sound)[None], torch.tensor(data=True))
 
 
