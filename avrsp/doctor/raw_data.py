@@ -39,11 +39,13 @@ def generated(wanted: Sequence[str]) -> Finding:
 def dataset(entry: DatasetSpec, mirrors: Sequence[str] | None, needed: bool) -> Finding:
     """Say where the archives of a dataset are."""
     raw = paths.raw("paper")
+    name = f"raw: {entry.key}"
+    if not entry.archives:
+        return Finding(name, "ready", "nothing to download")
     groups: dict[str, list[Archive]] = {}
     for archive in entry.archives:
         groups.setdefault(_where(archive, raw, mirrors), []).append(archive)
     found = ", ".join(f"{len(group)} {where}" for where, group in groups.items())
-    name = f"raw: {entry.key}"
     lost = groups.get("not there", [])
     if lost:
         folder = incoming.folder().relative_to(paths.root())
