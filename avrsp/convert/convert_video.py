@@ -22,7 +22,8 @@ from avrsp.datasets.dataset_registry import DatasetSpec, ListedVideo
 from avrsp.datasets.gaze import Annotation
 from avrsp.datasets.raw import Counts, RawVideo
 from avrsp.errors import RawDataError
-from avrsp.media import sound
+from avrsp.media import decode
+from avrsp.media.sound import Sound
 from avrsp.store.manifest import Verdict
 from avrsp.store.members import entries_digest
 from avrsp.store.video_store import StoreAttributes, write_store
@@ -95,7 +96,7 @@ class _Conversion:
         used, notes = verify.usable(counts, self.row.frames)
         expected = self.row.frames if counts.frames is None else counts.frames
         recorded = (
-            sound.read(self.video.sound)
+            decode.sound_of(self.video.sound)
             if self.dataset.viewers_heard_sound and self.video.sound
             else None
         )
@@ -159,7 +160,7 @@ class _Conversion:
         )
 
     def _attributes(
-        self, used: int, recorded: sound.Sound | None, annotation: Annotation
+        self, used: int, recorded: Sound | None, annotation: Annotation
     ) -> StoreAttributes:
         return StoreAttributes(
             dataset=self.dataset.key,
