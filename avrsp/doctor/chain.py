@@ -8,12 +8,17 @@ import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
+from typing import Final
 
 from avrsp import paths
 from avrsp.doctor.finding import Finding
 from avrsp.errors import StoreError, cleaned
 from avrsp.params import EncoderParams
 from avrsp.store.manifest import COMMAND, Manifest, check_stores, read_manifest
+
+MAY_BE_LINKS: Final = ("data/raw", "data/store", "data/checkpoints")
+RESULTS: Final = ("data", "data/models", "data/maps", "data/scores", "data/reliance", "reports")
+"""Folders that may lie on another disk, and those in which DVC keeps results."""
 
 
 def stores(preset: str, needed: Iterable[str]) -> Finding:
@@ -31,6 +36,18 @@ def stores(preset: str, needed: Iterable[str]) -> Finding:
     if lacking:
         return Finding("stores", "missing", f"{found}; absent: {', '.join(lacking)}", COMMAND)
     return Finding("stores", "ready", found)
+
+
+def links() -> Finding:
+    """Look for links at which DVC gives up: it follows none that its own results lie behind."""
+    linked = [name for name in RESULTS if (paths.workspace() / name).is_symlink()]
+    if linked:
+        found = f"{', '.join(linked)}: a link, behind which DVC keeps no results"
+        advice = f"make it a folder; only {', '.join(MAY_BE_LINKS)} may be links"
+        return Finding("folders", "missing", found, advice)
+    others = [name for name in MAY_BE_LINKS if (paths.root() / name).is_symlink()]
+    found = f"{', '.join(others)} elsewhere" if others else "none is a link"
+    return Finding("folders", "ready", found)
 
 
 def weights(encoder: EncoderParams) -> Finding:
@@ -61,7 +78,7 @@ def dvc() -> Finding:
     if not (here / ".dvc").is_dir() or not _in_git(here):
         lost = ".dvc" if _in_git(here) else "git repository"
         found = f"{here} has no {lost}, so DVC does not work in it"
-        return Finding("DVC", "missing", found, "git clone the project anew")
+        return Finding("DVC", "missing", found, "git clone the project into another folder")
     lock = here / "dvc.lock"
     if not lock.exists():
         return Finding("DVC", "to come", "no stage has run", "dvc repro")

@@ -19,10 +19,13 @@ PACKAGES: Final = ("torch", "snakemake", "dvc", "mlflow", "zarr")
 PROGRAMS: Final = ("git", "snakemake", "dvc")
 MEDIA: Final = ("ffmpeg", "ffprobe")
 SECONDS: Final = 1.0
-"""How long a program is listened to."""
+"""Time that a program has to answer."""
 
 DRIVER: Final = Path("/proc/driver/nvidia/gpus")
 SETUP: Final = "make setup"
+FREE_SPACE: Final = (
+    "free some space, or put data/raw and data/store on a larger disk and link to them"
+)
 
 
 def python() -> Finding:
@@ -54,10 +57,10 @@ def ffmpeg() -> Finding:
         found = f"no {' and no '.join(absent)} on the PATH"
         advice = "sudo apt-get install ffmpeg   (macOS: brew install ffmpeg)"
         return Finding("ffmpeg", "missing", found, advice)
-    said = _said("ffmpeg", "-version")
+    said = _output("ffmpeg", "-version")
     if said is None:
         found = f"{shutil.which('ffmpeg')} does not run"
-        return Finding("ffmpeg", "missing", found, "install ffmpeg anew")
+        return Finding("ffmpeg", "missing", found, "install ffmpeg again")
     version = re.match(r"ffmpeg version (\S+)", said)
     return Finding("ffmpeg", "ready", version[1] if version else "there; its version is unknown")
 
@@ -81,12 +84,12 @@ def disk(needed: float) -> Finding:
     if not os.access(root, os.W_OK):
         return Finding("disk", "missing", f"{root} cannot be written to", f"chmod u+w {root}")
     if free < needed:
-        return Finding("disk", "missing", found, "free some space, or put data/ on a larger disk")
+        return Finding("disk", "missing", found, FREE_SPACE)
     return Finding("disk", "ready", found)
 
 
 def _cards() -> list[str]:
-    said = _said("nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader")
+    said = _output("nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader")
     if said and said.strip():
         return [line.strip() for line in said.splitlines() if line.strip()]
     if not DRIVER.is_dir():
@@ -95,7 +98,7 @@ def _cards() -> list[str]:
     return [match[1] for text in texts if (match := re.search(r"Model:\s*(.+)", text))]
 
 
-def _said(program: str, *arguments: str) -> str | None:
+def _output(program: str, *arguments: str) -> str | None:
     """Return what a program prints, nothing if it takes too long; None where it does not run."""
     path = shutil.which(program)
     if path is None:

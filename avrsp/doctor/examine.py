@@ -12,7 +12,7 @@ import click
 from avrsp import params, paths
 from avrsp.datasets import sheets
 from avrsp.datasets.dataset_registry import ListedVideo, check_params, spec
-from avrsp.doctor import chain, computer, raw_data
+from avrsp.doctor import chain, computer, full_check, raw_data
 from avrsp.doctor.finding import MARKS, Finding
 from avrsp.errors import ParamsError
 from avrsp.params import Params
@@ -20,15 +20,19 @@ from avrsp.params import Params
 INDENT = 2
 
 
-def examine() -> tuple[str, list[Finding]]:
-    """Look at everything; return what was looked at, in a few words, and what was found."""
+def examine(*, deep: bool = False) -> tuple[str, list[Finding]]:
+    """Look at everything; return what was looked at, in a few words, and what was found.
+
+    Args:
+        deep: Read every byte of stores and raw files, too.
+    """
     findings = [computer.python(), computer.programs(), computer.ffmpeg()]
     try:
         loaded = params.load()
         check_params(loaded)
         rows = _rows(loaded) if loaded.preset == "paper" else {}
     except ParamsError as error:
-        fault = Finding("parameters", "missing", str(error), "git diff params.yaml data/sheets")
+        fault = Finding("parameters", "missing", str(error), "correct params.yaml or the sheet")
         return str(paths.workspace()), [*findings, fault]
     preset = loaded.active
     needed = {loaded.pretraining_set, *loaded.audio_visual_sets}
@@ -42,7 +46,9 @@ def examine() -> tuple[str, list[Finding]]:
     findings += [
         computer.disk(size),
         *data,
+        chain.links(),
         chain.stores(loaded.preset, needed),
+        *(full_check.findings(loaded.preset) if deep else []),
         chain.weights(preset.encoder),
         chain.models(loaded.splits),
         computer.gpu(preset.compute, loaded.preset),

@@ -135,8 +135,10 @@ def sound_of(path: Path) -> Sound:
         return read(path)
     track = probe(path).sound
     waveform = read_sound(path, rate=SOUND_RATE)
-    return Sound(waveform, track.rate or SOUND_RATE, track.channels or 1) if track else (
-        Sound(waveform, SOUND_RATE, 1)
+    return (
+        Sound(waveform, track.rate or SOUND_RATE, track.channels or 1)
+        if track
+        else (Sound(waveform, SOUND_RATE, 1))
     )
 
 
