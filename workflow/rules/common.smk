@@ -1,6 +1,7 @@
 """What rules need to know: parameters and sheets, checked; names of files; input functions."""
 
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 
 from avrsp import params, paths
@@ -50,13 +51,16 @@ def sheet(dataset):
     return sheets.prepared(dataset, rows, PARAMS.validation_fraction)
 
 
-PARTS = {
-    dataset: {
-        f"{number:03d}": part
-        for number, part in enumerate(parts.divide(sheet(dataset)))
-    }
-    for dataset in DATASETS
-}
+def divided(dataset):
+    """Return a dataset's parts by number; what lists its own videos is divided once it is there."""
+    state = Path(STATE.format(dataset=dataset))
+    return _divided(dataset, state.stat().st_mtime_ns if state.exists() else 0)
+
+
+@lru_cache(maxsize=None)
+def _divided(dataset, _):
+    found = enumerate(parts.divide(sheet(dataset)))
+    return {f"{number:03d}": part for number, part in found}
 
 
 def absence(dataset):
@@ -87,13 +91,13 @@ def videos(dataset, part):
     """Pair each row of a part with what its store must follow from."""
     return [
         (row, parts.origin(dataset, row, Path(RAW), LAYOUT))
-        for row in PARTS[dataset][part]
+        for row in divided(dataset)[part]
     ]
 
 
 def rows(wildcards):
     """Return a part's rows of the sheet, as a job's parameter."""
-    return [row.model_dump() for row in PARTS[wildcards.dataset][wildcards.part]]
+    return [row.model_dump() for row in divided(wildcards.dataset)[wildcards.part]]
 
 
 def origins(wildcards):
@@ -103,7 +107,7 @@ def origins(wildcards):
 
 def parts_of(wildcards):
     """Return the files of a dataset's parts; none where it is absent."""
-    there = [] if absence(wildcards.dataset) else PARTS[wildcards.dataset]
+    there = [] if absence(wildcards.dataset) else divided(wildcards.dataset)
     return expand(PART, dataset=wildcards.dataset, part=there)
 
 
@@ -112,7 +116,7 @@ def all_parts(wildcards):
     return [
         part
         for dataset in present()
-        for part in expand(PART, dataset=dataset, part=PARTS[dataset])
+        for part in expand(PART, dataset=dataset, part=divided(dataset))
     ]
 
 
@@ -135,8 +139,8 @@ wildcard_constraints:
 
 # A job's own process need not look at the raw files of all the others.
 if workflow.is_main_process:
-    for dataset in PARTS:
-        for part in PARTS[dataset]:
+    for dataset in DATASETS:
+        for part in divided(dataset):
             path = Path(PART.format(dataset=dataset, part=part))
             if path.exists():
                 parts.forget(path, dataset, videos(dataset, part), Path(STORES))
