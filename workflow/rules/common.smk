@@ -83,7 +83,9 @@ def absent(wildcards):
 
 
 def names(wildcards):
-    """Return the names of a dataset's videos."""
+    """Return the names of a dataset's videos; none where bringing it is what finds them."""
+    if spec(wildcards.dataset).prepare:
+        return []
     return [row.video for row in sheet(wildcards.dataset)]
 
 
