@@ -23,15 +23,16 @@ SPLIT_STAGES = ("finetune-v@1", "finetune-av@1", "predict@v-1", "predict@av-1")
 TRAINING = ("pretrain", "finetune-v@1", "finetune-av@1")
 SCORING = ("evaluate@v-1", "evaluate@av-1", "references@1")
 PREDICTING = ("predict@v-1", "predict@av-1")
+LAST = ("pool", "reliance", "report")
 NONE: tuple[str, ...] = ()
 
 # Which stages a parameter is read by, besides `check`, which reads them all. First match counts.
 TABLE: tuple[tuple[str, tuple[str, ...], str], ...] = (
-    ("preset", (*("preprocess", *TRAINING), *PREDICTING, *SCORING, "pool", "reliance", "report"), "another world"),
+    ("preset", (*("preprocess", *TRAINING), *PREDICTING, *SCORING, *LAST), "another world"),
     ("model", (*TRAINING, "report"), "another network"),
     ("fusion", ("finetune-av@1", "report"), "V hears nothing"),
-    ("splits", ("pool", "reliance", "report"), "the stages of other splits are stages of their own"),
-    ("seed", ("preprocess", *TRAINING, *SCORING, "pool", "reliance", "report"), "draws and intervals"),
+    ("splits", ("pool", "reliance", "report"), "other splits have own stages"),
+    ("seed", ("preprocess", *TRAINING, *SCORING, *LAST), "draws and intervals"),
     ("pretraining_set", ("pretrain",), "only pretraining reads it"),
     ("audio_visual_sets", (*SPLIT_STAGES, *SCORING, "reliance"), "which videos are taken"),
     ("validation_fraction", ("preprocess",), "the manifest holds the roles"),
@@ -47,14 +48,14 @@ TABLE: tuple[tuple[str, tuple[str, ...], str], ...] = (
     (r"presets\.sample\.clip\..*", ("preprocess", *TRAINING), "stores are at network size"),
     (r"presets\.sample\.store\..*", ("preprocess",), "the layout of a store"),
     (r"presets\.sample\.encoder\.(width|momentum)", TRAINING, "both networks' encoder"),
-    (r"presets\.sample\.encoder\.from_scratch", ("pretrain", "finetune-av@1"), "the encoders' start"),
+    (r"presets\.sample\.encoder\.from_scratch", ("pretrain", "finetune-av@1"), "their start"),
     (r"presets\.sample\.encoder\.s3d", ("pretrain",), "V and AV start from the pretraining"),
     (r"presets\.sample\.encoder\.soundnet", ("finetune-av@1",), "V hears nothing"),
     (r"presets\.sample\.pretrain\..*", ("pretrain",), "its schedule"),
     (r"presets\.sample\.finetune\..*", ("finetune-v@1", "finetune-av@1"), "their schedule"),
     (r"presets\.sample\.ablation\..*", NONE, "a pipeline of its own"),
     (r"presets\.sample\.loading\..*", NONE, "clips do not depend on who reads them"),
-    (r"presets\.sample\.compute\.(device|precision)", (*TRAINING, *PREDICTING, "reliance"), "arithmetic"),
+    (r"presets\.sample\.compute\.(device|precision)", (*TRAINING, *PREDICTING, "reliance"), "sums"),
     (r"presets\.sample\.compute\.compile", TRAINING, "arithmetic of training"),
     (r"presets\.sample\.compute\.(checkpointing|windows)", NONE, "speed and memory only"),
 )  # fmt: skip

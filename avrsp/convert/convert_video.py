@@ -18,10 +18,9 @@ from numpy.typing import NDArray
 from avrsp import files
 from avrsp.convert import verify
 from avrsp.datasets import raw
-from avrsp.datasets.dataset_registry import DatasetSpec
+from avrsp.datasets.dataset_registry import DatasetSpec, ListedVideo
 from avrsp.datasets.gaze import Annotation
 from avrsp.datasets.raw import Counts, RawVideo
-from avrsp.datasets.sheets import ListedVideo
 from avrsp.errors import RawDataError
 from avrsp.media import sound
 from avrsp.store.manifest import Verdict
@@ -101,9 +100,10 @@ class _Conversion:
             else None
         )
         annotation = self.video.annotation(used, self.row.fps)
-        truth = verify.Watched(self.video.densities(used))
+        truth = verify.EmptyMapCounter(self.video.densities(used))
         densities = iter(truth)
         first = next(densities)
+        on_fixations = verify.fixation_notes(annotation, first.shape)
         frames = self.video.frames(self.layout.height, self.layout.width, notes)
         seconds = used / self.row.fps
         write_store(
@@ -120,7 +120,7 @@ class _Conversion:
             observers=annotation.observers,
         )
         notes += verify.size_notes(self.video.size(), first.shape)
-        notes += truth.notes() + verify.fixation_notes(annotation, first.shape)
+        notes += truth.notes() + on_fixations
         if self.dataset.viewers_heard_sound:
             notes += verify.sound_notes(recorded.waveform if recorded else None, seconds)
         return self._verdict(

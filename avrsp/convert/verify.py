@@ -18,7 +18,10 @@ from avrsp.types import SOUND_RATE
 TOLERANCE: Final = 2
 """Frames by which a count may differ from the sheet's; the public lists are off by one or two."""
 
-HUSH: Final = 1e-4
+DISTORTION: Final = 1.5
+"""Factor by which fixation maps may be wider or higher than density maps of the same frame."""
+
+SILENCE: Final = 1e-4
 """Full-scale amplitude below which a track is silence, -80 dB."""
 
 LAG: Final = 0.1
@@ -44,8 +47,8 @@ def usable(counts: Counts, listed: int) -> tuple[int, list[str]]:
     return used, [f"{said}; the sheet lists {listed}, {used} are used"] if wrong else []
 
 
-class Watched:
-    """Yields density maps and counts those that are empty."""
+class EmptyMapCounter:
+    """Yields density maps h x w and counts those that are empty."""
 
     def __init__(self, densities: Iterable[NDArray[np.uint8]]) -> None:
         self.empty = 0
@@ -69,10 +72,19 @@ def size_notes(frame: tuple[int, int], density: tuple[int, ...]) -> list[str]:
 
 
 def fixation_notes(annotation: Annotation, size: tuple[int, ...]) -> list[str]:
-    """Say on how many frames nobody fixated anything, and whether maps differ in size."""
+    """Say what is odd about the fixations on frames whose density maps are of h x w pixels.
+
+    Raises:
+        RawDataError: The fixation maps have quite another shape, as if they were transposed.
+    """
+    rows, columns = np.divide(annotation.size, size)
+    if not 1 / DISTORTION < rows / columns < DISTORTION:
+        raise RawDataError(f"fixation maps of {annotation.size} pixels, density maps of {size}")
     notes = []
     if empty := sum(not len(points) for points in annotation.points):
         notes.append(f"{empty} frames without a fixation")
+    if annotation.maps_of_counts:
+        notes.append(f"{annotation.maps_of_counts} fixation maps of counts: each pixel counts once")
     if annotation.size != size:
         notes.append(f"fixation maps of {annotation.size} moved to the density's {size} pixels")
     return notes
@@ -87,7 +99,7 @@ def sound_notes(waveform: NDArray[np.float32] | None, seconds: float) -> list[st
     if abs(length - seconds) > LAG:
         remedy = "padded with silence" if length < seconds else "cut"
         notes.append(f"sound lasts {length:.2f} s, the picture {seconds:.2f} s: {remedy}")
-    if not len(waveform) or np.abs(waveform).max() < HUSH:
+    if not len(waveform) or np.abs(waveform).max() < SILENCE:
         notes.append("the sound track is silent")
     return notes
 
@@ -95,6 +107,6 @@ def sound_notes(waveform: NDArray[np.float32] | None, seconds: float) -> list[st
 def fitted(waveform: NDArray[np.float32], seconds: float) -> NDArray[np.float32]:
     """Return the sound of a picture that lasts `seconds`, cut or padded with silence."""
     whole = np.zeros(ceil(seconds * SOUND_RATE), np.float32)
-    heard = waveform[: len(whole)]
-    whole[: len(heard)] = heard
+    cut = waveform[: len(whole)]
+    whole[: len(cut)] = cut
     return whole

@@ -14,15 +14,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from avrsp.datasets.raw import RawVideo
 from avrsp.errors import ParamsError
 from avrsp.params import Params
-from avrsp.store.manifest import EVERY_SPLIT
-
-if TYPE_CHECKING:
-    from avrsp.datasets.sheets import ListedVideo
+from avrsp.store.manifest import EVERY_SPLIT, Role
 
 NO_LICENCE: Final = "none stated; ask the authors"
 
@@ -55,6 +54,28 @@ class Archive:
         if bases is None or not self.mirrors:
             return self.mirrors
         return tuple(f"{base.rstrip('/')}/{self.name}.tar.gz" for base in bases)
+
+
+NAME: Final = r"[A-Za-z0-9][A-Za-z0-9_.+-]*"
+"""What a video may be called: it becomes a file's name."""
+
+
+class ListedVideo(BaseModel):
+    """A video as a sheet lists it.
+
+    Attributes:
+        video: Its name, unique in the dataset.
+        frames: How many frames it has.
+        fps: Frames a second.
+        roles: Role in each split, by the split's name.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    video: Annotated[str, Field(pattern=f"^{NAME}$")]
+    frames: Annotated[int, Field(gt=0)]
+    fps: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    roles: dict[str, Role]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

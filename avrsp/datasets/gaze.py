@@ -20,6 +20,8 @@ class Annotation:
         fps: Frames a second.
         observers: For each frame the k numbers, from 0, of those who looked there; None where the
             raw data does not say.
+        maps_of_counts: How many of the maps that they were read from hold different positive
+            values, which may count fixations; each pixel is in `points` once.
         times: Seconds at which each frame is shown; None where the rate is constant.
         made: How ground truth was made of gaze, by what is stated: sigma, detector, frame rule.
     """
@@ -28,6 +30,7 @@ class Annotation:
     size: tuple[int, int]
     fps: float
     observers: Sequence[NDArray[np.int16]] | None = None
+    maps_of_counts: int = 0
     times: NDArray[np.float64] | None = None
     made: Mapping[str, str | float] = field(default_factory=dict)
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from avrsp.datasets import images
 from avrsp.datasets.gaze import Annotation, fixated
+from avrsp.datasets.matlab import read_matrix
 from avrsp.errors import RawDataError
+
+MOST_MARKS: Final = 0.5
+"""Share of a map's pixels that can be fixated; a map that marks more shows something else."""
 
 
 def read_densities(paths: Iterable[Path]) -> Iterator[NDArray[np.uint8]]:
@@ -27,19 +32,41 @@ def read_densities(paths: Iterable[Path]) -> Iterator[NDArray[np.uint8]]:
 
 
 def read_annotation(paths: Iterable[Path], variable: str, fps: float) -> Annotation:
-    """Return the fixations marked in the binary maps of `paths`.
+    """Return the fixations marked in the maps of `paths`, MATLAB matrices full or sparse.
+
+    A pixel is fixated where its value is positive, whatever the value: maps of 0 and 255 are read
+    as those of 0 and 1. Where positive values differ, they may count fixations; such pixels count
+    once, and the annotation says in how many maps.
 
     Raises:
-        RawDataError: One is damaged, or not as large as the first.
+        RawDataError: One is damaged, not as large as the first, or not a map of fixations: with
+            a value that is negative, fractional or not finite, or most of its pixels marked.
     """
     size: tuple[int, ...] | None = None
-    points = []
+    points, counts = [], 0
     for path in paths:
-        binary = images.read_matrix(path, variable)
-        size = _same_size(path, binary.shape, size)
-        points.append(fixated(binary))
+        marked = read_matrix(path, variable)
+        size = _same_size(path, marked.shape, size)
+        counts += _holds_counts(path, marked)
+        points.append(fixated(marked))
     height, width = size or (0, 0)
-    return Annotation(points, (height, width), fps)
+    return Annotation(points, (height, width), fps, maps_of_counts=counts)
+
+
+def _holds_counts(path: Path, marked: NDArray[np.generic]) -> bool:
+    """Tell whether positive values differ in a map of fixations; refuse what is none."""
+    marks = marked[marked != 0]
+    values = np.unique(marks)
+    if not np.isfinite(values).all() or (values < 0).any() or (values != np.round(values)).any():
+        raise RawDataError(
+            f"{path}: values from {values[0]:g} to {values[-1]:g}, not whole numbers from 0 on; "
+            "expected a map of fixations"
+        )
+    if len(marks) > MOST_MARKS * marked.size:
+        raise RawDataError(
+            f"{path}: {len(marks)} of {marked.size} pixels are marked; expected a map of fixations"
+        )
+    return len(values) > 1
 
 
 def _same_size(

@@ -64,12 +64,15 @@ class RawVideo(Protocol):
 
 
 def files(places: Iterable[Path]) -> list[os.DirEntry[str] | Path]:
-    """Return the files in `places`, folders first; folders inside a folder are left out."""
+    """Return the files in `places`; folders inside a folder and hidden files are left out.
+
+    Hidden files (`._0001.png`, `.DS_Store`) are left by file managers and belong to no video.
+    """
     found: list[os.DirEntry[str] | Path] = []
     for place in places:
         if place.is_dir():
             with os.scandir(place) as entries:
-                found += [entry for entry in entries if entry.is_file()]
+                found += [each for each in entries if each.name[0] != "." and each.is_file()]
         elif place.is_file():
             found.append(place)
     return found

@@ -8,9 +8,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from avrsp import paths
-from avrsp.datasets.dataset_registry import Archive, DatasetSpec, spec
+from avrsp.datasets.dataset_registry import Archive, DatasetSpec, ListedVideo, spec
 from avrsp.datasets.download import incoming, pins
-from avrsp.datasets.sheets import ListedVideo
 from avrsp.doctor.finding import Finding
 from avrsp.errors import RawDataError
 from avrsp.params import ClipParams

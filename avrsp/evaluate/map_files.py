@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import lzma
+import math
 import re
 import struct
 import tempfile
@@ -24,15 +25,13 @@ from numpy.lib import format as npy
 from PIL import Image, ImageOps
 
 from avrsp.errors import RawDataError, StoreError
-from avrsp.evaluate.map_values import PLANE, RawMap
+from avrsp.evaluate.map_values import RawMap
 from avrsp.media import decode
-from avrsp.store.video_store import MapStore
+from avrsp.store.foreign_maps import LARGEST_MAP, foreign_maps, map_shape
+from avrsp.store.video_store import MapStore, is_own
 
 CHUNK = 16
 """Maps held at a time."""
-
-LARGEST: Final = 1 << 26
-"""Pixels of the largest map that is read, twice those of 8K video."""
 
 LARGEST_ARRAY: Final = 1 << 35
 """Bytes of the largest array in Fortran's order, which is unpacked to disk as a whole."""
@@ -79,7 +78,10 @@ def open_file(path: Path) -> Iterator[Content]:
 
 
 def store(path: Path) -> Iterator[RawMap]:
-    """Yield the maps of a map store."""
+    """Yield the maps of a map store, or of a zarr array that others wrote to a zip file."""
+    if not is_own(path):
+        yield from foreign_maps(path)
+        return
     maps = MapStore(path)
     for start in range(0, len(maps), CHUNK):
         yield from maps.maps(start, min(start + CHUNK, len(maps)))
@@ -88,7 +90,7 @@ def store(path: Path) -> Iterator[RawMap]:
 def video(path: Path) -> Iterator[RawMap]:
     """Yield the frames of a video as H x W x 3 RGB."""
     facts = decode.probe(path)
-    if facts.height * facts.width > LARGEST:
+    if facts.height * facts.width > LARGEST_MAP:
         raise RawDataError(f"{path}: {facts.height} x {facts.width} pixels, {_too_large()}")
     yield from decode.read_frames(path, height=facts.height, width=facts.width)
 
@@ -140,18 +142,10 @@ def _header(stream: IO[bytes], entry: ZipInfo) -> tuple[tuple[int, ...], bool, n
     if length > HEADER_LIMIT:
         raise ValueError(f"a header of {length} bytes")
     shape, fortran, kind = _parsed(version, prefix + stream.read(length))
-    found = f"{kind} of shape {shape}"
-    if kind.kind not in "biuf":
-        raise ValueError(f"{found}, expected real numbers T x H x W")
-    single = [axis for axis in (1, -1) if len(shape) == PLANE + 2 and shape[axis] == 1]
-    plain = tuple(np.delete(shape, single[0]).tolist()) if single else shape
-    if len(plain) != 1 + PLANE or not all(side > 0 for side in plain):
-        raise ValueError(f"{found}, expected T x H x W")
-    if plain[1] * plain[2] > LARGEST:
-        raise ValueError(f"{found}, {_too_large()}")
+    plain = map_shape(shape, kind)
     size = entry.file_size - npy.MAGIC_LEN - width - length
-    if size != plain[0] * plain[1] * plain[2] * kind.itemsize:
-        raise ValueError(f"{found}, but {size} bytes of values")
+    if size != math.prod(plain) * kind.itemsize:
+        raise ValueError(f"{kind} of shape {shape}, but {size} bytes of values")
     return plain, fortran, kind
 
 
@@ -173,7 +167,7 @@ def _rows(stream: IO[bytes], shape: tuple[int, ...], kind: np.dtype[Any]) -> Ite
 
 def _columns(stream: IO[bytes], shape: tuple[int, ...], kind: np.dtype[Any]) -> Iterator[RawMap]:
     """Yield maps of an array in Fortran's order, in which no map lies in one piece."""
-    left = int(np.prod(shape, dtype=np.int64)) * kind.itemsize
+    left = math.prod(shape) * kind.itemsize
     if left > LARGEST_ARRAY:
         raise ValueError(f"{left} bytes in Fortran's order; save it in C order, or as a store")
     with tempfile.TemporaryFile() as unpacked:
@@ -212,7 +206,7 @@ def _picture(path: Path) -> Content:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             picture = Image.open(path)
         with contextlib.closing(picture):
-            if picture.height * picture.width > LARGEST:
+            if picture.height * picture.width > LARGEST_MAP:
                 return f"image of {picture.height} x {picture.width} pixels, {_too_large()}"
             upright = ImageOps.exif_transpose(picture)
             if upright.mode.startswith(("I", "F")) or upright.mode in {"1", "L"}:
@@ -258,4 +252,4 @@ def images(folder: Path) -> list[Path]:
 
 
 def _too_large() -> str:
-    return f"expected at most {LARGEST}"
+    return f"expected at most {LARGEST_MAP}"

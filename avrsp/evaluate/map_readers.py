@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from avrsp.evaluate import map_files
 from avrsp.evaluate.map_files import CHUNK, STORE, VIDEOS, Content
 from avrsp.evaluate.map_values import COLOUR, PLANE, FloatMap, Values, as_saliency, remark
+from avrsp.store.video_store import is_own
 
 MapChunk: TypeAlias = NDArray[np.float32]
 """Maps n x H x W."""
@@ -49,6 +50,11 @@ def find_maps(folder: Path, dataset: str, video: str) -> Path | None:
     if folder.name in names and (folder.is_file() or map_files.images(folder)):
         places.append(folder)
     return next((place for place in places if place.exists()), None)
+
+
+def is_map_store(path: Path) -> bool:
+    """Say whether a path is a map store of this package's."""
+    return path.name.endswith(STORE) and path.is_file() and is_own(path)
 
 
 def open_maps(path: Path | str, *, values: Values | None = None) -> Iterator[FloatMap]:

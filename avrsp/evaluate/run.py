@@ -24,7 +24,7 @@ from avrsp.files import code_digest, replacing
 from avrsp.params import ProtocolName
 from avrsp.progress import track
 from avrsp.store.manifest import Verdict, store_path
-from avrsp.store.video_store import VideoStore
+from avrsp.store.video_store import MapStore, VideoStore
 
 CODE: Final = ("evaluate", "metrics", "store", "types.py")
 """Folders that decide a row's numbers; parts that others wrote are not taken up again."""
@@ -214,7 +214,16 @@ class Predicted:
         if self.found is None:
             hint = "see avrsp evaluate --help for their names"
             raise StoreError(f"no maps in {self.folder} ({hint})")
+        self._check_video(truth)
         return map_readers.read_maps(self.found, len(truth), findings, self.values)
+
+    def _check_video(self, truth: VideoStore) -> None:
+        """Refuse a map store that says that it is of another video."""
+        if self.found is None or not map_readers.is_map_store(self.found):
+            return
+        of, wanted = MapStore(self.found).video, truth.attributes
+        if of is not None and of != (wanted.dataset, wanted.video):
+            raise StoreError(f"{self.found}: holds the maps of {'/'.join(of)}; make them again")
 
 
 @dataclass(frozen=True, slots=True)

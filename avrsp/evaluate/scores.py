@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from avrsp import metrics
 from avrsp.evaluate.protocols import PROTOCOLS
+from avrsp.metrics import definitions
 from avrsp.params import ProtocolName
 from avrsp.store.ground_truth import is_empty
 from avrsp.store.video_store import VideoStore
@@ -52,10 +52,10 @@ def measure(
     pred: Tensor, density: Tensor, fixations: Tensor, names: Sequence[str] = METRICS
 ) -> dict[str, Tensor]:
     """Return the named metrics of a batch: maps n x h x w, fixations m x 3 (row, col, frame)."""
-    scores = metrics.together(pred, density, fixations)
+    scores = definitions.together(pred, density, fixations)
     if "kl" in names:
-        pieces = zip(metrics.pieces(pred), metrics.pieces(density), strict=True)
-        scores["kl"] = torch.cat([metrics.kl(*piece) for piece in pieces])
+        pieces = zip(definitions.pieces(pred), definitions.pieces(density), strict=True)
+        scores["kl"] = torch.cat([definitions.kl(*piece) for piece in pieces])
     return {name: scores[name] for name in names}
 
 

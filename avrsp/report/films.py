@@ -1,4 +1,4 @@
-"""Short clips that play in the page: a video beside AV's map over it, with its sound."""
+"""Short clips that play in the page: a video beside a model's map over it, with its sound."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ from PIL import Image
 from avrsp.errors import RawDataError, StoreError
 from avrsp.models.windows import extent
 from avrsp.report.charts import Pixels, overlay
-from avrsp.report.inputs import Inputs, judged
-from avrsp.report.names import title
+from avrsp.report.inputs import Inputs, judge, judged
 from avrsp.report.page import Block, Clip, Notice
 from avrsp.store.video_store import MapStore, VideoStore
 from avrsp.types import SOUND_RATE
@@ -33,17 +32,20 @@ SAME: Final = ("-threads", "1", "-fflags", "+bitexact", "-map_metadata", "-1")
 
 
 def clips(inputs: Inputs) -> list[Block]:
-    """Show the test videos with sound that AV predicts best, middling and worst."""
+    """Show the test videos with sound that are predicted best, middling and worst."""
     blocks: list[Block] = []
+    model = judge(inputs.rows)
     for rank, (dataset, split, video) in _chosen(inputs).items():
-        maps = inputs.maps(dataset, split, video).get("AV")
+        name = inputs.about.clip(dataset, video)
+        maps = inputs.maps(dataset, split, video).get(model)
         if maps is None:
-            blocks.append(Notice(f"{title(dataset)}, {video}: AV has no maps of it."))
+            blocks.append(Notice(f"{name}: {model} has no maps of it."))
             continue
         try:
-            blocks.append(_clip(inputs.store(dataset, video), maps, rank))
+            store = inputs.store(dataset, video)
+            blocks.append(_clip(store, maps, name, caption=_caption(rank, model), rank=rank))
         except (StoreError, RawDataError) as error:
-            blocks.append(Notice(f"{title(dataset)}, {video}: {error}"))
+            blocks.append(Notice(f"{name}: {error}"))
     return blocks
 
 
@@ -89,19 +91,12 @@ def _height(store: VideoStore) -> int:
     return 2 * round(WIDTH * height / width / 2)
 
 
-def _chosen(inputs: Inputs) -> dict[str, tuple[str, int, str]]:
-    """Rank the test videos with sound by the mean CC of AV."""
-    if inputs.manifest is None or inputs.rows.empty:
-        return {}
-    sounding = {
-        (name, verdict.video)
-        for name, entry in inputs.manifest.datasets.items()
-        for verdict in entry.videos
-        if verdict.kept and verdict.has_sound
-    }
+def _chosen(inputs: Inputs) -> dict[str, tuple[str, int | str, str]]:
+    """Rank the test videos with sound by their mean CC."""
     rows = judged(inputs.rows)
     keys = pd.MultiIndex.from_frame(rows[["dataset", "video"]])
-    means = rows[keys.isin(sounding)].groupby(["dataset", "split", "video"])["cc"].mean()
+    sounding = rows[keys.isin(inputs.with_sound)]
+    means = sounding.groupby(["dataset", "split", "video"])["cc"].mean()
     order = means.sort_values(ascending=False, kind="stable").index.to_list()
     if not order:
         return {}
@@ -113,15 +108,19 @@ def _chosen(inputs: Inputs) -> dict[str, tuple[str, int, str]]:
     }
 
 
-def _clip(store: VideoStore, maps: MapStore, rank: str) -> Clip:
-    facts = store.attributes
-    content = film(store, maps)
+def _caption(rank: str, model: str) -> str:
+    return (
+        f"{rank.capitalize()} mean CC of {model} among the test videos with sound. Left: the "
+        f"video. Right: {model}'s map over it, the brightest place of each frame in yellow."
+    )
+
+
+def _clip(store: VideoStore, maps: MapStore, title: str, *, caption: str, rank: str) -> Clip:
     return Clip(
         name=f"clip-{rank}",
-        title=f"{title(facts.dataset)}, {facts.video}",
-        caption=f"{rank.capitalize()} mean CC of AV among the test videos with sound. Left: the "
-        "video. Right: AV's map over it, the brightest place of each frame in yellow.",
-        content=content,
+        title=title,
+        caption=caption,
+        content=film(store, maps),
         first=poster(store, maps),
         width=2 * WIDTH,
         height=_height(store),
@@ -137,13 +136,13 @@ def _encoded(images: Sequence[bytes], fps: float, sound: Path | None, folder: Pa
     height = len(images[0]) // (2 * WIDTH * 3)
     out = folder / "clip.mp4"
     source = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-video_size", f"{2 * WIDTH}x{height}"]
-    heard = ["-i", str(sound), "-c:a", "aac", "-b:a", "64k", "-flags:a", "+bitexact"]
+    audio = ["-i", str(sound), "-c:a", "aac", "-b:a", "64k", "-flags:a", "+bitexact"]
     command = [
         *QUIET,
         *(*source, "-framerate", f"{fps:.6f}", "-i", "pipe:0"),
-        *(heard[:2] if sound else []),
+        *(audio[:2] if sound else []),
         *("-c:v", "libx264", "-preset", "slow", "-crf", "27", "-pix_fmt", "yuv420p"),
-        *("-flags:v", "+bitexact", *(heard[2:] if sound else []), *SAME),
+        *("-flags:v", "+bitexact", *(audio[2:] if sound else []), *SAME),
         *("-movflags", "+faststart", str(out)),
     ]
     try:

@@ -1,8 +1,9 @@
 """Arrays by the block: compressed by several threads, decompressed from the file into one array.
 
 A block is the chunk that zarr would write or read, under the same key, so that any reader of zarr
-opens a store. Only the copies and the event loop that zarr puts between a file and an array are
-left out; they take as long as decompressing does.
+opens a store (a test does). What zarr could read and these functions could not is refused. Only
+the copies and the event loop that zarr puts between a file and an array are left out; they take as
+long as decompressing does.
 """
 
 from __future__ import annotations
@@ -28,24 +29,10 @@ from numpy.typing import NDArray
 
 from avrsp.files import replacing
 
-
-def available_threads() -> int:
-    """Return how many threads this process may use.
-
-    `OMP_NUM_THREADS`, which Snakemake sets to a job's `threads`, else the processors that the
-    scheduler grants.
-    """
-    named = os.environ.get("OMP_NUM_THREADS", "")
-    if named.isdecimal() and int(named):
-        return int(named)
-    granted = getattr(os, "sched_getaffinity", None)  # not on macOS
-    return len(granted(0)) if granted else os.cpu_count() or 1
-
-
 LEVEL: Final = 3
 """Of Zstandard: the least that finds the earlier frames of a block again."""
 
-THREADS: Final = min(4, available_threads())
+THREADS: Final = min(4, os.cpu_count() or 1)
 DESCRIPTION: Final = "zarr.json"
 CODECS: Final = {"zstd": Zstd(LEVEL), "blosc": Blosc()}
 """By zarr's name; what they read says how it was compressed."""
@@ -101,7 +88,7 @@ class Blocks:
 
     def _read(self, numbers: Iterable[int]) -> NDArray[Any]:
         """Decompress blocks; one that is not there is zeros, as zarr has it."""
-        keys = [chunk_key(self.name, int(number), len(self.shape)) for number in numbers]
+        keys = [_key(self.name, int(number), len(self.shape)) for number in numbers]
         blocks = np.empty((len(keys), self.length, *self.shape[1:]), self.dtype)
 
         def fill(key: str, block: NDArray[Any]) -> None:
@@ -125,17 +112,44 @@ def described(source: ZipSource) -> tuple[dict[str, Any], dict[str, Blocks]]:
         BadZipFile: A description is damaged.
         LookupError: One is not there, or lacks something.
         TypeError: One has another form than zarr's third format gives it.
-        ValueError: Likewise, or it is not JSON.
+        ValueError: Likewise, or it is not JSON, or not as `write` and zarr lay arrays out here.
     """
     arrays = {}
     for key in source:
         name, _, last = key.rpartition("/")
         if name and last == DESCRIPTION:
-            facts = json.loads(bytes(source.content(key)))
-            length = facts["chunk_grid"]["configuration"]["chunk_shape"][0]
-            dtype, codec = np.dtype(facts["data_type"]), facts["codecs"][-1]["name"]
-            arrays[name] = Blocks(source, name, tuple(facts["shape"]), length, dtype, codec)
-    return json.loads(bytes(source.content(DESCRIPTION)))["attributes"], arrays
+            arrays[name] = _blocks(source, name, json.loads(source.content(key)))
+    return json.loads(source.content(DESCRIPTION))["attributes"], arrays
+
+
+def _blocks(source: ZipSource, name: str, facts: dict[str, Any]) -> Blocks:
+    """Return an array by its description, of which nothing is passed over that says how to read."""
+    shape, chunks = (
+        tuple(facts["shape"]),
+        tuple(facts["chunk_grid"]["configuration"]["chunk_shape"]),
+    )
+    dtype, codec = np.dtype(facts["data_type"]), facts["codecs"][-1]["name"]
+    order = {"endian": "little"} if dtype.itemsize > 1 else None
+    read_here = {
+        "zarr_format": 3,
+        "node_type": "array",
+        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [*chunks]}},
+        "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+        "storage_transformers": [],
+        "fill_value": 0,
+    }
+    for key, expected in read_here.items():
+        if facts.get(key, []) != expected:
+            raise ValueError(f"array {name} has {key} {facts.get(key)}, expected {expected}")
+    first = facts["codecs"][0]
+    plain = first["name"] == "bytes" and first.get("configuration") in ({}, order)
+    if len(facts["codecs"]) != len(("bytes", codec)) or not plain or codec not in CODECS:
+        known = " or ".join(f"bytes, {each}" for each in CODECS)
+        names = ", ".join(str(each["name"]) for each in facts["codecs"])
+        raise ValueError(f"array {name} is stored by {names}, expected {known}")
+    if chunks[1:] != shape[1:] or not all(side > 0 for side in chunks) or dtype.kind not in "iuf":
+        raise ValueError(f"array {name} is {dtype} {shape} in chunks {chunks}")
+    return Blocks(source, name, shape, chunks[0], dtype, codec)
 
 
 def write(
@@ -159,7 +173,7 @@ def write(
             yield np.concatenate([piece, rest]) if missing else piece
 
     for number, content in enumerate(_compressed(whole())):
-        sink.put(chunk_key(name, number, 1 + len(size)), content)
+        sink.put(_key(name, number, 1 + len(size)), content)
     return (count, *size), length
 
 
@@ -175,7 +189,7 @@ def _compressed(blocks: Iterable[NDArray[np.uint8]]) -> Iterator[bytes]:
             yield waiting.popleft().result()
 
 
-def chunk_key(name: str, number: int, axes: int) -> str:
+def _key(name: str, number: int, axes: int) -> str:
     """Return zarr's key of a chunk that spans every axis but the first."""
     return "/".join((name, "c", str(number), *["0"] * (axes - 1)))
 
@@ -268,8 +282,8 @@ class ZipSource:
     """The entries of a zip file in which nothing is compressed again.
 
     The file is open only while an entry is read: a training has more stores than a process may
-    have open files, and a file that is cut short meanwhile must not end the process, as a map of
-    it does.
+    have open files, and a file that is cut short meanwhile must not end the process, as a
+    map of it does.
 
     Raises:
         BadZipFile: Not such a file; an entry raises it too where its checksum does not fit.

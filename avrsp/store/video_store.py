@@ -11,7 +11,8 @@
 | `waveform` | N float32 | mono in [-1, 1] at 22,050 Hz from the first frame; empty without sound |
 | `maps` | T x H x W float16 | alone in a store of predicted maps |
 
-Equal content makes equal bytes, and a store is whole or not there.
+Equal content makes equal bytes, and a store is whole or not there. The attribute `format` of the
+hierarchy is the number of this layout; a reader refuses every other.
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import errno
+import json
 import os
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 import zarr  # noqa: TID251 - the one place
@@ -38,12 +41,37 @@ from avrsp.store.blocks import Blocks, ZipSource, described
 from avrsp.store.members import check_entries
 from avrsp.types import Samples
 
-__all__ = ["MapStore", "StoreAttributes", "VideoStore", "write_maps", "write_store"]
+__all__ = [
+    "MapStore",
+    "StoreAttributes",
+    "VideoStore",
+    "is_own",
+    "open_store",
+    "write_maps",
+    "write_store",
+]
 
 Codec = ZstdCodec | BloscCodec
 PIXELS = ZstdCodec(level=blocks.LEVEL)
 FLOATS = BloscCodec(cname="zstd", clevel=3, shuffle="shuffle")
+DESCRIPTION_LIMIT = 1 << 20
+"""Bytes that are read of what a file says about itself."""
+
+FORMAT = 2
+"""Raised whenever the layout changes. 1 bore no number and had no `times`."""
+
 SOUND_CHUNK, MAPS_CHUNK = 65_536, 16
+
+
+def open_store(path: Path | str) -> VideoStore:
+    """Open the store of a video: its frames, ground truth and sound.
+
+    Raises:
+        StoreError: It is not there, damaged, or of another format.
+    """
+    store = VideoStore(Path(path))
+    len(store)
+    return store
 
 
 def write_store(  # noqa: PLR0913 - one argument for each array
@@ -71,7 +99,7 @@ def write_store(  # noqa: PLR0913 - one argument for each array
     offsets = np.cumsum([0, *map(len, fixations)], dtype=np.int64)
     points = np.concatenate([np.zeros((0, 2), np.int16), *fixations], dtype=np.int16)
     with blocks.writing(path) as keys:
-        group = zarr.create_group(MemoryStore(keys), attributes=dataclasses.asdict(attributes))
+        group = zarr.create_group(MemoryStore(keys), attributes=_facts(attributes))
         found = _pixels(group, keys, "frames", blocks.stacked(frames, chunk))
         truth = _pixels(group, keys, "density", blocks.stacked(densities, chunk))
         if not found == truth == len(fixations) == attributes.used:
@@ -102,12 +130,25 @@ def _shown(
     return found - found[:1]
 
 
-def write_maps(path: Path, maps: Iterable[NDArray[Any]], *, chunk: int = MAPS_CHUNK) -> int:
-    """Write predicted maps H x W as float16, `chunk` at a time; return their number."""
+def write_maps(
+    path: Path,
+    maps: Iterable[NDArray[Any]],
+    *,
+    video: tuple[str, str] | None = None,
+    chunk: int = MAPS_CHUNK,
+) -> int:
+    """Write predicted maps H x W as float16, `chunk` at a time; return their number.
+
+    `video` names the dataset and the video that they are of, where these are known.
+    """
     with blocks.writing(path) as keys:
-        group = zarr.create_group(MemoryStore(keys))
+        group = zarr.create_group(MemoryStore(keys), attributes={"format": FORMAT, "video": video})
         halves = blocks.stacked((each.astype(np.float16) for each in maps), chunk)
         return _stream(group, "maps", halves, FLOATS)
+
+
+def _facts(attributes: StoreAttributes) -> dict[str, Any]:
+    return {"format": FORMAT, **dataclasses.asdict(attributes)}
 
 
 def _pixels(
@@ -216,6 +257,8 @@ class _Hierarchy:
         with self._reading("zarr.json"):
             source = ZipSource(self.path)
             self._facts, self._arrays = described(source)
+            if (found := self._facts.pop("format", None)) != FORMAT:
+                raise ValueError(f"format {found}, this version reads {FORMAT}")
             check_entries(source, self._arrays)
         self._owner = os.getpid()
 
@@ -299,11 +342,36 @@ class VideoStore(_Hierarchy):
         return _Track(self._array("waveform"), self._reading)
 
 
+def is_own(path: Path) -> bool:
+    """Say whether a zip file is a store of this package's, of whatever format and however damaged.
+
+    Raises:
+        StoreError: It is no zip file.
+    """
+    try:
+        with ZipFile(path) as archive, archive.open("zarr.json") as stream:
+            facts = json.loads(stream.read(DESCRIPTION_LIMIT))
+    except (LookupError, ValueError, NotImplementedError, RuntimeError, EOFError, zlib.error):
+        return False
+    except BadZipFile as error:
+        raise StoreError(f"{path}: not a readable store ({error}); make it again") from None
+    return isinstance(facts, dict) and "format" in facts.get("attributes", {})
+
+
 class MapStore(_Hierarchy):
     """The predicted maps of one video."""
 
     def __len__(self) -> int:
         return len(self._array("maps"))
+
+    @property
+    def video(self) -> tuple[str, str] | None:
+        """Dataset and name of the video that the maps are of; None where it is not known."""
+        self._open()
+        match self._facts.get("video"):
+            case [str(dataset), str(name)]:
+                return dataset, name
+        return None
 
     def maps(self, start: int, stop: int) -> NDArray[np.float16]:
         """Return maps n x H x W of frames `start` to `stop` (exclusive)."""

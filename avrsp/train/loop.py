@@ -18,10 +18,9 @@ from tqdm import tqdm
 from avrsp import files, metrics
 from avrsp.compute import repeatable
 from avrsp.errors import AvrspError, StoreError
-from avrsp.models.loss import saliency_loss
-from avrsp.params import LossParams
 from avrsp.train import checkpoint
 from avrsp.train.clips import Batch, ClipLoader, Fault
+from avrsp.train.optimisation import loss_of
 from avrsp.train.ranks import ALONE, Ranks
 from avrsp.train.signals import Stopped, noticing
 from avrsp.train.state import DivergenceError, Position, Recipe, Training, on
@@ -264,9 +263,8 @@ def validate(training: Training, batches: Iterable[Batch]) -> dict[str, float]:
 def _means(training: Training, sample: Sample) -> dict[str, Tensor]:
     density = sample.density.to(training.device)
     pred = training.predict(on(training.device, sample.clip))
-    weights: LossParams = training.recipe.loss
     found = (
-        saliency_loss(pred, density, weights),
+        loss_of(training.recipe, pred, density, sample.fixations.to(training.device)),
         metrics.kl(pred, density).mean(),
         metrics.cc(pred, density).mean(),
         metrics.sim(pred, density).mean(),
@@ -299,7 +297,7 @@ def largest(training: Training, sample: Sample) -> int:
     while clips:
         torch.cuda.empty_cache()
         first = Clip(*(part[:clips] for part in sample.clip))
-        if training.holds(Sample(first, sample.density[:clips])):
+        if training.holds(Sample(first, sample.density[:clips], sample.fixations[:clips])):
             break
         clips //= 2
     return clips

@@ -140,3 +140,16 @@ def test_nothing_to_evaluate_is_an_error(tmp_path: Path, three_videos: list[Verd
             split=1,
             out=tmp_path / "rows.parquet",
         )
+
+
+def test_the_maps_of_another_video_are_refused(
+    tmp_path: Path, three_videos: list[Verdict], predicted: Predict
+) -> None:
+    path = tmp_path / "maps" / "avad" / "b.zarr.zip"
+    write_maps(path, predicted(33), video=("avad", "c"))
+    faults, _ = run(tmp_path, three_videos)
+    (fault,) = faults
+    assert fault.startswith("avad/b: ")
+    assert "holds the maps of avad/c" in fault
+    write_maps(path, predicted(33), video=("avad", "b"))
+    assert run(tmp_path, three_videos).faults == []

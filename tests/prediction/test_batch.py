@@ -31,7 +31,7 @@ class Bright(nn.Module):
     def forward(
         self, frames: Tensor, waveform: Tensor | None = None, has_sound: Tensor | None = None
     ) -> Tensor:
-        return torch.sigmoid(frames[:, :, -1].mean(1) * 3)
+        return torch.sigmoid(frames[:, :, -1].float().mean(1) / 20 - 6)
 
 
 @pytest.fixture

@@ -12,15 +12,16 @@ import pytest
 import torch
 
 from avrsp.media.decode import read_sound
-from avrsp.models.avrsp.build import build
 from avrsp.prediction import speed as speeds
 from avrsp.prediction.reuse import Prepared, Slide, Task
 from avrsp.prediction.soundtrack import Soundtrack
 from avrsp.prediction.speed import Speed, ahead, has_bf16, speed, worth_compiling
 from avrsp.prediction.window_by_window import Sound
 from avrsp.types import InputSpec
+from tests.prediction.reuse import network
 
 CPU = torch.device("cpu")
+VALUES = 350
 FULL = InputSpec(32, 224, 384, audio=True)
 
 
@@ -77,15 +78,15 @@ def test_auto_takes_bf16_where_the_processor_has_it(
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
     assert has_bf16(CPU) == (expected == "bf16")
-    assert speed(CPU, "auto", FULL).precision == expected
-    assert speed(CPU, "float32", FULL).precision == "float32"
+    assert speed(CPU, "auto", FULL, VALUES).precision == expected
+    assert speed(CPU, "float32", FULL, VALUES).precision == "float32"
 
 
 def test_windows_follow_the_free_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     def windows(gigabytes: float, width: float = 1.0) -> int:
         facts: Any = type("Memory", (), {"available": int(gigabytes * 1e9)})
         monkeypatch.setattr(psutil, "virtual_memory", lambda: facts)
-        return speed(CPU, "float32", FULL, width).windows
+        return speed(CPU, "float32", FULL, VALUES * width).windows
 
     assert windows(0.1) == 1
     assert 1 < windows(2) < windows(3) <= 8
@@ -110,7 +111,7 @@ def test_only_a_long_video_on_a_gpu_is_compiled_for(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(speeds, "LONG", 0)
     monkeypatch.setattr("avrsp.prediction.reuse.worth_compiling", lambda _, count: count == 7)
     monkeypatch.setattr(torch, "compile", stand_in)
-    prepared = Prepared(build(width=0.0625, heads=4, audio=False), Speed(CPU, "float32", 3))
+    prepared = Prepared(network(audio=False), Speed(CPU, "float32", 3))
     slide = Slide(prepared, Task(Sound(None, 25.0, 0), 8, 1, 7))
     frames = (np.zeros((32, 32, 3), np.uint8) for _ in range(14))
     shown = (np.arange(end - 7, end + 1) for end in range(7, 14))

@@ -6,7 +6,7 @@ import pickle  # noqa: TID251 - what a data loader does with a dataset
 import zipfile
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -169,8 +169,12 @@ def test_a_damaged_store_is_named_in_one_line(tmp_path: Path, damage: str) -> No
 def test_frames_are_shown_at_their_times(tmp_path: Path, stored: VideoStore) -> None:
     np.testing.assert_array_equal(stored.times, np.arange(T) / 29.9997)
     given, uneven = content(), 7 + np.cumsum(np.linspace(0.01, 0.4, T))
-    arrays = {"frames": given.frames, "densities": given.densities, "fixations": given.fixations}
-    facts = {"waveform": given.waveform, "attributes": attributes(), "chunk": CHUNK}
+    arrays: dict[str, Any] = {
+        "frames": given.frames,
+        "densities": given.densities,
+        "fixations": given.fixations,
+    }
+    facts: dict[str, Any] = {"waveform": given.waveform, "attributes": attributes(), "chunk": CHUNK}
     path = tmp_path / "uneven.zarr.zip"
     write_store(path, **arrays, **facts, times=uneven)
     np.testing.assert_allclose(VideoStore(path).times, uneven - uneven[0], atol=1e-12)

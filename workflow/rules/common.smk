@@ -1,7 +1,7 @@
 """What rules need to know: parameters and sheets, checked; names of files; input functions."""
 
 from dataclasses import asdict
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 from avrsp import params, paths
@@ -57,7 +57,7 @@ def divided(dataset):
     return _divided(dataset, state.stat().st_mtime_ns if state.exists() else 0)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _divided(dataset, _):
     found = enumerate(parts.divide(sheet(dataset)))
     return {f"{number:03d}": part for number, part in found}
@@ -89,22 +89,9 @@ def names(wildcards):
     return [row.video for row in sheet(wildcards.dataset)]
 
 
-def videos(dataset, part):
-    """Pair each row of a part with what its store must follow from."""
-    return [
-        (row, parts.origin(dataset, row, Path(RAW), LAYOUT))
-        for row in divided(dataset)[part]
-    ]
-
-
 def rows(wildcards):
     """Return a part's rows of the sheet, as a job's parameter."""
     return [row.model_dump() for row in divided(wildcards.dataset)[wildcards.part]]
-
-
-def origins(wildcards):
-    """Say of each video of a part what its store must follow from: also its raw files' outcome."""
-    return [origin for _, origin in videos(wildcards.dataset, wildcards.part)]
 
 
 def parts_of(wildcards):
@@ -127,27 +114,43 @@ def pictures(wildcards):
     return expand(PICTURE, dataset=present())
 
 
+@cache
+def is_stale(dataset, part):
+    """Tell whether the stores of a part have to be looked at again; raw files are seen once a run."""
+    path = Path(PART.format(dataset=dataset, part=part))
+    rows = divided(dataset)[part]
+    return parts.is_stale(path, dataset, rows, Path(RAW), Path(STORES), LAYOUT)
+
+
+def rerun(output):
+    """Let the job that makes `output` run, as --forcerun does.
+
+    Snakemake has no other means for what it cannot see by itself, but to remove the output; and a
+    dry run, a summary or a report must not remove anything.
+    """
+    workflow.dag.forcefiles.add(output)
+
+
 def raw_data(wildcards):
-    """Return what must exist before a dataset is converted."""
+    """Return what must exist before a part is converted, and see whether it has to be."""
+    dataset, part = wildcards.dataset, wildcards.part
+    # A job's own process runs in any case.
+    if workflow.is_main_process and is_stale(dataset, part):
+        rerun(PART.format(dataset=dataset, part=part))
     if PARAMS.preset == "sample":
-        return expand(SIDE, dataset=wildcards.dataset)
-    return ancient(expand(STATE, dataset=wildcards.dataset))
+        return expand(SIDE, dataset=dataset)
+    return ancient(expand(STATE, dataset=dataset))
+
+
+def brought(wildcards):
+    """Return nothing; see whether what became of a dataset's archives may have changed."""
+    state = STATE.format(dataset=wildcards.dataset)
+    found = Path(state), spec(wildcards.dataset), Path(RAW), PARAMS.data.mirrors
+    if workflow.is_main_process and outcome.is_stale(*found):
+        rerun(state)
+    return []
 
 
 wildcard_constraints:
     dataset="|".join(DATASETS),
     part=r"\d+",
-
-
-# A job's own process need not look at the raw files of all the others.
-if workflow.is_main_process:
-    for dataset in DATASETS:
-        for part in divided(dataset):
-            path = Path(PART.format(dataset=dataset, part=part))
-            if path.exists():
-                parts.forget(path, dataset, videos(dataset, part), Path(STORES))
-
-if PARAMS.preset == "paper" and workflow.is_main_process:
-    for dataset in DATASETS:
-        path = Path(STATE.format(dataset=dataset))
-        outcome.forget(path, spec(dataset), Path(RAW), PARAMS.data.mirrors)

@@ -67,18 +67,19 @@ def write(path: Path, state: State) -> None:
     write_text(path, state.model_dump_json(indent=2) + "\n")
 
 
-def forget(path: Path, dataset: DatasetSpec, raw: Path, mirrors: Sequence[str] | None) -> None:
-    """Remove the state at `path`, which makes its job run, where it may be another one by now.
+def is_stale(path: Path, dataset: DatasetSpec, raw: Path, mirrors: Sequence[str] | None) -> bool:
+    """Tell whether the state at `path` is there and may be another one by now.
 
-    A folder is gone, or something that was missing can be had, or may be had from a mirror.
+    It is damaged, a folder is gone, or something that was missing can be had, or may be had from
+    a mirror.
     """
     state = read(path)
     if dataset.stamp is not None:
         if state is None or state.stamp != dataset.stamp(raw):
             path.unlink(missing_ok=True)
-        return
+        return None
     lost = [each for each in dataset.archives if not (raw / each.folder).is_dir()]
-    hoped = [each for each in lost if incoming.find(each) or each.addresses(mirrors)]
+    available = [each for each in lost if incoming.find(each) or each.addresses(mirrors)]
     missing = [] if state is None else state.missing
-    if state is None or hoped or [each.name for each in lost] != missing:
-        path.unlink(missing_ok=True)
+    outdated = state is None or bool(available) or [each.name for each in lost] != missing
+    return path.exists() and outdated

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import torch
 from torch import Tensor
 
 Colour = tuple[float, float, float]
+
+IMAGENET_MEAN: Final[Colour] = (0.485, 0.456, 0.406)
+IMAGENET_STD: Final[Colour] = (0.229, 0.224, 0.225)
+"""Of RGB in [0, 1]."""
 
 
 def normalised(frames: Tensor, mean: Colour, std: Colour, dtype: torch.dtype) -> Tensor:
