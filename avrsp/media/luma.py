@@ -33,10 +33,11 @@ def bits(media: Media) -> int:
     raise RawDataError(f"pixels are stored as {media.pixel_format}; expected luma (yuv420p10le)")
 
 
-def read_luma(path: Path) -> Iterator[NDArray[np.uint16]]:
+def read_luma(path: Path, *, clipped: bool = True) -> Iterator[NDArray[np.uint16]]:
     """Yield the luma plane H x W of each presented frame, upright, in the levels of the file.
 
-    Levels of a file in limited range are clipped to it: coding leaves some that lie beyond.
+    Levels of a file in limited range are clipped to it, unless `clipped` is false: coding leaves
+    some that lie beyond, and one such pixel moves all others where a map is stretched.
 
     Raises:
         RawDataError: Not a video with luma, or no frame of it can be decoded.
@@ -50,7 +51,7 @@ def read_luma(path: Path) -> Iterator[NDArray[np.uint16]]:
     with running(_command(path, media, depth)) as run:
         while len(content := run.read(size)) == size:
             plane = np.frombuffer(content, dtype).reshape(media.height, media.width)
-            yield plane.clip(low, high).astype(np.uint16)
+            yield (plane.clip(low, high) if clipped else plane).astype(np.uint16)
             count += 1
         run.finish()
         said = run.said()
