@@ -17,11 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avrsp.datasets import msu_files
-from avrsp.datasets.dataset_registry import Archive, DatasetSpec, register
+from avrsp.datasets.dataset_registry import Archive, DatasetSpec, ListedVideo, register
 from avrsp.datasets.gaze import Annotation
 from avrsp.datasets.msu_survey import VideoFacts, credits_of, listed, read_points, stamp, survey
 from avrsp.datasets.raw import Counts
-from avrsp.datasets.sheets import ListedVideo
 from avrsp.errors import RawDataError
 from avrsp.media import decode
 from avrsp.media.luma import read_luma
@@ -101,7 +100,7 @@ def stretched(plane: NDArray[np.uint16]) -> NDArray[np.uint8]:
     """Return a map h x w as grey levels from 0 to 255; one of a single level is empty."""
     low, high = int(plane.min()), int(plane.max())
     scale = 255 / max(high - low, 1)
-    return np.rint((plane.astype(np.float32) - low) * scale).astype(np.uint8)
+    return np.asarray(np.rint((plane.astype(np.float32) - low) * scale), np.uint8)
 
 
 def list_videos(key: str, raw: Path) -> Sequence[ListedVideo]:

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from avrsp import files
+from avrsp.datasets.dataset_registry import NAME
 from avrsp.datasets.download import incoming, pins
 from avrsp.datasets.download.archives import Limits, unpack
-from avrsp.datasets.sheets import NAME
 from avrsp.errors import RawDataError
 
 PARTS: Final = ("Videos", "SaliencyTrain", "SaliencyTest", "FixationsTrain", "FixationsTest")

@@ -197,13 +197,17 @@ def stamp(key: str, raw: Path) -> str:
     return sha256("\n".join([*names, str(_place(raw, key).exists())]).encode()).hexdigest()[:16]
 
 
+def _below(root: Path, path: Path) -> str:
+    return str(path.relative_to(root))
+
+
 def _facts(root: Path, name: str, there: VideoFiles, former: VideoFacts | None) -> VideoFacts:
     paths = there.video, there.maps, there.points
     known = VideoFacts(
         video=name,
         part=there.part,
         stamp=fingerprint(paths),
-        paths=tuple(str(path.relative_to(root)) for path in paths),
+        paths=(_below(root, there.video), _below(root, there.maps), _below(root, there.points)),
     )
     if former is not None and former.stamp == known.stamp and not former.fault:
         return former.model_copy(update={"part": known.part, "paths": known.paths})
@@ -236,9 +240,8 @@ def _counted(there: VideoFiles) -> dict[str, Any]:
 
 
 def _sound(media: Media) -> str | None:
-    if not media.has_sound:
-        return None
-    return f"{media.sound_rate} Hz, {media.sound_channels} channels"
+    track = media.sound
+    return f"{track.rate} Hz, {track.channels} channels" if track else None
 
 
 def credits_of(key: str, raw: Path, video: str) -> str:

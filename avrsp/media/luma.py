@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-import ffmpeg
 import numpy as np
 from numpy.typing import NDArray
 
 from avrsp.errors import RawDataError
-from avrsp.media.pipes import GUARDS, MOST_PIXELS, address, complaint, running
+from avrsp.media.pipes import complaint, passthrough, running, source
 from avrsp.media.probe import Media, probe
 
 DEEP: Final = re.compile(r"(?:yuvj?4\d\d|gray)p?(\d\d)le")
@@ -68,11 +67,11 @@ def levels(media: Media, depth: int) -> tuple[int, int]:
 
 def _command(path: Path, media: Media, depth: int) -> list[str]:
     # `extractplanes` copies samples; a conversion to grey would stretch them to the full range
-    stream = ffmpeg.input(address(path), max_pixels=MOST_PIXELS, **GUARDS)
+    stream = source(path)
     output = stream[str(media.video_stream)].output(
         "pipe:",
         vf="extractplanes=y",
-        vsync="passthrough",
+        **passthrough(),
         format="rawvideo",
         pix_fmt="gray" if depth == 8 else f"gray{depth}le",  # noqa: PLR2004
     )

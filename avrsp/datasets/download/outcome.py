@@ -75,9 +75,7 @@ def is_stale(path: Path, dataset: DatasetSpec, raw: Path, mirrors: Sequence[str]
     """
     state = read(path)
     if dataset.stamp is not None:
-        if state is None or state.stamp != dataset.stamp(raw):
-            path.unlink(missing_ok=True)
-        return None
+        return path.exists() and (state is None or state.stamp != dataset.stamp(raw))
     lost = [each for each in dataset.archives if not (raw / each.folder).is_dir()]
     available = [each for each in lost if incoming.find(each) or each.addresses(mirrors)]
     missing = [] if state is None else state.missing
