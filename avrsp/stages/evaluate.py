@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 
-from avrsp import files, params, paths
+from avrsp import params, paths
 from avrsp.errors import exits_cleanly
+from avrsp.evaluate.averages import summarise
 from avrsp.evaluate.references import REFERENCES
 from avrsp.evaluate.run import evaluate_references, evaluate_run, read_rows, refuse_faults
-from avrsp.evaluate.summary import summarise
+from avrsp.evaluate.summary import write_summary
 from avrsp.params import split_name
 from avrsp.progress import timed
 from avrsp.store.manifest import check_stores, read_manifest
@@ -44,10 +45,16 @@ def main() -> None:
         sys.stderr.write(f"avrsp: {line}\n")
     for method in REFERENCES if what == "references" else [what]:
         rows = (part for part in read_rows(out) if part["method"].iat[0] == method)
-        summary = summarise(rows, protocol, loaded.evaluation.resamples, loaded.seed, faults)
+        summary = summarise(
+            rows,
+            protocol,
+            loaded.evaluation.resamples,
+            loaded.seed,
+            faults,
+            preset=loaded.preset,
+        )
         name = f"{method.replace(' ', '-')}-split{split}.json"
-        summary["preset"] = loaded.preset
-        files.write_json(paths.workspace() / "reports" / "metrics" / name, summary)
+        write_summary(paths.workspace() / "reports" / "metrics" / name, summary)
     refuse_faults(faults, allowed=loaded.evaluation.allow_missing)
 
 

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from avrsp import files, params, paths
+from avrsp import params, paths
 from avrsp.errors import exits_cleanly
+from avrsp.evaluate.averages import summarise
 from avrsp.evaluate.references import REFERENCES
 from avrsp.evaluate.run import read_rows
-from avrsp.evaluate.summary import summarise
+from avrsp.evaluate.summary import write_summary
 from avrsp.progress import timed
 
 RUNS = {"v": ("v",), "av": ("av",), "references": REFERENCES}
@@ -34,11 +35,14 @@ def main() -> None:
         found = [path for path in files_of if path.exists()]
         for method in methods if found else ():
             summary = summarise(
-                rows_of(method, found), chosen.protocol, chosen.resamples, loaded.seed
+                rows_of(method, found),
+                chosen.protocol,
+                chosen.resamples,
+                loaded.seed,
+                preset=loaded.preset,
             )
-            summary["preset"] = loaded.preset
             name = f"{method.replace(' ', '-')}.json"
-            files.write_json(paths.workspace() / "reports" / "pooled" / name, summary)
+            write_summary(paths.workspace() / "reports" / "pooled" / name, summary)
 
 
 def rows_of(method: str, places: Sequence[Path]) -> Iterator[pd.DataFrame]:

@@ -15,7 +15,9 @@ from avrsp import metrics
 from tests.metrics.test_metrics import scene
 
 SCENES = [scene("smooth", seed) for seed in range(4)]
-PRED, DENSITY, FIXATED = (np.stack([np.asarray(each[part]) for each in SCENES]) for part in range(3))
+PRED, DENSITY, FIXATED = (
+    np.stack([np.asarray(each[part]) for each in SCENES]) for part in range(3)
+)
 OTHERS = FIXATED[::-1]
 CALLS: dict[str, tuple[NDArray[Any], ...]] = {
     "kl": (PRED, DENSITY),
