@@ -21,6 +21,7 @@ from avrsp.datasets.raw import fingerprint
 from avrsp.datasets.sheets import Row
 from avrsp.errors import EXIT_FAILURE, AvrspError, StoreError, one_line
 from avrsp.files import write_bytes
+from avrsp.processes import follow_snakemake
 from avrsp.store.manifest import Verdict, read_verdict, store_path, verdict_path, write_record
 
 FRAMES: Final = 1_200
@@ -111,6 +112,7 @@ def _holds(verdict: Verdict, stores: Path, wanted: str) -> bool:
 @contextmanager
 def logged(log: str) -> Iterator[None]:
     """Send what is said on stderr to `log`; end in one line where an error allows it."""
+    follow_snakemake()
     with Path(log).open("w", buffering=1) as stream, redirect_stderr(stream):
         try:
             yield

@@ -4,12 +4,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 from avrsp import params, paths
-from avrsp.convert import parts
+from avrsp.convert import parts, snakemake_lock
 from avrsp.convert.convert_video import Layout
 from avrsp.datasets import sheets
 from avrsp.datasets.download import outcome
 from avrsp.datasets.dataset_registry import DATASETS
 from avrsp.files import code_digest
+from avrsp.processes import follow_starter
 
 
 def shown(path):

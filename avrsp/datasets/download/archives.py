@@ -5,12 +5,15 @@ rar goes through bsdtar, which rewrites it as a tar stream, so that one set of r
 
 from __future__ import annotations
 
+import errno
 import functools
 import gzip
 import os
+import resource
 import shutil
 import stat
 import subprocess
+import sys
 import tarfile
 import zipfile
 import zlib
@@ -22,7 +25,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Final, NamedTuple, cast
 
 from avrsp import progress
-from avrsp.errors import RawDataError
+from avrsp.errors import RawDataError, cleaned
 
 BLOCK: Final = 1 << 20
 TAR_MARK: Final = slice(257, 262)
@@ -30,6 +33,18 @@ TAR_MARK: Final = slice(257, 262)
 
 ENCRYPTED: Final = 1
 """The flag of a zip entry that needs a password."""
+
+COMPRESSIONS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+"""Of zip entries that are read: what others take in memory, an archive of a few bytes may choose."""
+
+HEADER_BYTES: Final = 4 << 20
+"""So long the headers of a tar entry, its name among them, may be; they are held in memory."""
+
+RAR_BYTES: Final = 2 << 30
+"""Memory that bsdtar may take."""
+
+HIDDEN: Final = frozenset({"__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"})
+"""What macOS and Windows add to archives."""
 
 
 class Entry(NamedTuple):
@@ -49,6 +64,8 @@ def entries(archive: Path) -> Generator[Entry]:
     """
     with archive.open("rb") as stream:
         head = stream.read(TAR_MARK.stop)
+    if not head:
+        raise RawDataError("it is empty (0 bytes); get it again")
     if head.startswith(b"\x1f\x8b"):
         with gzip.open(archive) as unzipped:
             yield from _of_tar(cast("IO[bytes]", unzipped))
@@ -65,9 +82,42 @@ def entries(archive: Path) -> Generator[Entry]:
         raise RawDataError("it is not an archive (tar, tar.gz, zip or rar)")
 
 
+class _Metered:
+    """A stream of which, while a tar header is looked for, only so much may be read."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._left: int | None = None
+
+    def read(self, size: int) -> bytes:
+        """Read up to `size` bytes."""
+        found = self._stream.read(size)
+        if self._left is not None:
+            self._left -= len(found)
+            if self._left < 0:
+                raise RawDataError("an entry's header is far too long, as a bomb's would be")
+        return found
+
+    @contextmanager
+    def limited(self, count: int) -> Iterator[None]:
+        """Let at most `count` bytes be read."""
+        self._left = count
+        try:
+            yield
+        finally:
+            self._left = None
+
+
 def _of_tar(stream: IO[bytes]) -> Iterator[Entry]:
-    with tarfile.open(fileobj=stream, mode="r|") as tar:
-        while (member := tar.next()) is not None:
+    metered = _Metered(stream)
+    with metered.limited(HEADER_BYTES):
+        opened = tarfile.open(fileobj=cast("IO[bytes]", metered), mode="r|")
+    with opened as tar:
+        while True:
+            with metered.limited(HEADER_BYTES):
+                member = tar.next()
+            if member is None:
+                break
             tar.members.clear()  # type: ignore[attr-defined] # it would remember a million
             kind = _tar_kind(member)
             yield Entry(member.name, kind, member.mtime, functools.partial(tar.extractfile, member))
@@ -88,13 +138,31 @@ def _of_zip(zipped: zipfile.ZipFile) -> Iterator[Entry]:
     for info in zipped.infolist():
         if info.flag_bits & ENCRYPTED:
             raise RawDataError(f"its entry {info.filename!r} needs a password")
-        # orig_filename: zipfile cuts the other one at a null byte
+        if info.compress_type not in COMPRESSIONS:
+            raise RawDataError(
+                f"its entry {info.filename!r} is compressed by method {info.compress_type}, expected "
+                "Deflate (8) or none (0); pack it again by another program"
+            )
         opened = functools.partial(zipped.open, info)
-        yield Entry(info.orig_filename, _zip_kind(info), timegm((*info.date_time, 0, 0, 0)), opened)
+        yield Entry(_zip_name(info), _zip_kind(info), _zip_time(info), opened)
+
+
+def _zip_name(info: zipfile.ZipInfo) -> str:
+    """Return an entry's name; Windows separates folders by backslashes."""
+    name = info.orig_filename  # zipfile cuts the other one at a null byte
+    return name if "/" in name else name.replace("\\", "/")
+
+
+def _zip_time(info: zipfile.ZipInfo) -> float:
+    """Return an entry's time, that of the format's first day where it is no time."""
+    try:
+        return timegm((*info.date_time, 0, 0, 0))
+    except ValueError:
+        return timegm((1980, 1, 1, 0, 0, 0, 0, 0, 0))
 
 
 def _zip_kind(info: zipfile.ZipInfo) -> str:
-    if info.is_dir():
+    if _zip_name(info).endswith("/"):
         return "folder"
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind in {0, stat.S_IFREG}:
@@ -115,6 +183,8 @@ def _rewritten(archive: Path) -> Iterator[IO[bytes]]:
     with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
+        if sys.platform == "linux":
+            resource.prlimit(process.pid, resource.RLIMIT_AS, (RAR_BYTES, RAR_BYTES))
         try:
             yield cast("IO[bytes]", process.stdout)
         except BaseException:
@@ -130,6 +200,7 @@ BROKEN: Final = (
     NotImplementedError,  # how zipfile says that it does not know a compression
     gzip.BadGzipFile,
     tarfile.TarError,
+    UnicodeError,
     zipfile.BadZipFile,
     zlib.error,
 )
@@ -156,7 +227,7 @@ def unpack(archive: Path, folder: Path, limits: Limits) -> None:
     except RawDataError as error:
         raise RawDataError(f"{archive}: not unpacked: {error}") from None
     except BROKEN as error:
-        said = " ".join(str(error).split()) or type(error).__name__
+        said = cleaned(str(error)) or type(error).__name__
         raise RawDataError(f"{archive}: damaged ({said})") from None
     os.sync()  # once for all files: a rename follows, which must not come before them
 
@@ -167,7 +238,7 @@ def _write_all(archive: Path, folder: Path, limits: Limits) -> None:
     with closing(entries(archive)) as listed:
         shown = progress.track(listed, total=None, label=label, unit="file")
         for number, entry in enumerate(shown, start=1):
-            room -= _write(entry, folder, room)
+            room -= 0 if _is_hidden(entry.name) else _write(entry, folder, room)
             if room < 0 or number > limits.count:
                 raise RawDataError("it holds far more than such data does, as a bomb would")
 
@@ -191,8 +262,23 @@ def _write(entry: Entry, folder: Path, room: float) -> int:
                 count += stream.write(block)
     except CLASHES:
         raise RawDataError(f"its entry {entry.name!r} is there twice") from None
-    os.utime(path, (max(entry.time, 0), max(entry.time, 0)))
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        shown = f"{entry.name[:60]!r}..."
+        raise RawDataError(f"its entry {shown} has a name too long for this disk") from None
+    seconds = entry.time if 0 <= entry.time <= LATEST else 0.0  # what is not a number is neither
+    os.utime(path, (seconds, seconds))
     return count
+
+
+LATEST: Final = 1 << 32
+"""Seconds since 1970 up to which every disk keeps times."""
+
+
+def _is_hidden(name: str) -> bool:
+    """Say whether an entry is one that macOS or Windows added, such as `._0001.png`."""
+    return any(part in HIDDEN or part.startswith("._") for part in PurePosixPath(name).parts)
 
 
 def _inside(name: str) -> PurePosixPath:
