@@ -9,6 +9,7 @@ from avrsp.convert.convert_video import Layout
 from avrsp.datasets import sheets
 from avrsp.datasets.download import outcome
 from avrsp.datasets.dataset_registry import DATASETS
+from avrsp.errors import cleaned
 from avrsp.files import code_digest
 from avrsp.processes import follow_starter
 

@@ -12,6 +12,7 @@ import os
 import resource
 import shutil
 import stat
+import struct
 import subprocess
 import sys
 import tarfile
@@ -22,10 +23,12 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, Final, NamedTuple, cast
+from typing import IO, Final, NamedTuple, TypeVar, cast
 
 from avrsp import progress
 from avrsp.errors import RawDataError, cleaned
+
+Result = TypeVar("Result")
 
 BLOCK: Final = 1 << 20
 TAR_MARK: Final = slice(257, 262)
@@ -35,13 +38,16 @@ ENCRYPTED: Final = 1
 """The flag of a zip entry that needs a password."""
 
 COMPRESSIONS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
-"""Of zip entries that are read: what others take in memory, an archive of a few bytes may choose."""
+"""Of zip entries that are read: how much memory others take, an archive of a few bytes chooses."""
 
 HEADER_BYTES: Final = 4 << 20
 """So long the headers of a tar entry, its name among them, may be; they are held in memory."""
 
 RAR_BYTES: Final = 2 << 30
 """Memory that bsdtar may take."""
+
+UNREADABLE: Final = (ValueError, LookupError, OverflowError, struct.error)
+"""By which the libraries show that a header is nonsense, besides errors of their own."""
 
 HIDDEN: Final = frozenset({"__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"})
 """What macOS and Windows add to archives."""
@@ -70,7 +76,7 @@ def entries(archive: Path) -> Generator[Entry]:
         with gzip.open(archive) as unzipped:
             yield from _of_tar(cast("IO[bytes]", unzipped))
     elif head.startswith(b"PK"):
-        with zipfile.ZipFile(archive) as zipped:
+        with _opened_zip(archive) as zipped:
             yield from _of_zip(zipped)
     elif head.startswith(b"Rar!"):
         with _rewritten(archive) as tar:
@@ -110,20 +116,26 @@ class _Metered:
 
 def _of_tar(stream: IO[bytes]) -> Iterator[Entry]:
     metered = _Metered(stream)
-    with metered.limited(HEADER_BYTES):
-        opened = tarfile.open(fileobj=cast("IO[bytes]", metered), mode="r|")
-    with opened as tar:
-        while True:
-            with metered.limited(HEADER_BYTES):
-                member = tar.next()
-            if member is None:
-                break
+    opened = functools.partial(tarfile.open, fileobj=cast("IO[bytes]", metered), mode="r|")
+    with _header(metered, opened) as tar:
+        while (member := _header(metered, tar.next)) is not None:
             tar.members.clear()  # type: ignore[attr-defined] # it would remember a million
             kind = _tar_kind(member)
             yield Entry(member.name, kind, member.mtime, functools.partial(tar.extractfile, member))
     while block := stream.read(BLOCK):  # to the end, where gzip has its checksum
         if block.strip(b"\0"):
             raise RawDataError("it is damaged: an entry in the middle cannot be read")
+
+
+def _header(metered: _Metered, read: Callable[[], Result]) -> Result:
+    """Return what `read`, which reads a tar header, returns."""
+    with metered.limited(HEADER_BYTES):
+        try:
+            return read()
+        except RawDataError:
+            raise
+        except UNREADABLE as error:
+            raise RawDataError(f"it is damaged: a header cannot be read ({error})") from None
 
 
 def _tar_kind(member: tarfile.TarInfo) -> str:
@@ -134,14 +146,25 @@ def _tar_kind(member: tarfile.TarInfo) -> str:
     return "link" if member.issym() or member.islnk() else "device"
 
 
+def _opened_zip(archive: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(archive)
+    except UNREADABLE as error:
+        raise RawDataError(f"it is damaged: its list of entries cannot be read ({error})") from None
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # by which a place before the file's beginning shows
+            raise
+        raise RawDataError("it is damaged: its list of entries leads outside it") from None
+
+
 def _of_zip(zipped: zipfile.ZipFile) -> Iterator[Entry]:
     for info in zipped.infolist():
         if info.flag_bits & ENCRYPTED:
             raise RawDataError(f"its entry {info.filename!r} needs a password")
         if info.compress_type not in COMPRESSIONS:
             raise RawDataError(
-                f"its entry {info.filename!r} is compressed by method {info.compress_type}, expected "
-                "Deflate (8) or none (0); pack it again by another program"
+                f"its entry {info.filename!r} is compressed by method {info.compress_type}, "
+                "expected Deflate (8) or none (0); pack it again by another program"
             )
         opened = functools.partial(zipped.open, info)
         yield Entry(_zip_name(info), _zip_kind(info), _zip_time(info), opened)
@@ -229,6 +252,10 @@ def unpack(archive: Path, folder: Path, limits: Limits) -> None:
     except BROKEN as error:
         said = cleaned(str(error)) or type(error).__name__
         raise RawDataError(f"{archive}: damaged ({said})") from None
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        raise RawDataError(f"{archive}: not unpacked: a name is too long for this disk") from None
     os.sync()  # once for all files: a rename follows, which must not come before them
 
 
@@ -238,38 +265,47 @@ def _write_all(archive: Path, folder: Path, limits: Limits) -> None:
     with closing(entries(archive)) as listed:
         shown = progress.track(listed, total=None, label=label, unit="file")
         for number, entry in enumerate(shown, start=1):
-            room -= 0 if _is_hidden(entry.name) else _write(entry, folder, room)
+            room -= _write(entry, folder, room)
             if room < 0 or number > limits.count:
                 raise RawDataError("it holds far more than such data does, as a bomb would")
 
 
 def _write(entry: Entry, folder: Path, room: float) -> int:
     """Write an entry, stopping soon beyond `room` bytes; return how many bytes it has."""
+    if _is_hidden(entry.name):
+        return _passed_over(entry, room)
     path = folder / _inside(entry.name)
     if entry.kind not in {"file", "folder"}:
         raise RawDataError(f"its entry {entry.name!r} is a {entry.kind}, only files are taken")
-    count = 0
     try:
         if entry.kind == "folder":
             path.mkdir(parents=True, exist_ok=True)
             return 0
         path.parent.mkdir(parents=True, exist_ok=True)
-        content = entry.open()
-        if content is None:
-            raise RawDataError(f"its entry {entry.name!r} has no content")
-        with content, path.open("xb") as stream:
-            while count <= room and (block := content.read(BLOCK)):
-                count += stream.write(block)
+        with path.open("xb") as stream:
+            count = _copied(entry, room, stream.write)
     except CLASHES:
         raise RawDataError(f"its entry {entry.name!r} is there twice") from None
-    except OSError as error:
-        if error.errno != errno.ENAMETOOLONG:
-            raise
-        shown = f"{entry.name[:60]!r}..."
-        raise RawDataError(f"its entry {shown} has a name too long for this disk") from None
     seconds = entry.time if 0 <= entry.time <= LATEST else 0.0  # what is not a number is neither
     os.utime(path, (seconds, seconds))
     return count
+
+
+def _copied(entry: Entry, room: float, write: Callable[[bytes], int]) -> int:
+    """Give an entry to `write`, stopping soon beyond `room` bytes; return how many there were."""
+    content = entry.open()
+    if content is None:
+        raise RawDataError(f"its entry {entry.name!r} has no content")
+    count = 0
+    with content:
+        while count <= room and (block := content.read(BLOCK)):
+            count += write(block)
+    return count
+
+
+def _passed_over(entry: Entry, room: float) -> int:
+    """Read an entry that is not wanted, which lies before the next one."""
+    return _copied(entry, room, len) if entry.kind == "file" else 0
 
 
 LATEST: Final = 1 << 32
