@@ -73,10 +73,10 @@ def download(datasets: tuple[str, ...], renewed: tuple[str, ...]) -> None:
 
     settings = params.load()
     chosen = datasets or sheets.datasets_of(settings.model_copy(update={"preset": "paper"}))
-    faults = bring_all(chosen, renewed, settings.data, settings.validation_fraction)
-    for fault in faults:
-        click.echo(f"avrsp: {fault}", err=True)
-    if faults:
+    lines, present = bring_all(chosen, renewed, settings.data, settings.validation_fraction)
+    for line in lines:
+        click.echo(f"avrsp: {line}", err=True)
+    if not present:
         raise SystemExit(EXIT_FAILURE)
 
 
