@@ -24,5 +24,5 @@ rule preprocess:
     input:
         stores=all_parts,
         manifest=MANIFEST,
-        indexes=expand(INDEX, dataset=PARTS),
+        indexes=expand(INDEX, dataset=DATASETS),
         pictures=pictures,

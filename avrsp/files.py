@@ -14,6 +14,8 @@ from typing import Final
 
 import psutil
 
+from avrsp.errors import WriteError
+
 PACKAGE: Final = Path(__file__).parent
 
 
@@ -24,24 +26,39 @@ def replacing(path: Path) -> Iterator[Path]:
     The temporary name keeps the suffixes of `path`, because writers choose a format by them.
     On any error, Ctrl-C included, the temporary file is removed and `path` is left as it was;
     what a killed process left behind is removed by the next one that writes the same file.
+
+    Raises:
+        WriteError: The system refuses to make, flush or rename the file.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(path)
-    temporary = path.with_name(f".tmp-{os.getpid()}-{secrets.token_hex(4)}-{path.name}")
+    token = f"{os.getpid()}-{secrets.token_hex(4)}"
+    temporary = path.with_name(f".tmp-{token}-{_shortened(path)}")
     try:
-        temporary.open("x").close()
+        with _writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _sweep(path)
+            temporary.open("x").close()
         yield temporary
-        _fsync(temporary)
-        temporary.replace(path)
-        _fsync(path.parent)
+        with _writing(path):
+            _fsync(temporary)
+            temporary.replace(path)
+            _fsync(path.parent)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise
+
+
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise WriteError.of(error, path) from error
 
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write `content` to `path` atomically."""
-    with replacing(path) as temporary:
+    with replacing(path) as temporary, _writing(path):
         temporary.write_bytes(content)
 
 
@@ -83,9 +100,21 @@ def code_digest(*places: str) -> str:
     return joint.hexdigest()
 
 
+LONGEST: Final = 200
+"""Bytes of a name to which a temporary name can still be added, of the usual 255 in all."""
+
+
+def _shortened(path: Path) -> str:
+    """Return the file's name, or where that is long a digest of it with its suffixes."""
+    name = os.fsencode(path.name)
+    if len(name) <= LONGEST:
+        return path.name
+    return hashlib.sha256(name).hexdigest()[:32] + "".join(path.suffixes)[-LONGEST // 4 :]
+
+
 def _sweep(path: Path) -> None:
     """Remove temporary files for `path` whose process no longer lives."""
-    for stale in path.parent.glob(f".tmp-*-{glob.escape(path.name)}"):
+    for stale in path.parent.glob(f".tmp-*-{glob.escape(_shortened(path))}"):
         if not psutil.pid_exists(int(stale.name.split("-")[1])):
             stale.unlink(missing_ok=True)
 

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 import click
 
 from avrsp.errors import EXIT_FAILURE
+from avrsp.evaluate.map_values import Values as MapValues
 from avrsp.params import Precision, ProtocolName, split_name
 
 
@@ -51,6 +52,15 @@ from avrsp.params import Precision, ProtocolName, split_name
     show_default=True,
     help="Predict every Nth frame and interpolate between.",
 )
+@click.option(
+    "--fps",
+    help="Frames a second of folders of pictures: 25, 29.97 or 30000/1001.",
+)
+@click.option(
+    "--sound",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Sound file of the one folder of pictures.",
+)
 def predict(
     videos: tuple[str, ...],
     out: Path,
@@ -61,18 +71,20 @@ def predict(
 ) -> None:
     """Predict where people look in VIDEOS: files, folders, or quoted patterns such as '*.mp4'.
 
+    A folder of numbered pictures (img_00001.jpg and on) is a video too; --fps is its rate.
     Running it again does only what is missing. The exit code is 1 where a video failed.
     """
     import signal
 
     from avrsp.prediction import batch, predictor
-    from avrsp.prediction.batch import Wanted, predict_videos
+    from avrsp.prediction.batch import PictureInput, Wanted, predict_videos
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # being killed cleans up, as Ctrl-C
+    pictures = PictureInput.given(wanted.pop("fps"), wanted.pop("sound"))
     found = batch.find(videos)
     model = predictor.load(weights, device=device, precision=precision)
     click.echo(f"avrsp: {model}", err=True)
-    if predict_videos(found, out, model, Wanted(**wanted)):
+    if predict_videos(found, out, model, Wanted(**wanted), pictures):
         raise SystemExit(EXIT_FAILURE)
 
 
@@ -117,6 +129,12 @@ def predict(
     help="Also score a uniform map, another frame's truth and, where the manifest of --store says "
     "which videos train, a centre prior.",
 )
+@click.option(
+    "--values",
+    type=click.Choice(get_args(MapValues)),
+    help="What the numbers of the maps are, where they are not saliency: log densities, logits, or "
+    "colours of a colour map.",
+)
 @click.option("--allow-missing", is_flag=True, help="Exit with 0 although maps were unusable.")
 def evaluate(
     maps: Path,
@@ -134,14 +152,15 @@ def evaluate(
 
     settings, seed = folders.settings()
     chosen = protocol or settings.protocol
-    method = options["method"] or maps.name.split(".")[0]
+    method = options["method"] or maps.resolve().name.split(".")[0] or "maps"
     target = folders.Target(
         method=method,
         protocols=get_args(ProtocolName) if chosen == "all" else (chosen,),
         out=options["out"] or Path(f"{method}.parquet"),
         references=options["references"],
+        values=options["values"],
     )
-    choice = folders.Choice(options["datasets"], options["split"], options["role"])
+    choice = folders.VideoChoice(options["datasets"], options["split"], options["role"])
     text, faults = folders.evaluate_folder(maps, stores, choice, target, settings, seed)
     click.echo(text)
     if faults:

@@ -16,9 +16,8 @@ from typing import Final
 from avrsp import progress
 from avrsp.convert.collect import VERDICTS, read_part
 from avrsp.convert.convert_video import Layout, convert
-from avrsp.datasets.dataset_registry import spec
+from avrsp.datasets.dataset_registry import ListedVideo, spec
 from avrsp.datasets.raw import fingerprint
-from avrsp.datasets.sheets import ListedVideo
 from avrsp.errors import EXIT_FAILURE, AvrspError, StoreError, one_line
 from avrsp.files import write_bytes
 from avrsp.store.manifest import Verdict, is_intact, read_verdict, verdict_path, write_record

@@ -12,13 +12,11 @@ from numpy.typing import NDArray
 from avrsp.datasets.gaze import Annotation
 from avrsp.datasets.raw import Counts
 from avrsp.errors import RawDataError
+from avrsp.store.ground_truth import is_empty
 from avrsp.types import SOUND_RATE
 
 TOLERANCE: Final = 2
 """Frames by which a count may differ from the sheet's; the public lists are off by one or two."""
-
-BLACK: Final = 8
-"""Grey level that JPEG noise reaches on an empty map."""
 
 DISTORTION: Final = 1.5
 """Factor by which fixation maps may be wider or higher than density maps of the same frame."""
@@ -58,7 +56,7 @@ class EmptyMapCounter:
 
     def __iter__(self) -> Iterator[NDArray[np.uint8]]:
         for density in self._densities:
-            self.empty += int(density.max() <= BLACK)
+            self.empty += int(is_empty(density))
             yield density
 
     def notes(self) -> list[str]:

@@ -14,15 +14,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from avrsp.datasets.raw import RawVideo
 from avrsp.errors import ParamsError
 from avrsp.params import Params
-from avrsp.store.manifest import EVERY_SPLIT
-
-if TYPE_CHECKING:
-    from avrsp.datasets.sheets import ListedVideo
+from avrsp.store.manifest import EVERY_SPLIT, Role
 
 NO_LICENCE: Final = "none stated; ask the authors"
 
@@ -57,6 +56,28 @@ class Archive:
         return tuple(f"{base.rstrip('/')}/{self.name}.tar.gz" for base in bases)
 
 
+NAME: Final = r"[A-Za-z0-9][A-Za-z0-9_.+-]*"
+"""What a video may be called: it becomes a file's name."""
+
+
+class ListedVideo(BaseModel):
+    """A video as a sheet lists it.
+
+    Attributes:
+        video: Its name, unique in the dataset.
+        frames: How many frames it has.
+        fps: Frames a second.
+        roles: Role in each split, by the split's name.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    video: Annotated[str, Field(pattern=f"^{NAME}$")]
+    frames: Annotated[int, Field(gt=0)]
+    fps: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    roles: dict[str, Role]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetSpec:
     """All that the package knows of a dataset.
@@ -77,6 +98,10 @@ class DatasetSpec:
         converted: Roles whose videos are converted, because they have annotations.
         quirks: What is odd about it, a clause each.
         list_videos: Lists its videos from the raw folder, where no sheet below data/sheets does.
+        prepare: Brings what was placed below the raw folder and counts what `list_videos` lists;
+            returns where it was. Datasets whose archives are downloaded have none.
+        stamp: Changes when `prepare` must run again.
+        credit: Returns licence and source of one video below the raw folder.
     """
 
     key: str
@@ -94,6 +119,9 @@ class DatasetSpec:
     converted: frozenset[str] = ALL_ROLES
     quirks: tuple[str, ...] = ()
     list_videos: Callable[[Path], Sequence[ListedVideo]] | None = None
+    prepare: Callable[[Path], str] | None = None
+    stamp: Callable[[Path], str] | None = None
+    credit: Callable[[Path, str], str] | None = None
 
     def video(self, raw: Path, name: str) -> RawVideo:
         """Return one of its videos below the raw folder."""

@@ -12,7 +12,7 @@ from typing import Final
 
 from avrsp import paths
 from avrsp.doctor.finding import Finding
-from avrsp.errors import StoreError
+from avrsp.errors import StoreError, cleaned
 from avrsp.params import EncoderParams
 from avrsp.store.manifest import COMMAND, Manifest, check_stores, read_manifest
 
@@ -86,20 +86,33 @@ def dvc() -> Finding:
     return Finding("DVC", "ready", f"{len(stages)} stages recorded in dvc.lock")
 
 
-def mlflow() -> Finding:
-    """Look at where runs are kept, without asking a server."""
-    named = os.environ.get("MLFLOW_TRACKING_URI")
+def mlflow(experiment: str) -> Finding:
+    """Look at where the runs of an experiment are kept, without asking a server."""
+    named = os.environ.get("MLFLOW_TRACKING_URI", "").strip()
     if named:
-        return Finding("MLflow", "ready", f"runs go to {_bare(named)} (not asked)")
+        return Finding("MLflow", "ready", f"runs go to {cleaned(named)} (not asked)")
     database = paths.root() / "mlflow.db"
     if not database.exists():
         return Finding("MLflow", "to come", "no mlflow.db", "dvc repro")
     try:
         with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:
             (count,) = connection.execute("SELECT COUNT(*) FROM runs").fetchone()
+            found = connection.execute(
+                "SELECT experiment_id FROM experiments "
+                "WHERE name = ? AND lifecycle_stage = 'deleted'",
+                (experiment,),
+            ).fetchone()
     except sqlite3.Error as error:
         found = f"{database} cannot be read ({error})"
         return Finding("MLflow", "missing", found, f"mv {database} {database}.broken")
+    if found:
+        return Finding(
+            "MLflow",
+            "missing",
+            f"the experiment {experiment} was deleted, so that nothing is recorded in it",
+            f"MLFLOW_TRACKING_URI=sqlite:///{database} mlflow experiments restore "
+            f"--experiment-id {found[0]}",
+        )
     return Finding("MLflow", "ready", f"{count} runs in {database.name}")
 
 
@@ -114,8 +127,3 @@ def _counted(manifest: Manifest) -> tuple[str, set[str]]:
 
 def _in_git(folder: Path) -> bool:
     return any((above / ".git").exists() for above in (folder, *folder.parents))
-
-
-def _bare(address: str) -> str:
-    """Return an address without a user's name and password."""
-    return re.sub(r"//[^/@]*@", "//", address)

@@ -11,7 +11,7 @@ import click
 
 from avrsp import params, paths
 from avrsp.datasets import sheets
-from avrsp.datasets.dataset_registry import check_params, spec
+from avrsp.datasets.dataset_registry import ListedVideo, check_params, spec
 from avrsp.doctor import chain, computer, full_check, raw_data
 from avrsp.doctor.finding import MARKS, Finding
 from avrsp.errors import ParamsError
@@ -53,7 +53,7 @@ def examine(*, deep: bool = False) -> tuple[str, list[Finding]]:
         chain.models(loaded.splits),
         computer.gpu(preset.compute, loaded.preset),
         chain.dvc(),
-        chain.mlflow(),
+        chain.mlflow(loaded.tracking.experiment),
     ]
     return f"preset {loaded.preset}, fusion {loaded.fusion}, {paths.workspace()}", findings
 
@@ -97,7 +97,7 @@ def as_json(findings: Sequence[Finding]) -> str:
     return json.dumps(content, indent=2)
 
 
-def _rows(loaded: Params) -> dict[str, list[sheets.ListedVideo]]:
+def _rows(loaded: Params) -> dict[str, list[ListedVideo]]:
     folder = sheets.folder(loaded.data.sheets)
     fraction = loaded.validation_fraction
     return {key: sheets.published(folder, key, fraction) for key in sheets.datasets_of(loaded)}

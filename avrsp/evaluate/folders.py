@@ -9,27 +9,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
 from avrsp import params, paths
 from avrsp.errors import StoreError
-from avrsp.evaluate.map_readers import STORE
-from avrsp.evaluate.references import REFERENCES, Map, centre_prior
+from avrsp.evaluate.map_files import STORE
+from avrsp.evaluate.map_values import Values
+from avrsp.evaluate.references import REFERENCES, centre_prior
 from avrsp.evaluate.run import evaluate, map_job, read_rows, reference_jobs
 from avrsp.evaluate.summary import summarise, table
 from avrsp.files import write_json
 from avrsp.params import EvaluationParams, ProtocolName
 from avrsp.store.manifest import Role, read_manifest, store_path
 
-Named: TypeAlias = tuple[str, str, Path]
+NamedStore: TypeAlias = tuple[str, str, Path]
 """Dataset, video and store."""
 
 MANIFEST = "manifest.json"
 
-STANDARD = (EvaluationParams(protocol="avrsp", resamples=2000), 2411)
+STANDARD = (EvaluationParams(protocol="avrsp", resamples=2000, allow_missing=False), 2411)
 """Settings and seed where there is no params.yaml; those of the one that this project ships."""
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class VideoChoice:
     """Which videos of a folder of stores are to be scored.
 
     Attributes:
@@ -45,12 +49,21 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Under which name a method is scored, by which protocols, beside what, and into which file."""
+    """How a method is scored, and where to.
+
+    Attributes:
+        method: Its name in the rows.
+        protocols: By whose rules.
+        out: File of the rows.
+        references: Whether to score the reference methods too.
+        values: What the numbers of its maps are, where they are not saliency.
+    """
 
     method: str
     protocols: tuple[ProtocolName, ...]
     out: Path
     references: bool = True
+    values: Values | None = None
 
 
 def settings() -> tuple[EvaluationParams, int]:
@@ -61,7 +74,7 @@ def settings() -> tuple[EvaluationParams, int]:
     return loaded.evaluation, loaded.seed
 
 
-def find_stores(folder: Path, choice: Choice) -> list[Named]:
+def find_stores(folder: Path, choice: VideoChoice) -> list[NamedStore]:
     """Return dataset, video and store of every chosen video below `folder`, or of that one store.
 
     Raises:
@@ -70,7 +83,7 @@ def find_stores(folder: Path, choice: Choice) -> list[Named]:
     if (folder / MANIFEST).exists():
         found = _with_role(folder, choice)
     else:
-        files = [folder] if folder.is_file() else sorted(folder.glob(f"**/*{STORE}"))
+        files = [folder] if folder.is_file() else sorted(folder.glob(f"**/[!.]*{STORE}"))
         named = [(path.parent.name, path.name.removesuffix(STORE), path) for path in files]
         found = [each for each in named if not choice.datasets or each[0] in choice.datasets]
     if not found:
@@ -81,7 +94,12 @@ def find_stores(folder: Path, choice: Choice) -> list[Named]:
 
 
 def evaluate_folder(
-    maps: Path, stores: Path, choice: Choice, target: Target, settings: EvaluationParams, seed: int
+    maps: Path,
+    stores: Path,
+    choice: VideoChoice,
+    target: Target,
+    settings: EvaluationParams,
+    seed: int,
 ) -> tuple[str, list[str]]:
     """Score the maps below `maps`; write rows to `target.out` and the summaries beside it as JSON.
 
@@ -92,10 +110,11 @@ def evaluate_folder(
         each.
     """
     videos = find_stores(stores, choice)
-    jobs = [map_job(maps, *each, (target.method, choice.split)) for each in videos]
-    faults = evaluate(jobs, target.out, target.protocols)
-    for fault in faults:
-        _say(fault)
+    by = target.method, choice.split
+    jobs = [map_job(maps, each, by, target.values) for each in videos]
+    faults, remarks = evaluate(jobs, target.out, target.protocols)
+    for line in faults + remarks:
+        _say(line)
     files = {target.method: target.out}
     if target.references:
         files |= _references(stores, videos, choice, target, seed)
@@ -117,7 +136,7 @@ def evaluate_folder(
 
 
 def _references(
-    stores: Path, videos: Sequence[Named], choice: Choice, target: Target, seed: int
+    stores: Path, videos: Sequence[NamedStore], choice: VideoChoice, target: Target, seed: int
 ) -> dict[str, Path]:
     """Score the references, and return the file in which the rows of each lie."""
     out = target.out.with_suffix(f".references{target.out.suffix}")
@@ -127,20 +146,20 @@ def _references(
         _say(f"no centre prior: {error}")
         prior = None
     jobs = reference_jobs(videos, prior, choice.split, seed)
-    for fault in evaluate(jobs, out, target.protocols):
+    for fault in evaluate(jobs, out, target.protocols).faults:
         _say(f"references: {fault}")
     found = {str(part["method"].iat[0]) for part in read_rows(out)}
     return {method: out for method in REFERENCES if method in found}
 
 
-def _prior(stores: Path, choice: Choice) -> Map:
+def _prior(stores: Path, choice: VideoChoice) -> NDArray[np.float32]:
     if not (stores / MANIFEST).exists():
         raise StoreError(f"no {MANIFEST} in {stores} says which videos are for training")
     training = _with_role(stores, dataclasses.replace(choice, role="train"))
     return centre_prior([path for *_, path in training])
 
 
-def _with_role(folder: Path, choice: Choice) -> list[Named]:
+def _with_role(folder: Path, choice: VideoChoice) -> list[NamedStore]:
     known = read_manifest(folder / MANIFEST)
     present = [name for name, entry in known.datasets.items() if entry.present]
     videos = known.videos(choice.datasets or present, choice.split, choice.role)

@@ -125,7 +125,8 @@ def entries(rows: pd.DataFrame, name: ProtocolName) -> pd.DataFrame:
 
     Returns:
         Index `dataset, video, split`; besides the above the columns `frames` that count in every
-        metric, `dropped`, which at least one metric leaves out, and `missing`, without a map.
+        metric, `dropped`, which at least one metric leaves out, `missing`, without a map, and
+        `empty`, whose ground truth is empty.
     """
     protocol = PROTOCOLS[name]
     rows = rows[rows["protocol"] == name].copy()
@@ -140,5 +141,5 @@ def entries(rows: pd.DataFrame, name: ProtocolName) -> pd.DataFrame:
     total, weight = groups[scores].sum(), groups[scores].count()
     if protocol.average == "videos":
         total, weight = (total / weight).fillna(0.0), weight.clip(upper=1)
-    counts = groups[["frames", "dropped", "missing"]].sum()
+    counts = groups[["frames", "dropped", "missing", "empty"]].sum()
     return pd.concat([total, weight.add_suffix("_weight"), counts], axis=1)

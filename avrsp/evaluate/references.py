@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from avrsp import metrics
 from avrsp.datasets.gaze import blurred
 from avrsp.errors import StoreError
-from avrsp.evaluate.map_readers import CHUNK
+from avrsp.evaluate.map_files import CHUNK
 from avrsp.evaluate.protocols import resized
+from avrsp.store.ground_truth import is_empty
 from avrsp.store.video_store import VideoStore
 
 REFERENCES = ("uniform", "centre prior", "other frame")
@@ -46,7 +47,8 @@ def centre_prior(stores: Sequence[Path]) -> Map:
     """Return the mean density of videos, at the truth's size of the first: H x W, sum 1.
 
     Fit it on training videos, of all datasets that a model is trained on. Each video counts the
-    same, with at most 50 frames, and each frame by its density scaled to the sum 1.
+    same, with at most 50 frames, and each frame that is not empty by its density scaled to the sum
+    1.
 
     Raises:
         StoreError: No frame of any video has a density.
@@ -66,8 +68,9 @@ def _mean_density(store: VideoStore) -> NDArray[np.float64]:
     frames = np.unique(np.linspace(0, count - 1, min(count, FRAMES_A_VIDEO)).astype(int))
     total = np.zeros(store.truth_size)
     for frame in frames:
-        density = store.density(int(frame)).astype(np.float64)
-        total += density / max(density.sum(), 1.0)
+        density = store.density(int(frame))
+        if not is_empty(density):
+            total += density / density.sum(dtype=np.float64)
     return total / max(float(total.sum()), np.finfo(np.float64).tiny)
 
 

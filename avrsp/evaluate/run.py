@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
@@ -18,17 +18,31 @@ from pyarrow import parquet
 
 from avrsp.errors import AvrspError, StoreError, one_line
 from avrsp.evaluate import map_readers, references, scores
-from avrsp.evaluate.map_readers import Note
+from avrsp.evaluate.map_readers import Findings
+from avrsp.evaluate.map_values import REMARKS, Values
 from avrsp.files import code_digest, replacing
 from avrsp.params import ProtocolName
 from avrsp.progress import track
 from avrsp.store.manifest import Verdict, store_path
-from avrsp.store.video_store import VideoStore
+from avrsp.store.video_store import MapStore, VideoStore
 
 CODE: Final = ("evaluate", "metrics", "store", "types.py")
 """Folders that decide a row's numbers; parts that others wrote are not taken up again."""
 
-FAULTS = b"faults"
+FINDINGS = b"findings"
+"""Key of what was found wrong, in the metadata of a video's rows."""
+
+
+class Outcome(NamedTuple):
+    """What is to be said about an evaluation, a line each.
+
+    Attributes:
+        faults: What could not be evaluated.
+        remarks: What was evaluated but cannot be saliency, each said once.
+    """
+
+    faults: list[str]
+    remarks: list[str]
 
 
 def evaluate_run(  # noqa: PLR0913 - where from, what, and where to
@@ -40,23 +54,28 @@ def evaluate_run(  # noqa: PLR0913 - where from, what, and where to
     split: int | str,
     out: Path,
     names: Sequence[ProtocolName] = ("avrsp",),
-) -> list[str]:
+) -> Outcome:
     """Score the maps below `folder` of every listed video and write the rows to `out`.
 
     Columns: `dataset, split, video, method, protocol, frame, fixations, predicted` and a column
     for each metric; one row group a video. Interrupted, it goes on after the last finished video.
 
-    Returns:
-        What could not be evaluated, a line each.
-
     Raises:
         StoreError: No video could be evaluated.
     """
     jobs = [
-        map_job(folder, each.dataset, each.video, store_path(stores, each), (method, split))
+        map_job(folder, (each.dataset, each.video, store_path(stores, each)), (method, split))
         for each in videos
     ]
     return evaluate(jobs, out, names)
+
+
+def write_no_rows(out: Path) -> None:
+    """Write a table without a row to `out`, for a method that there are no maps of."""
+    named = ("dataset", "split", "video", "method", "protocol", "frame", "fixations")
+    empty = dict.fromkeys((*named, *scores.METRICS), pa.array([], pa.string()))
+    with replacing(out) as temporary:
+        parquet.write_table(pa.table(empty), temporary)
 
 
 def evaluate_references(  # noqa: PLR0913 - where from, what, and where to
@@ -68,7 +87,7 @@ def evaluate_references(  # noqa: PLR0913 - where from, what, and where to
     out: Path,
     seed: int,
     names: Sequence[ProtocolName] = ("avrsp",),
-) -> list[str]:
+) -> Outcome:
     """Score every method of `REFERENCES` on the listed videos, and write the rows to `out`.
 
     The centre prior is fitted on the `training` videos; `seed` draws the other frames. The rest is
@@ -79,26 +98,49 @@ def evaluate_references(  # noqa: PLR0913 - where from, what, and where to
     return evaluate(reference_jobs(named, prior, split, seed), out, names)
 
 
-def evaluate(jobs: Sequence[Job], out: Path, names: Sequence[ProtocolName]) -> list[str]:
+def evaluate(jobs: Sequence[Job], out: Path, names: Sequence[ProtocolName]) -> Outcome:
     """Work off `jobs` and write their rows to `out`, as `evaluate_run` says."""
-    parts, faults = [], []
+    parts: list[Path] = []
+    faults: list[str] = []
+    odd: dict[str, list[str]] = {}
     folder = out.with_name(f".{out.stem}.parts")
     code = code_digest(*CODE)
     for job in track(jobs, total=len(jobs), label="evaluate", unit="video"):
         key = repr((code, job.inputs, job.split, job.method, state(job.store), tuple(names)))
         name = f"{job.video}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.parquet"
         part = folder / job.dataset / job.method / name
+        video = f"{job.dataset}/{job.video}"
         try:
-            found = _faults(part) if part.exists() else _evaluate_video(job, part, names)
+            found = _findings(part) if part.exists() else _evaluate_video(job, part, names)
             parts.append(part)
         except AvrspError as error:
-            found = [str(one_line(error))]
-        faults += [f"{job.dataset}/{job.video}: {fault}" for fault in found]
+            found = Findings([str(one_line(error))])
+        faults += [f"{video}: {fault}" for fault in found.faults]
+        for reason in sorted(found.remarks):
+            odd.setdefault(reason, []).append(video)
     if not parts:
         raise StoreError(f"{out.name}: no video could be evaluated; the first: {faults[0]}")
     _join(parts, out)
     shutil.rmtree(folder)
-    return faults
+    return Outcome(faults, [_remark(reason, videos) for reason, videos in odd.items()])
+
+
+def _remark(reason: str, videos: Sequence[str]) -> str:
+    more = f" and {len(videos) - 1} more" if len(videos) > 1 else ""
+    return f"maps of {videos[0]}{more}: {REMARKS[reason]}"
+
+
+def refuse_faults(faults: Sequence[str], *, allowed: bool) -> None:
+    """End a stage whose scores leave something out, unless that is allowed.
+
+    Raises:
+        StoreError: Something could not be evaluated; what was, has been written.
+    """
+    if faults and not allowed:
+        raise StoreError(
+            f"not everything could be evaluated ({len(faults)}, named above); make those maps "
+            "again, or set evaluation.allow_missing in params.yaml to true"
+        )
 
 
 def read_rows(path: Path) -> Iterator[pd.DataFrame]:
@@ -108,24 +150,25 @@ def read_rows(path: Path) -> Iterator[pd.DataFrame]:
             yield file.read_row_group(group).to_pandas()
 
 
-def _evaluate_video(job: Job, part: Path, names: Sequence[ProtocolName]) -> list[str]:
-    faults: list[str] = []
+def _evaluate_video(job: Job, part: Path, names: Sequence[ProtocolName]) -> Findings:
+    findings = Findings()
     store = VideoStore(job.store)
-    rows = scores.score_video(job.source(store, faults.append), store, names)
+    rows = scores.score_video(job.source(store, findings), store, names)
     for place, column in enumerate(("dataset", "split", "video", "method")):
         rows.insert(place, column, getattr(job, column))
     if not rows["predicted"].any():
-        raise StoreError("; ".join(faults) or "no frame has a map")
+        raise StoreError("; ".join(findings.faults) or "no frame has a map")
     table = pa.Table.from_pandas(rows, preserve_index=False)
+    said = json.dumps([findings.faults, sorted(findings.remarks)]).encode()
     with replacing(part) as temporary:
-        described = {**(table.schema.metadata or {}), FAULTS: json.dumps(faults).encode()}
+        described = {**(table.schema.metadata or {}), FINDINGS: said}
         parquet.write_table(table.replace_schema_metadata(described), temporary)
-    return faults
+    return findings
 
 
-def _faults(part: Path) -> list[str]:
-    found: list[str] = json.loads(parquet.read_schema(part).metadata[FAULTS])
-    return found
+def _findings(part: Path) -> Findings:
+    faults, remarks = json.loads(parquet.read_schema(part).metadata[FINDINGS])
+    return Findings(faults, set(remarks))
 
 
 def _join(parts: Sequence[Path], out: Path) -> None:
@@ -133,9 +176,6 @@ def _join(parts: Sequence[Path], out: Path) -> None:
     with replacing(out) as temporary, parquet.ParquetWriter(temporary, schema) as writer:
         for part in parts:
             writer.write_table(parquet.read_table(part).replace_schema_metadata())
-
-
-Source: TypeAlias = Callable[[VideoStore, Note], Iterable[NDArray[np.floating]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,13 +197,77 @@ class Job:
     split: int | str
     method: str
     store: Path
-    source: Source
+    source: MapSource
     inputs: str
+
+
+class MapSource(Protocol):
+    """Where the maps of a video come from; it is sent to the process that scores them."""
+
+    def __call__(self, truth: VideoStore, findings: Findings) -> Iterable[NDArray[np.floating]]:
+        """Yield maps n x H x W for the frames of a video."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Predicted:
+    """The maps in a file or folder; None where none was found below `folder`."""
+
+    found: Path | None
+    folder: Path
+    values: Values | None = None
+
+    def __call__(self, truth: VideoStore, findings: Findings) -> Iterator[NDArray[np.float32]]:
+        """Read them."""
+        if self.found is None:
+            hint = "see avrsp evaluate --help for their names"
+            raise StoreError(f"no maps in {self.folder} ({hint})")
+        self._check_video(truth)
+        return map_readers.read_maps(self.found, len(truth), findings, self.values)
+
+    def _check_video(self, truth: VideoStore) -> None:
+        """Refuse a map store that says that it is of another video."""
+        if self.found is None or not map_readers.is_map_store(self.found):
+            return
+        of, wanted = MapStore(self.found).video, truth.attributes
+        if of is not None and of != (wanted.dataset, wanted.video):
+            raise StoreError(f"{self.found}: holds the maps of {'/'.join(of)}; make them again")
+
+
+@dataclass(frozen=True, slots=True)
+class Uniform:
+    """Maps of one value."""
+
+    def __call__(self, truth: VideoStore, findings: Findings) -> Iterator[NDArray[np.float32]]:
+        """Make them."""
+        return references.uniform(truth)
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """The same map for every frame."""
+
+    saliency: NDArray[np.float32]
+
+    def __call__(self, truth: VideoStore, findings: Findings) -> Iterator[NDArray[np.float32]]:
+        """Repeat it."""
+        return references.constant(self.saliency, len(truth))
+
+
+@dataclass(frozen=True, slots=True)
+class OtherFrame:
+    """The truth of another frame of the same video."""
+
+    seed: int
+
+    def __call__(self, truth: VideoStore, findings: Findings) -> Iterator[NDArray[np.float32]]:
+        """Draw them."""
+        return references.other_frame(truth, self.seed)
 
 
 def reference_jobs(
     videos: Sequence[tuple[str, str, Path]],
-    prior: references.Map | None,
+    prior: NDArray[np.float32] | None,
     split: int | str,
     seed: int,
 ) -> list[Job]:
@@ -171,30 +275,31 @@ def reference_jobs(
 
     Without a centre prior, that one is left out.
     """
-    sources: dict[str, Source] = {"uniform": lambda store, _: references.uniform(store)}
+    sources: dict[str, MapSource] = {"uniform": Uniform(), "other frame": OtherFrame(seed)}
     inputs = repr(seed)
     if prior is not None:
         inputs += hashlib.sha256(prior.tobytes()).hexdigest()
-        sources["centre prior"] = lambda store, _: references.constant(prior, len(store))
-    sources["other frame"] = lambda store, _: references.other_frame(store, seed)
+        sources["centre prior"] = Constant(prior)
     return [
-        Job(dataset, video, split, method, store, source, inputs)
-        for method, source in sources.items()
+        Job(dataset, video, split, method, store, sources[method], inputs)
+        for method in references.REFERENCES
+        if method in sources
         for dataset, video, store in videos
     ]
 
 
-def map_job(folder: Path, dataset: str, video: str, store: Path, by: tuple[str, int | str]) -> Job:
+def map_job(
+    folder: Path,
+    video: tuple[str, str, Path],
+    by: tuple[str, int | str],
+    values: Values | None = None,
+) -> Job:
     """Return the job of scoring what lies below `folder` for a video, by (method, split)."""
-    found = map_readers.find_maps(folder, dataset, video)
-
-    def source(truth: VideoStore, note: Note) -> Iterator[NDArray[np.float32]]:
-        if found is None:
-            raise StoreError(f"no maps in {folder} (see avrsp evaluate --help for their names)")
-        return map_readers.read_maps(found, len(truth), note)
-
+    dataset, name, store = video
+    found = map_readers.find_maps(folder, dataset, name)
     method, split = by
-    return Job(dataset, video, split, method, store, source, state(found))
+    source = Predicted(found, folder, values)
+    return Job(dataset, name, split, method, store, source, repr((values, state(found))))
 
 
 def state(path: Path | None) -> str:
@@ -202,5 +307,6 @@ def state(path: Path | None) -> str:
     if path is None or not path.exists():
         return ""
     files = sorted(path.iterdir()) if path.is_dir() else [path]
-    states = ((each.name, each.stat().st_size, each.stat().st_mtime_ns) for each in files)
-    return repr((str(path), hashlib.sha256(repr(list(states)).encode()).hexdigest()))
+    facts = ((each.name, each.lstat()) for each in files)
+    states = [(name, fact.st_size, fact.st_mtime_ns) for name, fact in facts]
+    return repr((str(path), hashlib.sha256(repr(states).encode()).hexdigest()))

@@ -10,9 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from avrsp import metrics
 from avrsp.evaluate.protocols import PROTOCOLS
+from avrsp.metrics import definitions
 from avrsp.params import ProtocolName
+from avrsp.store.ground_truth import is_empty
 from avrsp.store.video_store import VideoStore
 
 METRICS = ("kl", "cc", "sim", "nss", "auc_judd")
@@ -28,13 +29,14 @@ def score_video(
     Args:
         chunks: Maps n x H x W in the order of the frames, n as it comes, of any finite values; a
             map that holds NaN or infinity stands for a frame without a prediction. What exceeds
-            the store's frames is not read.
+            the store's frames is passed over.
         store: The video's ground truth.
         protocols: By which to prepare the maps, which are read once.
 
     Returns:
-        Columns `protocol, frame, fixations, predicted` and a column for each metric. Frames count
-        from 0; scores that are not defined are NaN.
+        Columns `protocol, frame, fixations, predicted, empty` and a column for each metric.
+        Frames count from 0; `empty` is the ground truth by `is_empty`, which counts as a map of
+        zeros; scores that are not defined are NaN.
     """
     parts = [
         _rows(name, start, maps, store)
@@ -50,24 +52,27 @@ def measure(
     pred: Tensor, density: Tensor, fixations: Tensor, names: Sequence[str] = METRICS
 ) -> dict[str, Tensor]:
     """Return the named metrics of a batch: maps n x h x w, fixations m x 3 (row, col, frame)."""
-    scores = metrics.together(pred, density, fixations)
+    scores = definitions.together(pred, density, fixations)
     if "kl" in names:
-        pieces = zip(metrics.pieces(pred), metrics.pieces(density), strict=True)
-        scores["kl"] = torch.cat([metrics.kl(*piece) for piece in pieces])
+        pieces = zip(definitions.pieces(pred), definitions.pieces(density), strict=True)
+        scores["kl"] = torch.cat([definitions.kl(*piece) for piece in pieces])
     return {name: scores[name] for name in names}
 
 
 def _placed(
     chunks: Iterable[NDArray[np.floating]], count: int
 ) -> Iterator[tuple[int, NDArray[np.floating]]]:
-    """Yield each chunk with its first frame, cut at `count` frames and filled up to them by NaN."""
+    """Yield each chunk with its first frame, cut at `count` frames and filled up to them by NaN.
+
+    What exceeds them is read and passed over, so that a reader finds it and can say so.
+    """
     start = 0
     for chunk in chunks:
-        yield start, chunk[: count - start]
+        if start < count:
+            yield start, chunk[: count - start]
         start += len(chunk)
-        if start >= count:
-            return
-    yield start, np.full((count - start, 1, 1), np.nan, np.float32)
+    if start < count:
+        yield start, np.full((count - start, 1, 1), np.nan, np.float32)
 
 
 def _rows(
@@ -76,18 +81,22 @@ def _rows(
     stop = start + len(maps)
     fixated = [store.fixations(frame) for frame in range(start, stop)]
     predicted = np.isfinite(maps).all((1, 2))
+    densities = store.densities(start, stop)
+    empty = is_empty(densities)
     rows = pd.DataFrame(
         {
             "protocol": name,
             "frame": np.arange(start, stop),
             "fixations": [len(points) for points in fixated],
             "predicted": predicted,
+            "empty": empty,
             **dict.fromkeys(METRICS, np.nan),
         }
     )
     there = np.flatnonzero(predicted)
     if len(there):
-        density = torch.from_numpy(store.densities(start, stop)[there])
+        densities[empty] = 0
+        density = torch.from_numpy(densities[there])
         points = _listed([fixated[place] for place in there])
         found = _scored(name, torch.from_numpy(maps[there].astype(np.float32)), density, points)
         for metric, values in found.items():

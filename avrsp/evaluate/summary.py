@@ -12,11 +12,12 @@ import pandas as pd
 from avrsp.evaluate.intervals import Scores, entries, interval, resample
 from avrsp.evaluate.scores import METRICS
 from avrsp.params import ProtocolName
+from avrsp.store.ground_truth import EMPTY_RULE
 
 LABELS = {"kl": "KL", "cc": "CC", "sim": "SIM", "nss": "NSS", "auc_judd": "AUC-J"}
 """Metrics of the printed table and their headings there."""
 
-COUNTS = ("videos", "frames", "dropped", "missing")
+COUNTS = ("videos", "frames", "dropped", "missing", "empty")
 
 
 def summarise(
@@ -32,24 +33,26 @@ def summarise(
         rows: Rows of frames as `evaluate` writes them, at once or a video at a time.
         protocol: By whose rules.
         resamples: Draws of videos for the 95 % intervals.
-        seed: Of the draws.
+        seed: Of the draws, which are a dataset's own whatever others there are.
         faults: What could not be evaluated, a line each.
 
     Returns:
         `{"protocol", "datasets": {name: scores}, "mean": scores, "faults"}`; scores hold each
         metric, its interval `<metric>_interval` as [low, high], and the counts `videos` (one that
-        two splits test counts twice), `frames` that count in every metric, `dropped`, and
-        `missing`, without a map. "mean" is the plain mean of the datasets. What is not defined
-        is None.
+        two splits test counts twice), `frames` that count in every metric, `dropped`, `missing`,
+        without a map, and `empty`, without a ground truth. "mean" is the plain mean of the
+        datasets. What is not defined is None.
     """
     parts = [rows] if isinstance(rows, pd.DataFrame) else rows
     found = pd.concat([entries(part, protocol) for part in parts]).sort_index()
     datasets, draws, values = {}, [], []
-    for number, (name, own) in enumerate(found.groupby("dataset", sort=True)):
+    for name, own in found.groupby("dataset", sort=True):
         videos = own.groupby("video").sum()
         total = videos[list(METRICS)].to_numpy(np.float64)
         weight = videos[[f"{metric}_weight" for metric in METRICS]].to_numpy(np.float64)
-        drawn = resample(total, weight, resamples, np.random.default_rng([seed, number]))
+        drawn = resample(
+            total, weight, resamples, np.random.default_rng([seed, *str(name).encode()])
+        )
         with np.errstate(invalid="ignore"):
             score = total.sum(0) / weight.sum(0)
         counts = {"videos": len(own), **{key: int(own[key].sum()) for key in COUNTS[1:]}}
@@ -92,7 +95,7 @@ def table(summaries: Mapping[str, Mapping[ProtocolName, Mapping[str, Any]]]) -> 
     width = max(map(len, ("method", *summaries)))
     head = f"{'method':<{width}}  protocol" + "".join(f"  {each:<20}" for each in LABELS.values())
     head += "".join(f"  {name:>6}" for name in COUNTS)
-    blocks = ["Scores with 95 % intervals over videos. Of KL, less is better."]
+    blocks = [f"Scores with 95 % intervals over videos. Of KL, less is better. {EMPTY_RULE}"]
     first = next(iter(next(iter(summaries.values())).values()))
     datasets = list(first["datasets"])
     for dataset in datasets + ["mean"] * (len(datasets) > 1):

@@ -1,4 +1,7 @@
-"""Saliency metrics: `(..., H, W)` maps to `(...)` scores, no reduction, no device, no logging.
+"""Saliency metrics: `(..., H, W)` maps to `(...)` scores, of Torch tensors or NumPy arrays.
+
+Each function returns the kind that it is given. Tensors stay on their device and keep gradients;
+arrays may have any real type. There is no reduction: average as your protocol says.
 
 Definitions are those of the MIT benchmark's code (cvzoya/saliency) without its random jitter:
 NSS divides by the N-1 deviation, SIM compares maps that are min-max scaled before their sums are
@@ -8,151 +11,240 @@ gradients everywhere; the AUCs compare values in the prediction's own type.
 A map without structure is chance and no error: a constant prediction scores CC 0, NSS 0 and AUC
 0.5, and stands for the uniform distribution in KL, SIM and IG. A map of zeros has no distribution
 and stays zero, as in the MIT code. Without a fixation, NSS, IG and the AUCs are NaN.
+
+Fixations are masks of the maps' shape, in which what is not 0 is fixated, or a list of integers
+m x 3 (row, col, frame), frames counted through the leading axes; of one map also m x 2 (row, col).
+A pixel that is listed twice counts once.
+
+Example:
+    >>> import numpy as np
+    >>> from avrsp import metrics
+    >>> pred = np.array([[0.0, 1.0], [2.0, 5.0]])
+    >>> density = np.array([[0.0, 0.0], [1.0, 1.0]])
+    >>> round(float(metrics.cc(pred, density)), 4)
+    0.8018
+    >>> float(metrics.auc_judd(pred, np.array([[1, 1]])))
+    1.0
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeAlias
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypeVar
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from numpy.typing import NDArray
 from torch import Tensor
 
-from avrsp.metrics.fixations import (
-    Fixations,
-    Maps,
-    Places,
-    at_or_above,
-    comparable,
-    locate,
-    thresholds,
-)
-from avrsp.metrics.moments import (
-    EPSILON,
-    Moments,
-    Scores,
-    correlation,
-    divisor,
-    exact,
-    information,
-    inner,
-    intersection,
-    lift,
-    raised,
-    unless_empty,
-)
+from avrsp.metrics import definitions
+from avrsp.metrics.moments import EPSILON
 
-Baseline: TypeAlias = Float[Tensor, "*#batch H W"]
+__all__ = ["auc_judd", "auc_shuffled", "cc", "ig", "kl", "nss", "sim"]
 
-PIECE = 1 << 18
-"""Pixels that a CPU works on at a time."""
+Array: TypeAlias = NDArray[Any]
+Kind = TypeVar("Kind", Tensor, Array)
+"""A Torch tensor or a NumPy array, the same in all arguments and in the result."""
 
 
-def kl(pred: Maps, density: Maps, *, epsilon: float = EPSILON) -> Scores:
-    """Kullback-Leibler divergence of the prediction from the density (equation 16), in nats."""
-    p, g = _distribution(pred), _distribution(density)
-    return inner(g, (g + epsilon).div_(p.add_(epsilon)).log_())
+def kl(pred: Kind, density: Kind, *, epsilon: float = EPSILON) -> Kind:
+    """Kullback-Leibler divergence of the prediction from the density (equation 16), in nats.
+
+    Args:
+        pred: Maps (..., H, W), whose sums are made one.
+        density: Likewise.
+        epsilon: Added in the quotient, to keep the logarithm finite.
+
+    Returns:
+        Scores (...), 0 at best.
+
+    Raises:
+        TypeError: The arguments are not of one kind.
+        ValueError: The maps differ in size.
+
+    Example:
+        >>> import torch
+        >>> float(kl(torch.ones(4, 4), torch.ones(4, 4)))
+        0.0
+    """
+    return _compared(definitions.kl, pred, density, epsilon=epsilon)
 
 
-def cc(pred: Maps, density: Maps) -> Scores:
-    """Linear correlation of the two maps (equation 17); 0 where either map is constant."""
-    (x, p), (y, g) = raised(pred), raised(density)
-    return correlation(inner(x, y), p, g, _pixels(pred))
+def cc(pred: Kind, density: Kind) -> Kind:
+    """Linear correlation of the two maps (equation 17); 0 where either map is constant.
+
+    Args:
+        pred: Maps (..., H, W).
+        density: Likewise.
+
+    Returns:
+        Scores (...) in [-1, 1].
+
+    Raises:
+        TypeError: The arguments are not of one kind.
+        ValueError: The maps differ in size.
+    """
+    return _compared(definitions.cc, pred, density)
 
 
-def sim(pred: Maps, density: Maps) -> Scores:
-    """Intersection of the two maps as distributions (equation 18), each min-max scaled first."""
-    (x, p), (y, g) = raised(pred), raised(density)
-    return intersection(x, y, p, g)
+def sim(pred: Kind, density: Kind) -> Kind:
+    """Intersection of the two maps as distributions (equation 18), each min-max scaled first.
+
+    Args:
+        pred: Maps (..., H, W).
+        density: Likewise.
+
+    Returns:
+        Scores (...) in [0, 1].
+
+    Raises:
+        TypeError: The arguments are not of one kind.
+        ValueError: The maps differ in size.
+
+    Example:
+        >>> float(sim(np.array([[0.0, 1.0], [2.0, 5.0]]), np.array([[0.0, 0.0], [1.0, 1.0]])))
+        0.75
+    """
+    return _compared(definitions.sim, pred, density)
 
 
-def nss(pred: Maps, fixations: Fixations) -> Scores:
-    """Mean of the prediction at the fixated pixels, in standard deviations from its mean."""
-    return lift(pred, raised(pred)[1], locate(pred, fixations))
+def nss(pred: Kind, fixations: Kind) -> Kind:
+    """Mean of the prediction at the fixated pixels, in standard deviations from its mean.
+
+    Args:
+        pred: Maps (..., H, W).
+        fixations: Masks, or a list; see the module.
+
+    Returns:
+        Scores (...); NaN without a fixation.
+
+    Raises:
+        TypeError: The arguments are not of one kind.
+        ValueError: A listed fixation lies outside the maps, or the masks have another shape.
+    """
+    return _placed(definitions.nss, pred, fixations)
 
 
-def ig(pred: Maps, fixations: Fixations, baseline: Baseline) -> Scores:
-    """Information gain over `baseline` at the fixated pixels, in bits a fixation."""
-    places, common = locate(pred, fixations), baseline.expand_as(pred)
-    own, other = (information(each, raised(each)[1], places) for each in (pred, common))
-    return own - other
+def ig(pred: Kind, fixations: Kind, baseline: Kind) -> Kind:
+    """Information gain over `baseline` at the fixated pixels, in bits a fixation.
+
+    Args:
+        pred: Maps (..., H, W).
+        fixations: Masks, or a list; see the module.
+        baseline: Maps of the same size, such as a centre prior; leading axes are broadcast.
+
+    Returns:
+        Scores (...); NaN without a fixation.
+
+    Raises:
+        TypeError: The arguments are not of one kind.
+        ValueError: A listed fixation lies outside the maps, or shapes do not fit.
+    """
+    _check_sizes(pred, baseline)
+    return _placed(definitions.ig, pred, fixations, maps=(baseline,))
 
 
-def auc_judd(pred: Maps, fixations: Fixations) -> Scores:
+def auc_judd(pred: Kind, fixations: Kind) -> Kind:
     """Area under the ROC curve with a threshold at each fixated value (Judd et al. 2009).
 
     Fixated pixels are the positives and all others the negatives. Both rates count the pixels at
     or above the threshold, so a tie earns half, which is what jitter gives it on average.
+
+    Args:
+        pred: Maps (..., H, W).
+        fixations: Masks, or a list; see the module.
+
+    Returns:
+        Scores (...) in [0, 1]; NaN without a fixation.
+
+    Raises:
+        TypeError: The arguments are not of one kind.
+        ValueError: A listed fixation lies outside the maps, or the masks have another shape.
+
+    Example:
+        >>> auc_judd(np.eye(3), np.eye(3, dtype=bool)).item()
+        1.0
     """
-    return _roc_area(pred, locate(pred, fixations))
+    return _placed(definitions.auc_judd, pred, fixations)
 
 
-def together(pred: Maps, density: Maps, fixations: Fixations) -> dict[str, Scores]:
-    """Score maps n x H x W by `cc`, `sim`, `nss` and `auc_judd`; what these share is made once."""
-    places, pixels = locate(pred, fixations), _pixels(pred)
-    parts = [_compared(*both) for both in zip(pieces(pred), pieces(density), strict=True)]
-    product, overlap, *rest = (torch.cat(each) for each in zip(*parts, strict=True))
-    p, g = Moments(*rest[:4]), Moments(*rest[4:])
-    return {
-        "cc": correlation(product, p, g, pixels),
-        "sim": overlap,
-        "nss": lift(pred, p, places),
-        "auc_judd": _roc_area(pred, places),
-    }
-
-
-def pieces(maps: Maps) -> Sequence[Tensor]:
-    """Split maps n x H x W so that on a CPU what is computed between stays in its cache."""
-    return torch.split(maps, len(maps) if maps.is_cuda else max(1, PIECE // _pixels(maps)))
-
-
-def auc_shuffled(pred: Maps, fixations: Fixations, others: Fixations) -> Scores:
+def auc_shuffled(pred: Kind, fixations: Kind, others: Kind) -> Kind:
     """Probability that a fixated pixel outscores one of `others`, a tie counting half.
 
-    `others` are fixations of other frames. The MIT code averages over 100 random draws from them;
-    this is the value that such draws estimate.
+    The MIT code averages over 100 random draws from the others; this is the value that such draws
+    estimate.
+
+    Args:
+        pred: Maps (..., H, W).
+        fixations: Masks, or a list; see the module.
+        others: Fixations of other frames, in the same form.
+
+    Returns:
+        Scores (...) in [0, 1]; NaN without a fixation or without others.
+
+    Raises:
+        TypeError: The arguments are not of one kind.
+        ValueError: A listed fixation lies outside the maps, or the masks have another shape.
     """
-    values = comparable(pred)
-    positives, fixated = thresholds(values, locate(pred, fixations))
-    negatives, compared = thresholds(values, locate(pred, others))
-    below = torch.searchsorted(negatives, positives).double()
-    wins = (below + torch.searchsorted(negatives, positives, right=True)) / 2
-    real = torch.arange(positives.shape[-1], device=pred.device) < fixated
-    pairs = fixated * compared * _ordered(values)
-    area = (wins * real).sum(-1, keepdim=True) / pairs
-    return unless_empty(area, pairs).reshape(pred.shape[:-2])
+    return _placed(definitions.auc_shuffled, pred, fixations, others)
 
 
-def _pixels(maps: Maps) -> int:
-    return maps.shape[-2] * maps.shape[-1]
+def _compared(metric: Callable[..., Tensor], pred: Kind, density: Kind, **options: float) -> Kind:
+    _check_sizes(pred, density)
+    if isinstance(pred, Tensor):
+        return metric(pred, density, **options)
+    return metric(_maps(pred), _maps(density), **options).numpy()
 
 
-def _compared(pred: Maps, density: Maps) -> tuple[Tensor, ...]:
-    """Return the inner product and the overlap of some maps, and the moments of both."""
-    (x, p), (y, g) = raised(pred), raised(density)
-    return inner(x, y), intersection(x, y, p, g), *p, *g
+def _placed(
+    metric: Callable[..., Tensor], pred: Kind, *fixations: Kind, maps: tuple[Kind, ...] = ()
+) -> Kind:
+    _check_kinds(pred, *fixations, *maps)
+    for each in fixations:
+        _check_fixations(pred, each)
+    if isinstance(pred, Tensor):
+        return metric(pred, *fixations, *maps)
+    found = metric(_maps(pred), *map(_fixations, fixations), *map(_maps, maps))
+    return found.numpy()
 
 
-def _roc_area(pred: Maps, places: Places) -> Scores:
-    values = comparable(pred)
-    limits, fixated = thresholds(values, places)
-    hits = fixated - torch.searchsorted(limits, limits)
-    false_alarms = at_or_above(values, limits) - hits
-    others = (values.shape[-1] - fixated).clamp_min(1)
-    first = torch.zeros_like(fixated, dtype=torch.float64)
-    x = torch.cat([first, (false_alarms.double() / others).flip(-1), first + 1], -1)
-    y = torch.cat([first, (hits.double() / fixated).flip(-1), first + 1], -1)
-    known = (fixated * _ordered(values)).squeeze(-1)
-    return unless_empty(torch.trapezoid(y, x), known).reshape(pred.shape[:-2])
+def _check_sizes(pred: Tensor | Array, other: Tensor | Array) -> None:
+    _check_kinds(pred, other)
+    if pred.shape[-2:] != other.shape[-2:] or pred.ndim < definitions.PLANE:
+        shapes = f"{tuple(pred.shape)} and {tuple(other.shape)}"
+        raise ValueError(f"maps of shapes {shapes}; expected (..., H, W) of one size")
 
 
-def _ordered(values: Tensor) -> Tensor:
-    """Say of which rows of values none is NaN."""
-    return ~values.amax(-1, keepdim=True).isnan()
+def _check_kinds(*given: Tensor | Array) -> None:
+    alike = all(isinstance(each, Tensor) for each in given)
+    if not alike and not all(isinstance(each, np.ndarray) for each in given):
+        names = ", ".join(type(each).__name__ for each in given)
+        raise TypeError(f"found {names}; expected Torch tensors, or NumPy arrays, in all arguments")
 
 
-def _distribution(maps: Maps) -> Tensor:
-    """Return each map divided by its sum; a map of zeros stays zero."""
-    values = exact(maps)
-    return values.div_(divisor(values.sum((-2, -1)))[..., None, None])
+def _check_fixations(pred: Tensor | Array, fixations: Tensor | Array) -> None:
+    listed = fixations.ndim == definitions.PLANE and "bool" not in str(fixations.dtype)
+    if not listed and tuple(fixations.shape) != tuple(pred.shape):
+        shapes = f"{tuple(fixations.shape)} for maps {tuple(pred.shape)}"
+        raise ValueError(f"masks of {shapes}; expected one for each map, or a list m x 3")
+
+
+def _maps(array: Array) -> Tensor:
+    """Return an array as a tensor that shares its memory where it can."""
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"maps of type {array.dtype}; expected real numbers")
+    exact = array.dtype.kind == "f" and array.dtype.itemsize <= np.dtype(np.float64).itemsize
+    return _shared(array, array.dtype.newbyteorder("=") if exact else np.dtype(np.float64))
+
+
+def _fixations(array: Array) -> Tensor:
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"fixations of type {array.dtype}; expected a mask or integers")
+    if array.dtype.kind == "f" and (array != np.round(array)).any():
+        raise ValueError("fixations between pixels; expected a mask or integers")
+    return _shared(array, np.dtype(bool if array.dtype.kind == "b" else np.int64))
+
+
+def _shared(array: Array, dtype: np.dtype[Any]) -> Tensor:
+    whole = np.require(array, dtype, ("C", "W"))
+    return torch.from_numpy(whole)

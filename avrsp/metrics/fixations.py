@@ -5,13 +5,21 @@ from __future__ import annotations
 from typing import NamedTuple, TypeAlias
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Integer
 from torch import Tensor
 
 Maps: TypeAlias = Float[Tensor, "*batch H W"]
-Fixations: TypeAlias = Bool[Tensor, "*batch H W"] | Int[Tensor, "_ 3"]
+Fixations: TypeAlias = (
+    Bool[Tensor, "*batch H W"] | Integer[Tensor, "*batch H W"] | Int[Tensor, "_ _"]
+)
+"""Masks in which what is not 0 is fixated, or a list of (row, col, frame), frames counted through
+the leading axes, or of one map (row, col)."""
+
 Rows: TypeAlias = Float[Tensor, "maps pixels"]
 Thresholds: TypeAlias = Float[Tensor, "maps most"]
+
+PLANE = 2
+"""Axes of a single map."""
 
 LEVELS = 1 << 14
 """Levels of the histogram that counts pixels at or above a threshold."""
@@ -28,13 +36,15 @@ def locate(maps: Maps, fixations: Fixations) -> Places:
     """Return the pixels that are fixated, ascending and each once.
 
     Raises:
-        ValueError: A listed fixation lies outside the maps; the message says which.
+        ValueError: A listed fixation lies outside the maps; the message says which. Or it is
+            neither a mask for each map nor a list.
     """
     height, width = maps.shape[-2:]
-    if fixations.dtype == torch.bool:
+    if fixations.dtype == torch.bool or fixations.shape == maps.shape:
         pixel = fixations.flatten().nonzero().squeeze(-1)
     else:
         count = maps.shape[:-2].numel()
+        fixations = _with_frames(fixations, single=maps.ndim == PLANE)
         bounds = torch.tensor([height, width, count], device=fixations.device)
         outside = ((fixations < 0) | (fixations >= bounds)).any(-1)
         if outside.any():
@@ -43,6 +53,19 @@ def locate(maps: Maps, fixations: Fixations) -> Places:
         row, col, frame = fixations.long().unbind(-1)
         pixel = torch.unique((frame * height + row) * width + col)
     return Places(pixel, pixel // (height * width))
+
+
+def _with_frames(listed: Tensor, *, single: bool) -> Tensor:
+    """Return a list of fixations as m x 3; the frame of (row, col) is the only one."""
+    columns = listed.shape[-1] if listed.ndim == PLANE else 0
+    if single and columns == PLANE:
+        return torch.cat([listed, torch.zeros_like(listed[:, :1])], -1)
+    if columns != len(("row", "col", "frame")):
+        raise ValueError(
+            f"fixations of shape {tuple(listed.shape)}; expected a mask of the maps' shape, or a "
+            "list m x 3 of (row, col, frame)"
+        )
+    return listed
 
 
 def comparable(maps: Maps) -> Rows:

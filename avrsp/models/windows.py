@@ -1,20 +1,51 @@
-"""The window rule: which frames end at a frame, and the sound that belongs to them.
+"""Which frames a network sees for the map of a frame, and the sound that belongs to them.
 
-Sample positions count from the start of the picture at 22,050 Hz. Frame i is centred on i / fps
-seconds and lasts 1 / fps; a window's sound runs from the start of its first frame to the end of
-its last one in time, both ends included. It is weighted by a symmetric Hann window of its own
-length and stands in the middle of a buffer of zeros, as STAViS and ViNet have it.
+Sample positions count from the time of the first frame at 22,050 Hz. A frame is centred on its
+own time, i / fps seconds at a constant rate, and lasts 1 / fps; a window's sound runs from the
+start of its first frame to the end of its last one in time, both ends included. It is weighted by
+a symmetric Hann window of its own length and stands in the middle of a buffer of zeros, as STAViS
+and ViNet have it.
 """
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from avrsp.types import SOUND_RATE, Samples
+from avrsp.errors import StoreError
+from avrsp.types import SOUND_RATE, InputSpec, Samples
+
+UNEVEN: Final = 1.5
+"""Average frame distances above which two frames of a window are not evenly spaced."""
 
 
-def ending_at(frame: int, length: int, count: int) -> NDArray[np.int64]:
+def window_of(frame: int, count: int, spec: InputSpec) -> NDArray[np.int64]:
+    """Return the T frame indices of the window whose map is that of `frame`, of `count` frames.
+
+    Where the video has no such frame, a spec that starts `reversed` turns round at its ends, and
+    one that starts `repeated` sees the first or the last frame again.
+
+    Raises:
+        IndexError: The video has no frame `frame`.
+    """
+    if spec.start == "reversed" and spec.predicted == "last":
+        return ending_at(frame, spec.length, count, spec.step)
+    _check(frame, count)
+    indices = frame + spec.step * (np.arange(spec.length, dtype=np.int64) - spec.position)
+    return _reflected(indices, count) if spec.start == "reversed" else indices.clip(0, count - 1)
+
+
+def last_read(frame: int, spec: InputSpec) -> int:
+    """Return the latest frame that the window of `frame` shows in a video that is long enough."""
+    before, after = spec.step * spec.position, spec.step * (spec.length - 1 - spec.position)
+    backwards = spec.start == "reversed" and spec.predicted == "last" and frame < before
+    return frame + (before if backwards else after)
+
+
+def ending_at(frame: int, length: int, count: int, step: int = 1) -> NDArray[np.int64]:
     """Return the `length` frame indices of the window whose last entry is `frame` (IV-B).
 
     While too few frames precede `frame`, the window runs backwards in time and starts in its
@@ -26,11 +57,14 @@ def ending_at(frame: int, length: int, count: int) -> NDArray[np.int64]:
     Raises:
         IndexError: The video has no such frame.
     """
+    _check(frame, count)
+    before = step * np.arange(length - 1, -1, -1, dtype=np.int64)
+    return _reflected(frame - before if frame >= before[0] else frame + before, count)
+
+
+def _check(frame: int, count: int) -> None:
     if not 0 <= frame < count:
         raise IndexError(f"frame {frame} of a video of {count} frames")
-    step = 1 if frame >= length - 1 else -1
-    first = frame - step * (length - 1)
-    return _reflected(np.arange(first, frame + step, step, dtype=np.int64), count)
 
 
 def _reflected(indices: NDArray[np.int64], count: int) -> NDArray[np.int64]:
@@ -42,33 +76,53 @@ def _reflected(indices: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     return np.minimum(folded, period - folded)
 
 
-def excerpt(
-    waveform: Samples, fps: float, window: NDArray[np.int64], samples: int
-) -> NDArray[np.float32]:
-    """Return the sound of `window` in a buffer of `samples`; zeros where the video has none.
+def sized(frames: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.uint8]:
+    """Return frames N x H x W x 3 at the network's size, as `spec.resize` says.
 
-    A window that ends running backwards has its sound reversed in time as well (D17); a longer
-    excerpt than the buffer keeps its middle.
+    Raises:
+        StoreError: They are of another size, and the network takes them as they are stored.
+    """
+    found = frames.shape[1:3]
+    if found == (spec.height, spec.width):
+        return frames
+    if spec.resize is None:
+        raise StoreError(
+            f"frames are {found[0]} x {found[1]}, the network takes {spec.height} x {spec.width}; "
+            "run: snakemake --cores all preprocess"
+        )
+    size, resample = (spec.width, spec.height), Image.Resampling[spec.resize.upper()]
+    return np.stack([np.asarray(Image.fromarray(each).resize(size, resample)) for each in frames])
+
+
+def excerpt(
+    waveform: Samples, shown: NDArray[np.float64], fps: float, samples: int
+) -> NDArray[np.float32]:
+    """Return the sound of a window in a buffer of `samples`; zeros where the video has none.
+
+    A window that ends running backwards has its sound reversed in time as well (D17). A longer
+    excerpt than the buffer keeps its middle or, where frames are not evenly spaced, the part at
+    the last frame of the window: what is predicted is seen there.
 
     Args:
-        waveform: Mono in [-1, 1] at 22,050 Hz.
-        fps: Frames a second, exact.
-        window: Frame indices from `windows.ending_at`.
+        waveform: Mono in [-1, 1] at 22,050 Hz, beginning with the video's first frame.
+        shown: Times of the window's frames in the window's order, seconds from the first frame.
+        fps: Frames a second, on average where the rate varies.
         samples: Length of the buffer.
     """
-    start, stop = extent(fps, window)
-    found = waveform[min(start, waveform.size) : min(stop, waveform.size)]
+    start, stop = extent(shown, fps)
+    backwards = len(shown) > 1 and shown[-1] < shown[-2]
+    if stop - start > samples and np.abs(np.diff(shown)).max() > UNEVEN / fps:
+        start, stop = (start, start + samples) if backwards else (stop - samples, stop)
+    found = waveform[start:stop]
     weighted = (found * np.hanning(len(found))).astype(np.float32)
-    if len(window) > 1 and window[-1] < window[-2]:
-        weighted = weighted[::-1]
-    return _centred(weighted, samples)
+    return _centred(weighted[::-1] if backwards else weighted, samples)
 
 
-def extent(fps: float, window: NDArray[np.int64]) -> tuple[int, int]:
-    """Return the first sample of a window's sound and the one after its last."""
+def extent(shown: NDArray[np.float64], fps: float) -> tuple[int, int]:
+    """Return the first sample of the sound of frames at those times and the one after its last."""
     half = SOUND_RATE / (2 * fps)
-    start = window.min() / fps * SOUND_RATE - half
-    end = window.max() / fps * SOUND_RATE + half
+    start = shown.min() * SOUND_RATE - half
+    end = shown.max() * SOUND_RATE + half
     return int(max(start, 0.0)), int(end) + 1
 
 

@@ -1,23 +1,27 @@
-"""Prediction that computes what windows share once: the same maps as by `predict`.
+"""Engines: the ways to predict a video. Which one a network uses stands in its entry.
 
-A window and the next one have 31 of 32 frames in common. Of S3D's first two stages and of the
-neck, `sliding` computes what does not touch a window's ends once; at full size that leaves 45 G
-of the 85 G multiply-accumulates a frame. The windows of a video's first frames run backwards; they
-slide over the same frames in reverse, so they share as much.
+* `windows`: every window by itself, which works for any network (`window_by_window`).
+* `reuse`: what windows share is computed once. A window and the next one have T - 1 of T frames in
+  common; of S3D's first two stages and of AVRSP's neck all that does not touch a window's ends
+  is shared, which leaves 45 G of 85 G multiply-accumulates a frame at full size. The windows of a
+  video's first frames run backwards; they move over the same frames in reverse.
+* `recurrent`: from frame to frame with a state.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
-from avrsp.compute import at_precision
-from avrsp.models.avrsp.network import AVRSP
+from avrsp.compute import at_precision, autocasting
+from avrsp.models.registry import EngineName
 from avrsp.models.windows import ending_at
 from avrsp.prediction.reuse import Prepared, Slide, Task
 from avrsp.prediction.speed import Speed
@@ -29,9 +33,10 @@ from avrsp.prediction.window_by_window import (
     Predicted,
     Sound,
     filled,
+    on_device,
     predict_maps,
 )
-from avrsp.types import InputSpec, SaliencyModel, Samples
+from avrsp.types import InputSpec, Recurrent, SaliencyModel, Samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,9 @@ class Request:
 
     Attributes:
         waveform: Mono in [-1, 1] at 22,050 Hz, beginning with the first frame.
-        fps: Frames a second, exact.
+        fps: Frames a second, on average where the rate varies.
+        times: Seconds from the first frame at which each frame is shown, of those that came at
+            least; None where the rate is constant.
         count: How many frames must come; None where only their end tells.
         expected: How many will probably come.
         stride: Predict the frames 0, `stride`, 2 `stride` and on; interpolate between.
@@ -48,6 +55,7 @@ class Request:
 
     waveform: Samples
     fps: float
+    times: Sequence[float] | NDArray[np.float64] | None = None
     count: int | None = None
     expected: int | None = None
     stride: int = 1
@@ -67,16 +75,9 @@ class Engine(Protocol):
         ...
 
 
-def engine(model: torch.nn.Module, spec: InputSpec, speed: Speed) -> Engine:
-    """Return the fastest engine that predicts with `model`, which is on the speed's device."""
-    if isinstance(model, AVRSP):
-        return Reusing(Prepared(model, speed), spec)
-    return Plain(model, spec, speed)
-
-
 @dataclass(frozen=True, slots=True)
-class Plain:
-    """Every window by itself, in batches; it implements `Engine` for any model."""
+class WindowByWindow:
+    """Every window by itself, in batches; it implements `Engine` for any network."""
 
     model: SaliencyModel
     spec: InputSpec
@@ -93,19 +94,20 @@ class Plain:
             batch=self.speed.windows,
             device=self.speed.device,
             stride=request.stride,
+            times=request.times,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Reusing:
-    """Shared activations once; it implements `Engine` for AVRSP."""
+    """Shared activations once; it implements `Engine` for networks that are `SharesWindows`."""
 
     prepared: Prepared
     spec: InputSpec
 
     def maps(self, frames: Iterable[Image], request: Request) -> Maps:  # noqa: D102 - see Engine
         coming = Counted(frames)
-        sound = Sound.heard(request.waveform, request.fps, self.spec)
+        sound = Sound.for_network(request.waveform, request.fps, self.spec, request.times)
         expected = request.expected if request.count is None else request.count
         task = Task(sound, self.spec.length, request.stride, expected)
         yield from filled(self._predicted(task, coming), coming)
@@ -139,3 +141,55 @@ def _onward(first: int, stride: int) -> Iterator[int]:
     while True:
         yield first
         first += stride
+
+
+@dataclass(frozen=True, slots=True)
+class FrameByFrame:
+    """With a state; it implements `Engine` for networks that are `Recurrent`.
+
+    The sequences of every `step`-th frame, which begin with the first `step` frames, advance side
+    by side. Every frame is predicted, whatever the stride.
+    """
+
+    model: Recurrent
+    spec: InputSpec
+    speed: Speed
+
+    def maps(self, frames: Iterable[Image], request: Request) -> Maps:  # noqa: D102 - see Engine
+        coming = Counted(frames)
+        state: Tensor | None = None
+        while block := [*islice(coming, self.spec.step)]:
+            found, state = self._advanced(block, state)
+            yield from found.float().cpu().numpy()
+        coming.check(request.count)
+
+    @torch.inference_mode()
+    def _advanced(self, block: list[Image], state: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        images = on_device(block, self.speed.device).transpose(0, 1)  # c n h w -> n c h w
+        before = None if state is None else state[: len(block)]
+        with autocasting(self.speed.device, self.speed.precision):
+            return self.model.advance(images, before)
+
+
+def _reusing(model: torch.nn.Module, spec: InputSpec, speed: Speed) -> Engine:
+    return Reusing(Prepared(model, speed), spec)
+
+
+def _recurrent(model: torch.nn.Module, spec: InputSpec, speed: Speed) -> Engine:
+    if not isinstance(model, Recurrent):
+        raise TypeError(f"{type(model).__name__} has no state to advance by")
+    return FrameByFrame(model, spec, speed)
+
+
+ENGINES: Final[Mapping[EngineName, Callable[[torch.nn.Module, InputSpec, Speed], Engine]]] = {
+    "windows": WindowByWindow,
+    "reuse": _reusing,
+    "recurrent": _recurrent,
+}
+
+
+def engine(
+    model: torch.nn.Module, spec: InputSpec, speed: Speed, name: EngineName = "windows"
+) -> Engine:
+    """Return the engine `name` for `model`, which is in evaluation mode on the speed's device."""
+    return ENGINES[name](model, spec, speed)

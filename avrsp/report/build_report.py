@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,14 @@ import pandas as pd
 
 from avrsp.errors import StoreError
 from avrsp.files import write_bytes, write_text
-from avrsp.params.ablations import ABLATIONS
-from avrsp.report import fusion_table, names, page_sections, paper, reliance_section
+from avrsp.params.ablations import ABLATIONS, SPLIT
+from avrsp.report import fusion_table, page_sections, reliance_section, texts
 from avrsp.report.charts import hero
+from avrsp.report.comparability import NOT_RECORDED, objections, start_in_words
 from avrsp.report.formats import grid_to_csv, grids_to_markdown, write_tables
 from avrsp.report.fusion_table import Versus
 from avrsp.report.inputs import About, Inputs, best_video, shifted_pair
-from avrsp.report.names import title
+from avrsp.report.names import MEAN
 from avrsp.report.page import (
     Block,
     Chart,
@@ -34,24 +35,35 @@ from avrsp.report.page import (
 )
 from avrsp.report.palette import render
 from avrsp.report.results import Results
-from avrsp.report.tables import Table, ablations, comparison, not_run, overview
+from avrsp.report.tables import (
+    Rows,
+    Table,
+    ablations,
+    compared,
+    comparison,
+    not_run,
+    overview,
+)
 
 
 def write_report(folder: Path, inputs: Inputs) -> None:
     """Write `index.html`, `tables/` and `figures/` into `folder`.
 
-    The same inputs give the same bytes; dates come from `inputs.about`.
+    The same inputs give the same bytes.
     """
     tables = tuple(_tables(inputs))
     page = _page(inputs, tables)
     write_tables(folder, (*tables, *_ablations(inputs)))
     if inputs.reliance:
-        lead, grids = inputs.reliance["sentence"], reliance_section.grids(inputs.reliance)
-        text = grids_to_markdown(names.SOUND, lead, grids)
+        lead, grids = (
+            inputs.reliance["sentence"],
+            reliance_section.grids(inputs.reliance, inputs.about),
+        )
+        text = grids_to_markdown(texts.SOUND, lead, grids)
         write_text(folder / "tables" / "reliance.md", text)
     if inputs.manifest:
-        grids = page_sections.grids(inputs.manifest, inputs.about.splits)
-        write_text(folder / "tables" / "datasets.md", grids_to_markdown("Data", names.ROLES, grids))
+        grids = page_sections.grids(inputs.manifest, inputs.about)
+        write_text(folder / "tables" / "datasets.md", grids_to_markdown("Data", texts.ROLES, grids))
         write_text(folder / "tables" / "datasets.csv", grid_to_csv(grids[0]))
     (folder / "figures").mkdir(parents=True, exist_ok=True)  # DVC expects it even when empty
     for chart in (*charts(page.sections), *filter(None, [page.hero])):
@@ -64,9 +76,9 @@ def write_report(folder: Path, inputs: Inputs) -> None:
 def _page(inputs: Inputs, tables: tuple[Table, ...]) -> Page:
     about = inputs.about
     return Page(
-        title=names.TITLE,
-        lead=names.LEAD,
-        warning=names.SAMPLE_WARNING if about.preset == "sample" else "",
+        title=texts.TITLE,
+        lead=texts.LEAD,
+        warning=_warning(inputs),
         tiles=tuple(_tiles(inputs)),
         hero=_hero(inputs),
         sections=(
@@ -80,34 +92,34 @@ def _page(inputs: Inputs, tables: tuple[Table, ...]) -> Page:
             page_sections.data(inputs),
             page_sections.notes(inputs),
         ),
-        colophon=f"Made by avrsp on {about.date} from preset {about.preset}.",
+        colophon=f"Made by avrsp from preset {about.preset}.",
     )
 
 
+def _warning(inputs: Inputs) -> str:
+    said = [texts.SAMPLE_WARNING] if inputs.about.preset == "sample" else []
+    if inputs.manifest:
+        said.append(page_sections.by_mouse(inputs.manifest, inputs.about))
+    return " ".join(filter(None, said))
+
+
 def _tables(inputs: Inputs) -> Iterator[Table]:
-    about, results = inputs.about, inputs.results
-    splits = f"split{'s' if len(about.splits) > 1 else ''} {', '.join(map(str, about.splits))}"
-    setting = f"Preset {about.preset}, protocol {about.protocol}, {splits}"
-    averaged = [name for name in _scored(inputs) if name != "mean"]
-    over = ", ".join(map(title, averaged)) or "no dataset was scored"
-    given = (names.GIVEN,) if results.given else ()
-    yield overview(results, f"{setting}. Mean over {over}.", notes=given)
-    for name in paper.COMPARED:
-        counts = ", ".join(
-            f"{_videos(inputs, dataset)} {title(dataset)}" for dataset in paper.DATASETS[name]
-        )
-        yield comparison(
-            name,
-            results,
-            f"{setting}. Test videos scored: {counts}.",
-            comparable=about.preset == "paper",
-            notes=(names.DAGGER, *given, names.PRINTED, *_gaps(inputs, paper.DATASETS[name])),
-        )
+    about, rows = inputs.about, Rows(inputs.labels, inputs.results)
+    given = (texts.GIVEN,) if inputs.results.given else ()
+    yield overview(rows, about, notes=given)
+    against = objections(about, inputs.models)
+    for name, datasets in compared(inputs.results, about).items():
+        printed = (texts.PRINTED,) if name else ()
+        notes = (texts.DAGGER, *given, *printed, *_gaps(inputs, datasets))
+        yield comparison(name, datasets, rows, about, objections=against, notes=notes)
 
 
 def _ablations(inputs: Inputs) -> tuple[Table, ...]:
-    about = inputs.about
-    return ablations(inputs.ablations, preset=about.preset, protocol=about.protocol)
+    return ablations(
+        inputs.ablations,
+        inputs.about,
+        objections(replace(inputs.about, splits=(SPLIT,)), inputs.models),
+    )
 
 
 def _gaps(inputs: Inputs, datasets: Iterable[str]) -> Iterator[str]:
@@ -116,23 +128,13 @@ def _gaps(inputs: Inputs, datasets: Iterable[str]) -> Iterator[str]:
         for dataset in datasets:
             if dataset in scored and scored[dataset].missing:
                 count = scored[dataset].missing
-                yield f"{method} has no map for {count:,} frames of {title(dataset)}."
-
-
-def _scored(inputs: Inputs) -> list[str]:
-    found = (dataset for scored in inputs.results.methods.values() for dataset in scored)
-    return list(dict.fromkeys(found))
-
-
-def _videos(inputs: Inputs, dataset: str) -> int:
-    counts = [s[dataset].videos for s in inputs.results.methods.values() if dataset in s]
-    return max(counts, default=0)
+                yield f"{method} has no map for {count:,} frames of {inputs.about.title(dataset)}."
 
 
 def _tiles(inputs: Inputs) -> Iterator[Tile]:
-    labels = {"AV": "AVRSP(AV)", "V": "AVRSP(V)", "centre prior": "Centre prior"}
+    labels = {**dict(reversed(inputs.labels.items())), "centre prior": "Centre prior"}
     for method, label in labels.items():
-        estimate = inputs.results.find(method, "mean", "cc")
+        estimate = inputs.results.find(method, MEAN, "cc")
         if estimate:
             yield Tile(f"{estimate.value:.3f}", f"{label}: mean CC", method.split()[0])
     if inputs.manifest:
@@ -141,16 +143,8 @@ def _tiles(inputs: Inputs) -> Iterator[Tile]:
 
 
 def _hero(inputs: Inputs) -> Chart | None:
-    """Show the sounding test video that AV predicts best, where gaze moved farthest."""
-    if inputs.manifest is None or inputs.rows.empty:
-        return None
-    sounding = {
-        (name, verdict.video)
-        for name, entry in inputs.manifest.datasets.items()
-        for verdict in entry.videos
-        if verdict.kept and verdict.has_sound
-    }
-    chosen = best_video(inputs.rows, sounding)
+    """Show the test video with sound that is predicted best, where gaze moved farthest."""
+    chosen = best_video(inputs.rows, inputs.with_sound) if inputs.with_sound else None
     if chosen is None:
         return None
     dataset, split, video = chosen
@@ -162,14 +156,14 @@ def _hero(inputs: Inputs) -> Chart | None:
     except StoreError:
         return None  # the section of predictions says what is wrong with the store
     caption = (
-        f"{title(dataset)}, {video}, frames {pair[0]} and {pair[1]}: the test video with sound "
-        "that is predicted best, at two moments between which gaze moved far."
+        f"{inputs.about.clip(dataset, video)}, frames {pair[0]} and {pair[1]}: the test video "
+        "with sound that is predicted best, at two moments between which gaze moved far."
     )
     return Chart(
         name="hero",
         title="A clip with sound at two moments",
         caption=caption,
-        alt=f"Frame with fixations, ground truth, and the maps of V and AV. {caption}",
+        alt=f"Frame with fixations, ground truth, and predicted maps. {caption}",
         picture=picture,
         on_dark=True,
     )
@@ -196,18 +190,19 @@ class Ablated:
 
 def write_ablations(folder: Path, found: Ablated, about: About) -> None:
     """Write `index.html` and `tables/` into `folder`; the same inputs give the same bytes."""
-    tables = ablations(found.results, preset=about.preset, protocol=about.protocol)
+    against = objections(replace(about, splits=(SPLIT,)), found.models)
+    tables = ablations(found.results, about, against)
     write_tables(folder, tables)
     page = Page(
         title="AVRSP: what each part is worth",
-        lead=names.ABLATIONS,
-        warning=names.SAMPLE_WARNING if about.preset == "sample" else "",
+        lead=texts.ABLATIONS,
+        warning=texts.SAMPLE_WARNING if about.preset == "sample" else "",
         sections=(
             Section("tables", "Tables III to V", (*_ablation_gaps(found.results), *tables)),
             Section("fusions", "RAVF against the other fusions", _fusions(found)),
             Section("runs", "What was run", (_runs(found),)),
         ),
-        colophon=f"Made by avrsp on {about.date} from preset {about.preset}.",
+        colophon=f"Made by avrsp from preset {about.preset}.",
     )
     write_text(folder / "index.html", to_html(page))
 
@@ -229,16 +224,20 @@ def _fusions(found: Ablated) -> tuple[Block, ...]:
 
 
 def _runs(found: Ablated) -> Grid:
-    heads = ("Network", "Fusion", "MS", "MRG", "Pairs", "Epochs", "Best epoch", "MLflow run")
+    heads = (
+        *("Network", "Fusion", "MS", "MRG", "Pairs", "Epochs", "Best epoch"),
+        *("Encoders started from", "MLflow run"),
+    )
     rows = tuple(
         (
             *(name, chosen.fusion or "none", _yes(chosen.synergy), _yes(chosen.gate)),
             *(str(chosen.pairs), *_epochs(found.histories.get(name))),
-            str(found.models.get(name, {}).get("mlflow_run") or "not recorded"),
+            start_in_words(found.models.get(name, {})),
+            str(found.models.get(name, {}).get("mlflow_run") or NOT_RECORDED),
         )
         for name, chosen in ABLATIONS.items()
     )
-    return Grid("Networks", heads, rows, words=(0, 1, 2, 3, 7))
+    return Grid("Networks", heads, rows, words=(0, 1, 2, 3, 7, 8))
 
 
 def _yes(chosen: bool) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -17,12 +16,10 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from PIL import Image
 
-from avrsp.files import write_bytes
-from avrsp.report.names import given_name, method_name, shortened, title
-from avrsp.report.palette import DATASET_COLOURS, DATASET_MARKERS, LIGHT, Theme, render, tidy
+from avrsp.report.names import KINDS, given_name, in_display_order, method_name, shortened
+from avrsp.report.palette import LIGHT, Theme, dataset_styles, tidy
 from avrsp.store.video_store import MapStore, VideoStore
 
-MODELS: Final = ("V", "AV")
 COLUMNS: Final = ("Frame and fixations", "Ground truth")
 CELL_WIDTH: Final = 2.9
 """Width of one picture in inches."""
@@ -72,7 +69,7 @@ def moment(
 
 
 def strip(moments: Sequence[Moment], theme: Theme, *, labels: bool = True) -> Figure:
-    """Draw one row a moment: frame with fixations, ground truth, V, AV, and any other's maps."""
+    """Draw one row a moment: frame with fixations, ground truth, and each method's map."""
     names = (*COLUMNS, *methods_of(moments))
     height, width = moments[0].truth.shape
     cell = CELL_WIDTH * height / width
@@ -110,14 +107,15 @@ def strip(moments: Sequence[Moment], theme: Theme, *, labels: bool = True) -> Fi
 
 
 def methods_of(moments: Sequence[Moment]) -> tuple[str, ...]:
-    """Return V, AV, and whatever other method has a map of one of the moments."""
-    found = dict.fromkeys([*MODELS, *(name for each in moments for name in each.maps)])
-    return tuple(found)
+    """Return the methods that have a map or a score of one of the moments, the chain's first."""
+    return in_display_order(
+        name for each in moments for name in (*each.maps, *(set(each.scores) & set(KINDS)))
+    )
 
 
 def _heading(name: str) -> str:
     """Return a column's title, which tells maps that were given from those of our models."""
-    return name if name in (*COLUMNS, *MODELS) else given_name(shortened(name))
+    return name if name in (*COLUMNS, *KINDS) else given_name(shortened(name))
 
 
 def hero(
@@ -126,25 +124,16 @@ def hero(
     frames: Sequence[int],
     theme: Theme = LIGHT,
 ) -> Figure:
-    """Draw the README's picture: a clip at a few moments, as rows without labels.
+    """Draw the page's first picture: a clip at a few moments, as rows without labels.
 
     Args:
         store: The clip.
-        maps: Predicted maps of "V" and "AV".
+        maps: Predicted maps by method.
         frames: Indices of the moments, from top to bottom.
         theme: Colours of the picture.
     """
     moments = [moment(store, maps, index, label="", scores={}) for index in frames]
     return strip(moments, theme, labels=False)
-
-
-def write_hero(
-    path: Path, store: VideoStore, maps: Mapping[str, MapStore], frames: Sequence[int]
-) -> None:
-    """Write the README's picture as PNG to `path`, and for dark pages to `<stem>-dark.png`."""
-    picture = render(lambda theme: hero(store, maps, frames, theme))
-    write_bytes(path, picture.light)
-    write_bytes(path.with_name(f"{path.stem}-dark{path.suffix}"), picture.dark)
 
 
 def _draw(axes: Sequence[Axes], shown: Moment, names: Sequence[str], theme: Theme) -> None:
@@ -213,37 +202,43 @@ def learning_curves(histories: Mapping[str, pd.DataFrame], theme: Theme) -> Figu
     return figure
 
 
-def per_video(videos: pd.DataFrame, theme: Theme) -> Figure:
-    """Draw the CC of AV against that of V, a mark for each test video.
+def per_video(
+    videos: pd.DataFrame, pair: tuple[str, str], titles: Mapping[str, str], theme: Theme
+) -> Figure:
+    """Draw the CC of one method against that of another, a mark for each test video.
 
     Args:
-        videos: Columns `dataset`, `V` and `AV`.
+        videos: Columns `dataset` and those of the `pair`.
+        pair: The method along the horizontal axis, and that along the vertical one.
+        titles: By dataset, its name as it is shown.
         theme: Colours of the picture.
     """
+    across, up = pair
     figure = Figure(figsize=(6.0, 5.6), layout="constrained")
     place = figure.add_subplot()
     tidy(place, theme)
-    values = videos[["V", "AV"]].to_numpy(dtype=np.float64)
+    values = videos[[*pair]].to_numpy(dtype=np.float64)
     low, high = min(0.0, float(values.min())), float(values.max())
     limits = (low - 0.02, high + 0.04 * (high - low) + 0.02)
     place.plot(limits, limits, color=theme.ink, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
-    for dataset, rows in videos.groupby("dataset", sort=False):
+    styles = dataset_styles(titles)
+    for dataset, rows in videos.groupby("dataset", sort=True):
+        colour, marker = styles[str(dataset)]
         place.scatter(
-            rows["V"],
-            rows["AV"],
-            label=title(str(dataset)),
-            marker=DATASET_MARKERS.get(str(dataset), "o"),
-            color=DATASET_COLOURS.get(str(dataset), theme.ink),
+            rows[across],
+            rows[up],
+            label=titles[str(dataset)],
+            marker=marker,
+            color=colour,
             edgecolors=theme.ground,
             linewidths=0.6,
             s=52,
         )
     place.set(xlim=limits, ylim=limits, aspect="equal")
-    place.set_xlabel("CC of V, mean of the video's frames")
-    place.set_ylabel("CC of AV, mean of the video's frames")
-    place.annotate(
-        "above the line: AV is better", (0.03, 0.97), xycoords="axes fraction", va="top", fontsize=9
-    )
+    place.set_xlabel(f"CC of {across}, mean of the video's frames")
+    place.set_ylabel(f"CC of {up}, mean of the video's frames")
+    said = f"above the line: {up} is better"
+    place.annotate(said, (0.03, 0.97), xycoords="axes fraction", va="top", fontsize=9)
     place.legend(loc="lower right", fontsize=9, handletextpad=0.2)
     return figure
 
@@ -286,11 +281,19 @@ def overlay(frame: Pixels, saliency: Map | Pixels, height: int, width: int) -> P
     Returns:
         height x width x 3.
     """
-    grey = np.asarray(Image.fromarray(frame).convert("L").resize((width, height)), np.float32)
     values = np.asarray(saliency, dtype=np.float32)
     values = (values - values.min()) / max(float(np.ptp(values)), np.finfo(np.float32).tiny)
     weight = np.asarray(Image.fromarray(values).resize((width, height)), np.float32).clip(0, 1)
+    return mixed(frame, weight, np.sqrt(weight))
+
+
+def mixed(frame: Pixels, weight: Map, opacity: Map | float) -> Pixels:
+    """Lay the colours of `weight`, height x width in [0, 1], over a dimmed grey frame of any size.
+
+    `opacity` in [0, 1] says how much of the frame they hide, everywhere or at each pixel.
+    """
+    height, width = weight.shape
+    grey = np.asarray(Image.fromarray(frame).convert("L").resize((width, height)), np.float32)
     heat = np.asarray(HEAT(weight), dtype=np.float32)[..., :3]
-    opacity = np.sqrt(weight)[..., None]
-    mixed = (1 - opacity) * DIM * grey[..., None] + opacity * 255 * heat
-    return np.asarray(np.rint(mixed), np.uint8)
+    share = np.asarray(opacity, np.float32)[..., None]
+    return np.asarray(np.rint((1 - share) * DIM * grey[..., None] + share * 255 * heat), np.uint8)

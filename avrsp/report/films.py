@@ -1,11 +1,10 @@
-"""Short clips that play in the page: a video beside AV's map over it, with its sound."""
+"""Short clips that play in the page: a video beside a model's map over it, with its sound."""
 
 from __future__ import annotations
 
 import io
-import subprocess
 import tempfile
-from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
@@ -15,10 +14,12 @@ import soundfile
 from PIL import Image
 
 from avrsp.errors import RawDataError, StoreError
+from avrsp.media.decode import Frame
+from avrsp.media.encode import Quality, encode
+from avrsp.media.probe import Track
 from avrsp.models.windows import extent
 from avrsp.report.charts import Pixels, overlay
-from avrsp.report.inputs import Inputs, judged
-from avrsp.report.names import title
+from avrsp.report.inputs import Inputs, judge, judged
 from avrsp.report.page import Block, Clip, Notice
 from avrsp.store.video_store import MapStore, VideoStore
 from avrsp.types import SOUND_RATE
@@ -27,23 +28,25 @@ SECONDS: Final = 6.0
 WIDTH: Final = 288
 """Pixels across of each of the two pictures."""
 
-QUIET: Final = ("ffmpeg", "-hide_banner", "-nostdin", "-loglevel", "error", "-y")
-SAME: Final = ("-threads", "1", "-fflags", "+bitexact", "-map_metadata", "-1")
-"""With one thread and without dates the same frames make the same bytes."""
+SMALL: Final = Quality(preset="slow", crf=27, sound_bitrate="64k", repeatable=True)
+"""As a page needs it."""
 
 
 def clips(inputs: Inputs) -> list[Block]:
-    """Show the test videos with sound that AV predicts best, middling and worst."""
+    """Show the test videos with sound that are predicted best, middling and worst."""
     blocks: list[Block] = []
+    model = judge(inputs.rows)
     for rank, (dataset, split, video) in _chosen(inputs).items():
-        maps = inputs.maps(dataset, split, video).get("AV")
+        name = inputs.about.clip(dataset, video)
+        maps = inputs.maps(dataset, split, video).get(model)
         if maps is None:
-            blocks.append(Notice(f"{title(dataset)}, {video}: AV has no maps of it."))
+            blocks.append(Notice(f"{name}: {model} has no maps of it."))
             continue
         try:
-            blocks.append(_clip(inputs.store(dataset, video), maps, rank))
+            store = inputs.store(dataset, video)
+            blocks.append(_clip(store, maps, name, caption=_caption(rank, model), rank=rank))
         except (StoreError, RawDataError) as error:
-            blocks.append(Notice(f"{title(dataset)}, {video}: {error}"))
+            blocks.append(Notice(f"{name}: {error}"))
     return blocks
 
 
@@ -57,14 +60,23 @@ def film(store: VideoStore, maps: MapStore) -> bytes:
         RawDataError: ffmpeg is missing or cannot write the file.
     """
     fps, frames = store.attributes.fps, _frames(store)
-    start, stop = extent(fps, np.array(frames))
-    pictures = zip(store.frames(frames), maps.maps(frames.start, frames.stop), strict=True)
+    times = store.times[frames.start : frames.stop]
+    start, stop = extent(times, fps)
     height = _height(store)
-    images = [_beside(frame, saliency.astype(np.float32), height) for frame, saliency in pictures]
+    pictures = (
+        Frame(time - times[0], _beside(frame, saliency.astype(np.float32), height))
+        for time, frame, saliency in zip(
+            times, store.frames(frames), maps.maps(frames.start, frames.stop), strict=True
+        )
+    )
+    rate = Fraction(fps).limit_denominator(1001)
     with tempfile.TemporaryDirectory() as folder:
-        sound = Path(folder) / "sound.wav"
-        soundfile.write(sound, np.asarray(store.sound[start:stop]), SOUND_RATE, subtype="PCM_16")
-        return _encoded(images, fps, sound if store.sound.size else None, Path(folder))
+        sound, out = Path(folder) / "sound.wav", Path(folder) / "clip.mp4"
+        waveform = np.asarray(store.sound[start:stop])
+        soundfile.write(sound, waveform, SOUND_RATE, subtype="PCM_16")
+        track = Track(sound, 0, "pcm_s16le", SOUND_RATE, 1) if waveform.size else None
+        encode(out, pictures, rate=rate, sound=track, quality=SMALL)
+        return out.read_bytes()
 
 
 def poster(store: VideoStore, maps: MapStore) -> bytes:
@@ -73,7 +85,7 @@ def poster(store: VideoStore, maps: MapStore) -> bytes:
     (saliency,) = maps.maps(first, first + 1)
     pixels = _beside(store.frames([first])[0], saliency.astype(np.float32), height)
     stream = io.BytesIO()
-    Image.frombytes("RGB", (2 * WIDTH, height), pixels).save(stream, "png")
+    Image.fromarray(pixels).save(stream, "png")
     return stream.getvalue()
 
 
@@ -89,19 +101,12 @@ def _height(store: VideoStore) -> int:
     return 2 * round(WIDTH * height / width / 2)
 
 
-def _chosen(inputs: Inputs) -> dict[str, tuple[str, int, str]]:
-    """Rank the test videos with sound by the mean CC of AV."""
-    if inputs.manifest is None or inputs.rows.empty:
-        return {}
-    sounding = {
-        (name, verdict.video)
-        for name, entry in inputs.manifest.datasets.items()
-        for verdict in entry.videos
-        if verdict.kept and verdict.has_sound
-    }
+def _chosen(inputs: Inputs) -> dict[str, tuple[str, int | str, str]]:
+    """Rank the test videos with sound by their mean CC."""
     rows = judged(inputs.rows)
     keys = pd.MultiIndex.from_frame(rows[["dataset", "video"]])
-    means = rows[keys.isin(sounding)].groupby(["dataset", "split", "video"])["cc"].mean()
+    sounding = rows[keys.isin(inputs.with_sound)]
+    means = sounding.groupby(["dataset", "split", "video"])["cc"].mean()
     order = means.sort_values(ascending=False, kind="stable").index.to_list()
     if not order:
         return {}
@@ -113,44 +118,25 @@ def _chosen(inputs: Inputs) -> dict[str, tuple[str, int, str]]:
     }
 
 
-def _clip(store: VideoStore, maps: MapStore, rank: str) -> Clip:
-    facts = store.attributes
-    content = film(store, maps)
+def _caption(rank: str, model: str) -> str:
+    return (
+        f"{rank.capitalize()} mean CC of {model} among the test videos with sound. Left: the "
+        f"video. Right: {model}'s map over it, the brightest place of each frame in yellow."
+    )
+
+
+def _clip(store: VideoStore, maps: MapStore, title: str, *, caption: str, rank: str) -> Clip:
     return Clip(
         name=f"clip-{rank}",
-        title=f"{title(facts.dataset)}, {facts.video}",
-        caption=f"{rank.capitalize()} mean CC of AV among the test videos with sound. Left: the "
-        "video. Right: AV's map over it, the brightest place of each frame in yellow.",
-        content=content,
+        title=title,
+        caption=caption,
+        content=film(store, maps),
         first=poster(store, maps),
         width=2 * WIDTH,
         height=_height(store),
     )
 
 
-def _beside(frame: Pixels, saliency: np.ndarray, height: int) -> bytes:
+def _beside(frame: Pixels, saliency: np.ndarray, height: int) -> Pixels:
     plain = np.asarray(Image.fromarray(frame).resize((WIDTH, height)))
-    return np.hstack([plain, overlay(frame, saliency, height, WIDTH)]).tobytes()
-
-
-def _encoded(images: Sequence[bytes], fps: float, sound: Path | None, folder: Path) -> bytes:
-    height = len(images[0]) // (2 * WIDTH * 3)
-    out = folder / "clip.mp4"
-    source = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-video_size", f"{2 * WIDTH}x{height}"]
-    heard = ["-i", str(sound), "-c:a", "aac", "-b:a", "64k", "-flags:a", "+bitexact"]
-    command = [
-        *QUIET,
-        *(*source, "-framerate", f"{fps:.6f}", "-i", "pipe:0"),
-        *(heard[:2] if sound else []),
-        *("-c:v", "libx264", "-preset", "slow", "-crf", "27", "-pix_fmt", "yuv420p"),
-        *("-flags:v", "+bitexact", *(heard[2:] if sound else []), *SAME),
-        *("-movflags", "+faststart", str(out)),
-    ]
-    try:
-        done = subprocess.run(command, input=b"".join(images), capture_output=True, check=False)
-    except FileNotFoundError:
-        raise RawDataError("ffmpeg is not on the PATH; install it to have clips") from None
-    if done.returncode or not out.exists():
-        said = done.stderr.decode(errors="replace").strip().splitlines()
-        raise RawDataError(f"the clip cannot be written ({said[-1] if said else 'no reason'})")
-    return out.read_bytes()
+    return np.hstack([plain, overlay(frame, saliency, height, WIDTH)])

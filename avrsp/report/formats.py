@@ -6,14 +6,20 @@ import csv
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from avrsp.files import write_text
-from avrsp.report.names import HEADINGS, LOWER_IS_BETTER, title
+from avrsp.report.names import HEADINGS, LOWER_IS_BETTER
 from avrsp.report.page import Grid
-from avrsp.report.tables import Cell, Row, Table
+from avrsp.report.tables import Cell, Table, TableRow
 
-LATEX_SPECIAL = str.maketrans(
+LATEX_SPECIAL: Final = str.maketrans(
     {
+        "\\": r"\textbackslash{}",
+        "{": r"\{",
+        "}": r"\}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
         "&": r"\&",
         "%": r"\%",
         "_": r"\_",
@@ -23,6 +29,18 @@ LATEX_SPECIAL = str.maketrans(
         "‡": r"$\ddagger$",
     }
 )
+
+MARKDOWN_SPECIAL: Final = str.maketrans(
+    {
+        **{sign: f"\\{sign}" for sign in "\\`*_[]|~"},
+        "&": "&amp;",
+        "<": "&lt;",
+        ">": "&gt;",
+    }
+)
+
+FORMULA: Final = ("=", "+", "-", "@", "\t")
+"""What a spreadsheet takes for the start of a formula."""
 
 
 def write_tables(folder: Path, tables: Sequence[Table]) -> None:
@@ -36,17 +54,19 @@ def to_markdown(table: Table) -> str:
     """Return `table` as GitHub's Markdown, best values in bold."""
     several = len(table.datasets) > 1
     heads = [
-        f"{title(dataset)} {_heading(metric)}" if several else _heading(metric)
-        for dataset, metric in table.columns
+        f"{markdown(heading)} {_heading(metric)}" if several else _heading(metric)
+        for heading in table.headings
+        for metric in table.metrics
     ]
-    lines = [f"## {table.title}", "", table.caption, ""]
+    lines = [f"## {markdown(table.title)}", "", markdown(table.caption), ""]
     lines += [_line(["Method", *heads]), _line([":---", *["---:"] * len(heads)])]
     for group in table.groups:
-        lines.append(_line([f"***{group.heading}***", *[""] * len(heads)]))
+        lines.append(_line([f"***{markdown(group.heading)}***", *[""] * len(heads)]))
         for row in group.rows:
-            lines.append(_line([row.method, *[_bold(row.cell(c), "**") for c in table.columns]]))
+            cells = [_bold(row.cell(column), "**") for column in table.columns]
+            lines.append(_line([markdown(row.method), *cells]))
     for note in table.notes:
-        lines += ["", note]
+        lines += ["", markdown(note)]
     return "\n".join(lines) + "\n"
 
 
@@ -64,24 +84,26 @@ def to_csv(table: Table) -> str:
     )
     for group in table.groups:
         for row in group.rows:
-            writer.writerow([group.source, row.method, *_with_intervals(row, table)])
+            writer.writerow([group.source, plain(row.method), *_with_intervals(row, table)])
     return text.getvalue()
 
 
 def grids_to_markdown(heading: str, lead: str, grids: Sequence[Grid]) -> str:
     """Return plain tables one below the other as GitHub's Markdown."""
-    lines = [f"## {heading}", "", lead]
+    lines = [f"## {markdown(heading)}", "", markdown(lead)]
     for grid in grids:
         rule = [":---" if place in grid.words else "---:" for place in range(len(grid.heads))]
-        lines += ["", f"### {grid.title}", "", _line([*grid.heads]), _line(rule)]
-        lines += [_line([*row]) for row in grid.rows]
+        heads = _line([*map(markdown, grid.heads)])
+        lines += ["", f"### {markdown(grid.title)}", "", heads, _line(rule)]
+        lines += [_line([*map(markdown, row)]) for row in grid.rows]
     return "\n".join(lines) + "\n"
 
 
 def grid_to_csv(grid: Grid) -> str:
     """Return a plain table as CSV, its numbers as they stand on the page."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([grid.heads, *grid.rows])
+    rows = ([plain(cell) for cell in row] for row in (grid.heads, *grid.rows))
+    csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
 
 
@@ -89,7 +111,7 @@ def to_latex(table: Table) -> str:
     """Return `table` as a LaTeX table that needs the package booktabs."""
     width = len(table.metrics)
     heads = " & ".join(
-        rf"\multicolumn{{{width}}}{{c}}{{{title(dataset)}}}" for dataset in table.datasets
+        rf"\multicolumn{{{width}}}{{c}}{{{latex(heading)}}}" for heading in table.headings
     )
     rules = "".join(
         rf"\cmidrule(lr){{{2 + start}-{1 + start + width}}}"
@@ -98,7 +120,7 @@ def to_latex(table: Table) -> str:
     metrics = " & ".join(_latex_heading(metric) for _, metric in table.columns)
     lines = [
         r"\begin{table*}",
-        rf"\caption{{{_latex(f'{table.title}. {table.caption}')}}}",
+        rf"\caption{{{latex(f'{table.title}. {table.caption}')}}}",
         rf"\begin{{tabular}}{{l{'r' * len(table.columns)}}}",
         r"\toprule",
         rf" & {heads} \\",
@@ -109,7 +131,7 @@ def to_latex(table: Table) -> str:
         lines += [
             r"\midrule",
             rf"\multicolumn{{{1 + len(table.columns)}}}{{l}}"
-            rf"{{\emph{{{_latex(group.heading)}}}}} \\",
+            rf"{{\emph{{{latex(group.heading)}}}}} \\",
         ]
         lines += [_latex_row(row, table) for row in group.rows]
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table*}", ""])
@@ -132,7 +154,7 @@ def _bold(cell: Cell, mark: str) -> str:
     return f"{mark}{cell.text}{mark}" if cell.best else cell.text
 
 
-def _with_intervals(row: Row, table: Table) -> list[str]:
+def _with_intervals(row: TableRow, table: Table) -> list[str]:
     values = []
     for column in table.columns:
         cell = row.cell(column)
@@ -147,11 +169,30 @@ def _with_intervals(row: Row, table: Table) -> list[str]:
     return values
 
 
-def _latex(text: str) -> str:
-    return text.translate(LATEX_SPECIAL)
+def markdown(text: str) -> str:
+    """Return text that Markdown shows as it is."""
+    return " ".join(text.split()).translate(MARKDOWN_SPECIAL)
 
 
-def _latex_row(row: Row, table: Table) -> str:
+def latex(text: str) -> str:
+    """Return text that LaTeX sets as it is."""
+    return " ".join(text.split()).translate(LATEX_SPECIAL)
+
+
+def plain(text: str) -> str:
+    """Return a cell of CSV that no spreadsheet takes for a formula: `'` goes before such text."""
+    return f"'{text}" if text.startswith(FORMULA) and len(text) > 1 and not _number(text) else text
+
+
+def _number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _latex_row(row: TableRow, table: Table) -> str:
     cells = [row.cell(column) for column in table.columns]
     texts = [rf"\textbf{{{cell.text}}}" if cell.best else cell.text for cell in cells]
-    return rf"{_latex(row.method)} & {' & '.join(texts)} \\"
+    return rf"{latex(row.method)} & {' & '.join(texts)} \\"

@@ -8,14 +8,24 @@ from pathlib import Path
 from typing import Any, Final
 
 from avrsp.files import write_text
-from avrsp.report import names, paper
+from avrsp.report import paper, texts
+from avrsp.report.comparability import objections
 from avrsp.report.formats import write_tables
 from avrsp.report.inputs import About
-from avrsp.report.names import title
+from avrsp.report.names import MEAN, listed
 from avrsp.report.page import Block, Facts, Grid, Notice, Page, Points, Prose, Section, to_html
 from avrsp.report.page_sections import SHORT
 from avrsp.report.results import Results, understood
-from avrsp.report.tables import ROWS, Group, Row, Table, cells_of, mark_best, printed_rows, remark
+from avrsp.report.tables import (
+    ROWS,
+    Group,
+    Table,
+    TableRow,
+    cells_of,
+    mark_best,
+    printed_rows,
+    remark,
+)
 
 UNSAID: Final = ("too few clips", "not run")
 """Outcomes that say nothing of RAVF."""
@@ -70,12 +80,12 @@ def sentence(found: Sequence[Versus], clips: str) -> str:
         for outcome in ("ahead", "level", "behind", *UNSAID)
     }
     parts = [
-        f"{outcome} of {_list(names)}" if outcome == "ahead" else f"{outcome} with {_list(names)}"
+        f"{outcome} of {listed(names)}" if outcome == "ahead" else f"{outcome} with {listed(names)}"
         for outcome, names in by_outcome.items()
         if names and outcome in {"ahead", "level"}
     ]
     if by_outcome["behind"]:
-        parts.append(f"behind {_list(by_outcome['behind'])}")
+        parts.append(f"behind {listed(by_outcome['behind'])}")
     if not parts:
         return f"RAVF was not compared with the other fusions on {clips}."
     text = f"On {clips}, RAVF is {', '.join(parts)} (by 95 % intervals of paired CC)."
@@ -85,12 +95,8 @@ def sentence(found: Sequence[Versus], clips: str) -> str:
         text += " So RAVF is at least level with every one of them."
     for outcome in UNSAID:
         if by_outcome[outcome]:
-            text += f" {outcome.capitalize()}: {_list(by_outcome[outcome])}."
+            text += f" {outcome.capitalize()}: {listed(by_outcome[outcome])}."
     return text
-
-
-def _list(names: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def _measured(each: Versus) -> str:
@@ -157,14 +163,14 @@ def write_fusions(folder: Path, found: Found, about: About) -> None:
     tables = (_table(results, about), _means(results, about))
     write_tables(folder, tables)
     page = Page(
-        title=names.FUSIONS_TITLE,
-        lead=names.FUSIONS_LEAD,
-        warning=names.SAMPLE_WARNING if about.preset == "sample" else "",
+        title=texts.FUSIONS_TITLE,
+        lead=texts.FUSIONS_LEAD,
+        warning=texts.SAMPLE_WARNING if about.preset == "sample" else "",
         sections=(
             Section("tables", "Ways to join sound and picture", (*_gaps(found), *tables)),
             Section("runs", "Which runs these are", tuple(_runs(found, about))),
         ),
-        colophon=f"Made by avrsp on {about.date} from preset {about.preset}.",
+        colophon=f"Made by avrsp from preset {about.preset}.",
     )
     write_text(folder / "index.html", to_html(page))
 
@@ -172,17 +178,17 @@ def write_fusions(folder: Path, found: Found, about: About) -> None:
 def _gaps(found: Found) -> Iterator[Block]:
     known = {each.fusion for each in found.experiments}
     absent = [fusion for fusion in FUSIONS.values() if fusion not in known]
-    yield Prose(names.FUSIONS_READ)
+    yield Prose(texts.FUSIONS_READ)
     if absent:
-        yield Notice(names.no_experiments(absent))
+        yield Notice(texts.no_experiments(absent))
     commits = sorted({each.commit[:SHORT] for each in found.experiments})
     if len(commits) > 1:
         yield Notice(f"The experiments were run at different commits: {', '.join(commits)}.")
 
 
-def _rows(results: Results, columns: Sequence[tuple[str, str]]) -> tuple[Row, ...]:
+def _rows(results: Results, columns: Sequence[tuple[str, str]]) -> tuple[TableRow, ...]:
     rows = [
-        Row(label, cells_of(results, fusion, columns), emphasis=fusion == "ravf")
+        TableRow(label, cells_of(results, fusion, columns), emphasis=fusion == "ravf")
         for label, fusion in FUSIONS.items()
     ]
     return tuple(mark_best(rows, columns))
@@ -191,40 +197,39 @@ def _rows(results: Results, columns: Sequence[tuple[str, str]]) -> tuple[Row, ..
 def _table(results: Results, about: About) -> Table:
     datasets = paper.DATASETS["V"]
     columns = [(dataset, metric) for dataset in datasets for metric in paper.METRICS]
-    real = about.preset == "paper"
-    printed = names.PRINTED_V if real else remark(comparable=False)
+    printed = remark((*objections(about, {}), texts.TRAINED_ON_TWO))
     return Table(
         name="table-v",
         title="Table V, from experiments",
         caption=_caption(about),
         datasets=datasets,
+        headings=about.titles(datasets),
         metrics=paper.METRICS,
         groups=(
             Group("experiments", "Experiments that MLflow knows", _rows(results, columns), True),
-            Group("paper", printed, printed_rows("V"), ours=False),
+            Group("paper", printed, printed_rows("V", datasets), ours=False),
         ),
-        notes=(names.FUSIONS_TRAINED,),
+        notes=(texts.FUSIONS_TRAINED,),
     )
 
 
 def _means(results: Results, about: About) -> Table:
-    columns = [("mean", metric) for metric in MEAN_METRICS]
-    scored = dict.fromkeys(name for own in results.methods.values() for name in own)
-    over = ", ".join(title(name) for name in scored if name != "mean") or "no dataset"
+    columns = [(MEAN, metric) for metric in MEAN_METRICS]
+    over = ", ".join(about.titles(results.datasets)) or "no dataset"
     rows = _rows(results, columns)
     return Table(
         name="fusions-mean",
         title="Mean of all datasets",
         caption=f"{_caption(about)} Mean over {over}.",
-        datasets=("mean",),
+        datasets=(MEAN,),
+        headings=about.titles([MEAN]),
         metrics=MEAN_METRICS,
         groups=(Group("experiments", "Experiments that MLflow knows", rows, ours=True),),
     )
 
 
 def _caption(about: About) -> str:
-    splits = f"split{'s' if len(about.splits) > 1 else ''} {', '.join(map(str, about.splits))}"
-    return f"Preset {about.preset}, protocol {about.protocol}, {splits}, seed {about.seed}."
+    return f"{about.setting}, seed {about.seed}."
 
 
 def _runs(found: Found, about: About) -> Iterator[Block]:

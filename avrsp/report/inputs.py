@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from avrsp import datasets
 from avrsp.errors import StoreError
 from avrsp.files import sha256
-from avrsp.report.names import REFERENCES, in_order, is_run, method_name, run_name
+from avrsp.report.names import (
+    MEAN,
+    MEAN_TITLE,
+    REFERENCES,
+    in_order,
+    is_run,
+    method_name,
+    model_label,
+    own,
+    run_name,
+)
 from avrsp.report.results import Results, read_outside, read_results
 from avrsp.store.manifest import Manifest, read_manifest
 from avrsp.store.video_store import MapStore, VideoStore
@@ -22,23 +33,50 @@ ROWS = ("dataset", "split", "video", "frame", "method", "fixations", "cc")
 """Columns of the per-frame scores that the figures need."""
 
 
-OWN = ("V", "AV")
-
 SOUND_ROWS = ("dataset", "split", "video", "frame", "sound", "kind", "has_sound", "retention")
 """Columns of the per-frame rows with other sounds that the figures need."""
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What was run, as the parameters say, and when and from which commit the report was made."""
+    """What was run, as the parameters say, and from which commit the report was made.
+
+    Attributes:
+        preset: "sample" or "paper".
+        fusion: How sound joins the picture.
+        splits: Which splits were asked for.
+        seed: Of everything that is drawn.
+        protocol: By which scores were made.
+        datasets: Which were to be scored.
+        commit: That is checked out; empty outside git.
+    """
 
     preset: str
     fusion: str
-    splits: tuple[int, ...]
+    splits: tuple[int | str, ...]
     seed: int
     protocol: str
-    date: str
+    datasets: tuple[str, ...]
     commit: str
+
+    def title(self, dataset: str) -> str:
+        """Return a dataset's name as people write it, which says whether it was generated."""
+        return MEAN_TITLE if dataset == MEAN else datasets.title(dataset, self.preset)
+
+    def titles(self, keys: Iterable[str]) -> tuple[str, ...]:
+        """Return the names of several datasets."""
+        return tuple(self.title(key) for key in keys)
+
+    def clip(self, dataset: str, video: str) -> str:
+        """Return what a video is called where it is shown."""
+        return f"{self.title(dataset)}, {video}"
+
+    @property
+    def setting(self) -> str:
+        """Say in a clause what was run."""
+        several = "s" if len(self.splits) > 1 else ""
+        splits = f"split{several} {', '.join(map(str, self.splits))}"
+        return f"Preset {self.preset}, protocol {self.protocol}, {splits}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +115,7 @@ class Inputs:
     Attributes:
         manifest: None where no data was preprocessed.
         manifest_digest: SHA-256 of the manifest's file; empty without one.
-        rows: Per-frame scores of all runs, with the column `model` ("V", "AV" or a reference).
+        rows: Per-frame scores of all runs, with the column `model`: "V", "AV" or another method.
         results: Scores of whole datasets.
         ablations: Scores of the networks of Tables III to V.
         histories: By run, loss by epoch.
@@ -100,26 +138,51 @@ class Inputs:
 
     def store(self, dataset: str, video: str) -> VideoStore:
         """Return a video's store."""
-        return VideoStore(self.places.stores / dataset / f"{video}.zarr.zip")
+        return VideoStore(store_of(self.places.stores, dataset, video))
 
-    def maps(self, dataset: str, split: int, video: str) -> dict[str, MapStore]:
-        """Return what each model predicted for a video; a model without maps is missing.
+    def maps(self, dataset: str, split: int | str, video: str) -> dict[str, MapStore]:
+        """Return what each method predicted for a video; a method without maps is missing.
 
-        Besides V and AV these are the methods that were scored from `data/maps/<method>`.
+        Besides the chain's models these are the methods that were scored from
+        `data/maps/<method>`.
         """
+        runs = {kind: run_name(kind, split) for kind in self.own}
         found = {}
-        for model in (*OWN, *self.others):
-            run = run_name(model, split) if model in OWN else model
-            path = self.places.maps / run / dataset / f"{video}.zarr.zip"
+        for method, run in {**runs, **{name: name for name in self.others}}.items():
+            path = store_of(self.places.maps / run, dataset, video)
             if path.exists():
-                found[model] = MapStore(path)
+                found[method] = MapStore(path)
         return found
 
     @property
+    def own(self) -> tuple[str, ...]:
+        """Return the kinds of the chain's models that were trained or scored, V before AV."""
+        trained = (method_name(run) for run in {*self.models, *self.histories})
+        return own({*self.results.methods, *map(str, self.rows["model"]), *trained})
+
+    @property
     def others(self) -> tuple[str, ...]:
-        """Return the methods that were scored and have maps, besides V and AV."""
-        scored = sorted({str(name) for name in self.rows["model"]} - {*OWN})
+        """Return the methods that were scored and have maps, besides the chain's models."""
+        scored = sorted({str(name) for name in self.rows["model"]} - {*self.own})
         return tuple(name for name in scored if (self.places.maps / name).is_dir())
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Return what the chain's models are called in tables, by kind."""
+        entries = {method_name(run): facts.get("model") for run, facts in self.models.items()}
+        return {kind: model_label(kind, entries.get(kind) or "avrsp") for kind in self.own}
+
+    @property
+    def with_sound(self) -> set[tuple[str, str]]:
+        """Return dataset and name of the kept videos that have sound."""
+        entries = self.manifest.datasets.values() if self.manifest else ()
+        kept = (each for entry in entries for each in entry.videos if each.kept)
+        return {(each.dataset, each.video) for each in kept if each.has_sound}
+
+
+def store_of(folder: Path, dataset: str, video: str) -> Path:
+    """Return where a video's store, or its maps, lie below `folder`."""
+    return folder / dataset / f"{video}.zarr.zip"
 
 
 def gather(places: Places, about: About) -> Inputs:
@@ -141,7 +204,7 @@ def gather(places: Places, about: About) -> Inputs:
         ablations=read_results(places.ablations),
         histories=histories_in(places.models),
         models=models_in(places.models),
-        reliance=_json(places.sounds) if places.sounds.exists() else None,
+        reliance=_reliance(places.sounds),
         sound_rows=_sound_rows(places.reliance / "rows.parquet"),
     )
 
@@ -171,11 +234,28 @@ def _sound_rows(path: Path) -> pd.DataFrame:
 def histories_in(folder: Path) -> dict[str, pd.DataFrame]:
     """Return the loss by epoch of each run."""
     found = {path.parent.name: path for path in folder.glob("*/history.json")}
+    for path in found.values():
+        _check_history(path)
     return {run: pd.DataFrame(_json(found[run])) for run in sorted(found, key=in_order)}
+
+
+def _check_history(path: Path) -> None:
+    """Make sure that a history is the one whose digest the model's description has."""
+    model = path.with_name("model.json")
+    listed = _json(model).get("sha256", {}) if model.exists() else {}
+    if listed.get(path.name, found := sha256(path)) != found:
+        raise StoreError(
+            f"{path}: not what was written (SHA-256 differs); remove it and run: dvc repro"
+        )
 
 
 def _each(folder: Path, pattern: str) -> list[Path]:
     return sorted(folder.glob(pattern))
+
+
+def _reliance(path: Path) -> Any:  # noqa: ANN401 - see _json
+    found = _json(path) if path.exists() else None
+    return None if found is None or "absent" in found else found
 
 
 def _json(path: Path) -> Any:  # noqa: ANN401 - each kind of file has its own form
@@ -190,7 +270,7 @@ CANDIDATES = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class TypicalFrame:
     """A frame to show.
 
     Attributes:
@@ -200,18 +280,18 @@ class Choice:
     """
 
     dataset: str
-    split: int
+    split: int | str
     video: str
     frame: int
     rank: str
     scores: Mapping[str, float]
 
 
-def typical(rows: pd.DataFrame, dataset: str) -> tuple[Choice, ...]:
+def typical(rows: pd.DataFrame, dataset: str) -> tuple[TypicalFrame, ...]:
     """Choose a dataset's videos of highest, middle and lowest mean CC, and a frame of each.
 
     The frame is the one whose CC is the video's lower median among the frames with a fixation.
-    AV's scores decide, or V's where AV was not run; ties go to the first by name and number.
+    The scores of `judged` decide; ties go to the first by name and number.
 
     Args:
         rows: Per-frame scores with columns dataset, split, video, frame, model, fixations, cc.
@@ -232,11 +312,13 @@ def typical(rows: pd.DataFrame, dataset: str) -> tuple[Choice, ...]:
         ranked = frames.sort_values(["cc", "frame"])
         frame = int(ranked["frame"].iloc[(len(ranked) - 1) // 2])
         scores = _scores(rows, dataset, split, video, frame)
-        choices.append(Choice(dataset, int(split), video, frame, places[place], scores))
+        choices.append(TypicalFrame(dataset, split, video, frame, places[place], scores))
     return tuple(choices)
 
 
-def best_video(rows: pd.DataFrame, allowed: set[tuple[str, str]]) -> tuple[str, int, str] | None:
+def best_video(
+    rows: pd.DataFrame, allowed: set[tuple[str, str]]
+) -> tuple[str, int | str, str] | None:
     """Return dataset, split and name of the `allowed` video (dataset, name) of highest mean CC."""
     here = judged(rows[rows["fixations"] > 0])
     keys = pd.MultiIndex.from_frame(here[["dataset", "video"]])
@@ -245,7 +327,7 @@ def best_video(rows: pd.DataFrame, allowed: set[tuple[str, str]]) -> tuple[str, 
         return None
     means = here.groupby(["dataset", "split", "video"])["cc"].mean()
     dataset, split, video = means.sort_values(ascending=False, kind="stable").index[0]
-    return str(dataset), int(split), str(video)
+    return str(dataset), split, str(video)
 
 
 def shifted_pair(rows: pd.DataFrame, store: VideoStore) -> tuple[int, int]:
@@ -269,22 +351,27 @@ def shifted_pair(rows: pd.DataFrame, store: VideoStore) -> tuple[int, int]:
     return early, late
 
 
-def video_means(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return mean CC a video: columns dataset, video, V, AV; only videos that both scored."""
-    models = rows[rows["model"].isin(["V", "AV"])]
+def video_means(rows: pd.DataFrame, pair: tuple[str, str]) -> pd.DataFrame:
+    """Return mean CC a video: columns dataset, video and the `pair` of methods that scored it."""
+    models = rows[rows["model"].isin(pair)]
     means = models.groupby(["dataset", "split", "video", "model"])["cc"].mean().unstack("model")
-    both = means.reindex(columns=["V", "AV"]).dropna()
-    return both.reset_index()[["dataset", "video", "V", "AV"]]
+    both = means.reindex(columns=[*pair]).dropna()
+    return both.reset_index()[["dataset", "video", *pair]]
+
+
+def judge(rows: pd.DataFrame) -> str:
+    """Return the model by whose scores frames are chosen: AV, or V where AV was not scored."""
+    found = own(map(str, rows["model"].unique()))
+    return found[-1] if found else ""
 
 
 def judged(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the scored rows of AV, or of V where AV was not run."""
-    decides = "AV" if (rows["model"] == "AV").any() else "V"
-    return rows[(rows["model"] == decides) & rows["cc"].notna()]
+    """Return the scored rows of the model that `judge` names."""
+    return rows[(rows["model"] == judge(rows)) & rows["cc"].notna()]
 
 
 def _scores(
-    rows: pd.DataFrame, dataset: str, split: int, video: str, frame: int
+    rows: pd.DataFrame, dataset: str, split: int | str, video: str, frame: int
 ) -> dict[str, float]:
     here = rows[
         (rows["dataset"] == dataset)

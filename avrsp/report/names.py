@@ -1,9 +1,9 @@
-"""What things are called: metrics, datasets, methods, and the runs of training."""
+"""What things are called in tables and figures: metrics, methods, and the runs of training."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Final
 
 HEADINGS: Final = {"sim": "SIM", "cc": "CC", "nss": "NSS", "auc_judd": "AUC-J", "kl": "KL"}
@@ -12,39 +12,54 @@ DIGITS: Final = {"sim": 3, "cc": 3, "nss": 2, "auc_judd": 3, "kl": 3}
 
 LOWER_IS_BETTER: Final = frozenset({"kl"})
 
-TITLES: Final = {
-    "diem": "DIEM",
-    "etmd": "ETMD",
-    "avad": "AVAD",
-    "coutrot1": "Coutrot1",
-    "coutrot2": "Coutrot2",
-    "summe": "SumMe",
-    "dhf1k": "DHF1K",
-    "mean": "Mean of the datasets",
-}
+MEAN: Final = "mean"
+"""Stands in a dataset's place for the mean of the datasets."""
 
-MODELS: Final = {"V": "AVRSP(V)", "AV": "AVRSP(AV)"}
+MEAN_TITLE: Final = "Mean of the datasets"
+
+KINDS: Final = ("V", "AV")
+"""Kinds of models that the chain trains, the visual one first; their runs' names begin so."""
+
 REFERENCES: Final = {
     "uniform": "uniform",
     "centre prior": "centre prior",
     "other frame": "other frame †",
 }
 
+RUN: Final = re.compile(r"(v|av|references|uniform|centre-prior|other-frame)-split(\w+)")
+"""Files of the chain's runs: what was scored, and on which split."""
 
-def title(dataset: str) -> str:
-    """Return a dataset's name as people write it."""
-    return TITLES.get(dataset, dataset)
+SHOWN: Final = 26
+"""Characters of a video's name that fit beside a strip."""
+
+
+def model_label(kind: str, model: str = "avrsp") -> str:
+    """Return what a model of the chain is called in tables: its entry's name, and its kind."""
+    return f"{model.upper()}({kind})"
+
+
+def own(methods: Iterable[str]) -> tuple[str, ...]:
+    """Return those of `methods` that are models of the chain, the visual one first."""
+    found = set(methods)
+    return tuple(kind for kind in KINDS if kind in found)
+
+
+def in_display_order(methods: Iterable[str]) -> tuple[str, ...]:
+    """Return methods in the order in which pictures show them: the chain's, then others by name."""
+    found = set(methods)
+    return *own(found), *sorted(found.difference(KINDS))
 
 
 def method_name(run: str) -> str:
     """Return what a run's name says of the method: "V", "AV", or "centre prior" and the like."""
-    method = re.sub(r"-split\d+$", "", run).replace("-", " ")
-    return method.upper() if method in {"v", "av"} else method
+    found = RUN.fullmatch(run)
+    method = (found[1] if found else run).replace("-", " ")
+    return method.upper() if method.upper() in KINDS else method
 
 
 def is_run(name: str) -> bool:
     """Return whether a file is named after a run of the chain, and not after given maps."""
-    return re.search(r"-split\d+$", name) is not None
+    return RUN.fullmatch(name) is not None
 
 
 def given_name(method: str) -> str:
@@ -52,198 +67,25 @@ def given_name(method: str) -> str:
     return f"{method} ‡"
 
 
-def run_name(model: str, split: int) -> str:
-    """Return the name of the run that trained `model` on a split."""
-    return f"{model.lower()}-split{split}"
+def run_name(kind: str, split: int | str) -> str:
+    """Return the name of the run that trained a model of that kind on a split."""
+    return f"{kind.lower()}-split{split}"
 
 
 def in_order(run: str) -> tuple[str, int]:
     """Return a key that sorts pretraining first, then split by split V before AV."""
-    model, _, split = run.partition("-split")
-    return split, len(model)
+    kind, _, split = run.partition("-split")
+    return split, len(kind)
 
 
-NAME: Final = 26
-"""Characters of a video's name that fit beside a strip."""
-
-TITLE: Final = "AVRSP: where people look in a video with sound"
-
-LEAD: Final = (
-    "Audio-visual saliency prediction, from raw videos and eye tracking to the tables on this "
-    "page. V is the network that only sees, AV the network that also listens."
-)
-
-SAMPLE_WARNING: Final = (
-    "These numbers come from the preset “sample”: a small network on a small generated world of "
-    "videos. They show that the whole chain works. They are not results on the real datasets and "
-    "cannot be compared with the numbers printed in the paper."
-)
-
-METRICS: Final = (
-    "SIM is the overlap of the predicted and the true distribution of gaze, CC their linear "
-    "correlation, NSS the mean normalised saliency at fixated pixels, and AUC-J how well saliency "
-    "tells fixated pixels from the others. Bold marks the best of this run's rows. A click on a "
-    "column's head sorts; this run's rows and the printed rows stay apart."
-)
-
-DAGGER: Final = (
-    "† Not a prediction: the ground truth of another frame of the same video. It shows how far "
-    "knowing where this video's viewers tend to look would go, and is never marked as best."
-)
-
-GIVEN: Final = (
-    "‡ Maps of another method, given to avrsp evaluate --maps and scored on the same frames by the "
-    "same protocol. This project did not make them and does not know what they were trained on."
-)
-
-PRINTED: Final = (
-    "The paper calls AVRSP “Ours”. Its rows hold the numbers as printed there and were not "
-    "computed by this project."
-)
-
-STRIPS: Final = (
-    "Fixations are yellow; maps lie over the dimmed frame, brightest where they are highest. "
-    "Nobody picked these frames. In each dataset the test videos with the highest, the middle and "
-    "the lowest mean CC of AV are shown, each at the frame whose CC is the video's median."
-)
-
-CLIPS: Final = (
-    "Short clips with their sound, chosen by the same rule among all test videos that have sound. "
-    "They start when you press play."
-)
-
-CURVES: Final = (
-    "Dashed: training. Solid: validation, on videos held out from the training list. The circle "
-    "marks the lowest validation loss. No test video takes part in any choice."
-)
-
-DATASETS: Final = "Videos by dataset"
-ASIDE: Final = "Videos set aside, because their raw data are not what the dataset's list promises"
-ABSENT: Final = "Datasets that are absent"
-
-ROLES: Final = (
-    "Frames, hours and roles count the videos that were kept. Validation videos are carved out of "
-    "the training lists; a test list chooses nothing."
-)
-
-SPLIT_DEFECTS: Final = "Splits that are not a clean division of their videos, found in the lists:"
-
-SOUND: Final = "Does the sound matter?"
-
-SOUNDS: Final = (
-    "The audio-visual model sees the same frames again and hears something else: no sound, another "
-    "test clip's sound, its own moved by half the video, and its own backwards. What is lost "
-    "against the true sound is what the model gains by listening. Frames are evenly spaced, and "
-    "intervals and p values rest on whole videos, paired."
-)
-
-PAIRS: Final = (
-    "Rows of three pairs are the whole networks and stand in Tables III and V too; those of none "
-    "are Table III's without MS and MRG. Each network was run once."
-)
-
-ABLATIONS: Final = (
-    "Every part of the network is left out or replaced in turn. All networks start from the same "
-    "pretraining, but for MS and MRG where theirs differ. They learn from DIEM and AVAD alone, and "
-    "are scored on the test videos of these two."
-)
-
-KINDS: Final = {
-    "sounding": "Sound that belongs\nto something visible",
-    "music": "Music that belongs\nto nothing visible",
-    "silent": "No sound",
-}
-
-RETENTION: Final = (
-    "Ret_A is what the places of the picture retain of the sound, Ret_V what the sound retains of "
-    "the places (equations 2 and 3): absolute values, averaged over heads, sound steps, time and "
-    "blocks, of the very pass that predicted the frame."
-)
-
-NO_CHANGES: Final = (
-    "When the sound changes: not shown, because no test video says when another object begins to "
-    "sound, or AV's peak never followed one."
-)
-NO_RETENTION: Final = "What RAVF retains: not run, or this fusion retains nothing."
-
-OWN_PAGE: Final = (
-    "The ablations are a pipeline of their own, on which the rest of this page does not depend. "
-    "Their own page compares RAVF with the other fusions clip by clip and is always up to date:"
-)
-
-FUSIONS_TITLE: Final = "AVRSP: fusions, from the experiments MLflow knows"
-
-FUSIONS_LEAD: Final = (
-    "Whole experiments that differ in nothing but how sound joins the picture: same data, splits, "
-    "protocol and other parameters."
-)
-
-FUSIONS_READ: Final = (
-    "Of each fusion the newest finished evaluation is shown. This page is made on request and "
-    "shows what MLflow knew then; the report beside it reads the files of its own workspace only."
-)
-
-FUSIONS_TRAINED: Final = (
-    "These models learn from all audio-visual sets, those of the paper's Table V and of the "
-    "ablations from DIEM and AVAD alone. Each network was run once; the ablations' page compares "
-    "fusions clip by clip."
-)
-
-PRINTED_V: Final = "Printed in the paper, where the networks learn from DIEM and AVAD alone"
-
-NO_RELIANCE: Final = "Not run: the models were not tried with other sounds. Run: dvc repro reliance"
-
-NO_SCORES: Final = (
-    "Nothing was evaluated, so there is nothing to show here. Run: dvc repro evaluate-v evaluate-av"
-)
-NO_PAIRS: Final = "Not run: this figure needs the scores of both V and AV."
-NO_HISTORIES: Final = "Not run: no training history was found below data/models."
-NO_MANIFEST: Final = (
-    "No data were preprocessed: the manifest is missing. Run: snakemake --cores all preprocess"
-)
-
-SAMPLE_NOTES: Final = (
-    "The generated world has clips whose sounding object draws the gaze, clips with music that "
-    "belongs to nothing in the picture, and silent clips. Real videos are far richer.",
-    "The sample's network is a narrow version of the real one, trained for minutes on a CPU.",
-)
-
-NOTES: Final = (
-    "Intervals are 95 % bootstrap intervals over videos. With few test videos they are wide: "
-    "Coutrot2 has five a split.",
-    "Published numbers come from different evaluation code, and the same maps score differently "
-    "under each. Every number of ours names its protocol.",
-    "A cell that says “not run” was not computed. Nothing on this page is a guess or is copied "
-    "from another row.",
-    "A higher score of AV does not prove that it listens: it is another network with more "
-    "parameters. What proves it is the section on other sounds.",
-)
-
-
-def not_ablated(absent: int, networks: int) -> str:
-    """Say that some networks of Tables III to V were not run when the page was made."""
-    return (
-        f"{absent} of {networks} networks were not run when this page was made. Run: "
-        "dvc repro workflow/ablations/dvc.yaml"
-    )
-
-
-def no_experiments(absent: Sequence[str]) -> str:
-    """Say which fusions MLflow does not know, and how to run them."""
-    text = f"Not run: {', '.join(name if name != 'none' else 'V' for name in absent)}."
-    wanted = ",".join(name for name in absent if name != "none")
-    if not wanted:
-        return f"{text} Run: dvc repro"
-    return f"{text} Run: dvc exp run --queue -S 'fusion={wanted}', then dvc queue start"
-
-
-def no_scores_of(dataset: str) -> str:
-    """Say that a dataset has no strip."""
-    return f"{title(dataset)}: no frame of a test video was scored against a fixation."
+def listed(words: Iterable[str]) -> str:
+    """Return words as a sentence lists them: "a", "a and b", "a, b and c"."""
+    *most, last = words
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def shortened(video: str) -> str:
     """Return a video's name so that it fits beside a strip."""
-    if len(video) <= NAME:
+    if len(video) <= SHOWN:
         return video
-    return f"{video[: NAME // 2]}…{video[-(NAME // 2 - 1) :]}"
+    return f"{video[: SHOWN // 2]}…{video[-(SHOWN // 2 - 1) :]}"

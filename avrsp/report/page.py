@@ -11,7 +11,7 @@ from typing import ClassVar, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
-from avrsp.report.names import DIGITS, HEADINGS, LOWER_IS_BETTER, title
+from avrsp.report.names import DIGITS, HEADINGS, LOWER_IS_BETTER
 from avrsp.report.palette import Picture
 from avrsp.report.tables import Cell, Table
 
@@ -196,7 +196,7 @@ def to_html(page: Page) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(dataset_title=title, heading=metric_heading, interval=interval)
+    environment.globals.update(heading=metric_heading, interval=interval)
     return environment.get_template("index.html").render(page=page)
 
 

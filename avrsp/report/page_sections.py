@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import pandas as pd
 
+from avrsp import datasets
 from avrsp.datasets.sheets import defects
 from avrsp.errors import StoreError
 from avrsp.params.ablations import ABLATIONS
-from avrsp.report import names
+from avrsp.report import texts
 from avrsp.report.charts import Moment, learning_curves, methods_of, moment, per_video, strip
+from avrsp.report.comparability import start_in_words
 from avrsp.report.films import clips
-from avrsp.report.inputs import OWN, Choice, Inputs, typical, video_means
-from avrsp.report.names import in_order, title
+from avrsp.report.inputs import About, Inputs, TypicalFrame, typical, video_means
+from avrsp.report.names import KINDS, in_order, shortened
 from avrsp.report.page import Block, Chart, Facts, Grid, Link, Notice, Points, Prose, Section
 from avrsp.report.palette import render
-from avrsp.report.paper import COMPARED, DATASETS
 from avrsp.report.tables import Table, not_run
 from avrsp.store.manifest import DatasetEntry, Manifest, Verdict
 
@@ -26,9 +27,9 @@ OWN_PAGE: Final = "ablations/index.html"
 
 def results(tables: Sequence[Table], inputs: Inputs) -> Section:
     """Show the tables."""
-    blocks: list[Block] = [Prose(names.METRICS)]
+    blocks: list[Block] = [Prose(texts.METRICS)]
     if not inputs.results.methods:
-        blocks.append(Notice(names.NO_SCORES))
+        blocks.append(Notice(texts.NO_SCORES))
     blocks += tables
     if inputs.results.faults:
         blocks += [Notice("Not everything could be evaluated:"), Points(inputs.results.faults)]
@@ -37,59 +38,64 @@ def results(tables: Sequence[Table], inputs: Inputs) -> Section:
 
 def ablated(tables: Sequence[Table], inputs: Inputs) -> Section:
     """Show Tables III to V as far as their networks were run, and where their own page is."""
-    blocks: list[Block] = [Prose(names.ABLATIONS), Link(names.OWN_PAGE, OWN_PAGE, OWN_PAGE)]
+    blocks: list[Block] = [Prose(texts.ABLATIONS), Link(texts.OWN_PAGE, OWN_PAGE, OWN_PAGE)]
     absent = not_run(inputs.ablations)
     if absent:
-        blocks.append(Notice(names.not_ablated(len(absent), len(ABLATIONS))))
+        blocks.append(Notice(texts.not_ablated(len(absent), len(ABLATIONS))))
     return Section("ablations", "What each part is worth", (*blocks, *tables))
 
 
 def predictions(inputs: Inputs) -> Section:
     """Show a strip for each dataset: typical frames, chosen by rule."""
-    blocks: list[Block] = [Prose(names.STRIPS)]
+    blocks: list[Block] = [Prose(texts.STRIPS)]
     if inputs.rows.empty:
-        return Section("predictions", "Predictions", (*blocks, Notice(names.NO_SCORES)))
+        return Section("predictions", "Predictions", (*blocks, Notice(texts.NO_SCORES)))
     shown = clips(inputs)
     if shown:
-        blocks += [Prose(names.CLIPS), *shown]
-    scored = list(dict.fromkeys(inputs.rows["dataset"]))
+        blocks += [Prose(texts.CLIPS), *shown]
+    scored = sorted(map(str, inputs.rows["dataset"].unique()))
     blocks += [_strip_or_notice(inputs, dataset) for dataset in scored]
-    absent = [title(name) for table in COMPARED for name in DATASETS[table] if name not in scored]
+    absent = inputs.about.titles(sorted({*inputs.about.datasets} - {*scored}))
     if absent:
         blocks.append(Notice(f"Not run: {', '.join(absent)}."))
     return Section("predictions", "Predictions", tuple(blocks))
 
 
 def comparison(inputs: Inputs) -> Section:
-    """Show V against AV, video by video."""
-    videos = video_means(inputs.rows)
+    """Show two models of the chain, video by video."""
+    if len(inputs.own) < 2:  # noqa: PLR2004 - a comparison takes two
+        return Section("videos", "Video by video", (Notice(texts.NO_PAIRS),))
+    pair = first, second = inputs.own[0], inputs.own[-1]
+    heading = f"{first} and {second}, video by video"
+    videos = video_means(inputs.rows, pair)
     if videos.empty:
-        return Section("videos", "V and AV, video by video", (Notice(names.NO_PAIRS),))
-    wins = int((videos["AV"] > videos["V"]).sum())
+        return Section("videos", heading, (Notice(texts.NO_PAIRS),))
+    titles = {key: inputs.about.title(key) for key in sorted(set(videos["dataset"]))}
+    wins = int((videos[second] > videos[first]).sum())
     caption = (
-        f"AV has the higher mean CC on {wins} of {len(videos)} test videos; the mean difference "
-        f"is {float((videos['AV'] - videos['V']).mean()):+.3f}. A video in the test lists of two "
-        "splits counts twice."
+        f"{second} has the higher mean CC on {wins} of {len(videos)} test videos; the mean "
+        f"difference is {float((videos[second] - videos[first]).mean()):+.3f}. A video in the test "
+        "lists of two splits counts twice."
     )
     chart = Chart(
         name="per-video",
         title="Mean CC of every test video",
         caption=caption,
-        alt=f"Scatter of AV's CC against V's. {caption}",
-        picture=render(lambda theme: per_video(videos, theme)),
+        alt=f"Scatter of {second}'s CC against {first}'s. {caption}",
+        picture=render(lambda theme: per_video(videos, pair, titles, theme)),
         wide=False,
     )
-    return Section("videos", "V and AV, video by video", (chart, _by_dataset(videos)))
+    return Section("videos", heading, (chart, _by_dataset(videos, pair, titles)))
 
 
 def training(inputs: Inputs) -> Section:
     """Show the learning curves."""
     if not inputs.histories:
-        return Section("training", "Training", (Notice(names.NO_HISTORIES),))
+        return Section("training", "Training", (Notice(texts.NO_HISTORIES),))
     chart = Chart(
         name="learning-curves",
         title="Loss by epoch",
-        caption=names.CURVES,
+        caption=texts.CURVES,
         alt="Training and validation loss by epoch for "
         + ", ".join(_curve_in_words(name, frame) for name, frame in inputs.histories.items()),
         picture=render(lambda theme: learning_curves(inputs.histories, theme)),
@@ -100,43 +106,44 @@ def training(inputs: Inputs) -> Section:
 def _strip_or_notice(inputs: Inputs, dataset: str) -> Block:
     choices = typical(inputs.rows, dataset)
     if not choices:
-        return Notice(names.no_scores_of(dataset))
+        return Notice(texts.no_scores_of(inputs.about.title(dataset)))
     try:
         return _strip(inputs, dataset, choices)
     except StoreError as error:
-        return Notice(f"{title(dataset)}: {error}")
+        return Notice(f"{inputs.about.title(dataset)}: {error}")
 
 
-def _strip(inputs: Inputs, dataset: str, choices: Sequence[Choice]) -> Chart:
+def _strip(inputs: Inputs, dataset: str, choices: Sequence[TypicalFrame]) -> Chart:
     moments = [_moment(inputs, choice) for choice in choices]
     shown = "; ".join(f"{choice.video}, frame {choice.frame}" for choice in choices)
-    others = [name for name in methods_of(moments) if name not in OWN]
+    others = [method for method in methods_of(moments) if method not in KINDS]
+    name = inputs.about.title(dataset)
     given = f" Given to avrsp evaluate: {', '.join(others)}." if others else ""
     return Chart(
         name=f"strip-{dataset}",
-        title=title(dataset),
+        title=name,
         caption=f"From top to bottom: {shown}.{given}",
-        alt=f"{title(dataset)}: frames with fixations, ground truth, and maps. {given} "
+        alt=f"{name}: frames with fixations, ground truth, and maps. {given} "
         + " ".join(_choice_in_words(choice) for choice in choices),
         picture=render(lambda theme: strip(moments, theme)),
     )
 
 
-def _moment(inputs: Inputs, choice: Choice) -> Moment:
+def _moment(inputs: Inputs, choice: TypicalFrame) -> Moment:
     return moment(
         inputs.store(choice.dataset, choice.video),
         inputs.maps(choice.dataset, choice.split, choice.video),
         choice.frame,
-        label=f"{_rank(choice)}\n{names.shortened(choice.video)}\nframe {choice.frame}",
+        label=f"{_rank(choice)}\n{shortened(choice.video)}\nframe {choice.frame}",
         scores=choice.scores,
     )
 
 
-def _rank(choice: Choice) -> str:
+def _rank(choice: TypicalFrame) -> str:
     return "only video" if choice.rank == "only" else f"{choice.rank} CC"
 
 
-def _choice_in_words(choice: Choice) -> str:
+def _choice_in_words(choice: TypicalFrame) -> str:
     scores = " and ".join(f"{name} has {value:.2f}" for name, value in choice.scores.items())
     return f"{_rank(choice).capitalize()}, {choice.video}, frame {choice.frame}: CC of {scores}."
 
@@ -146,19 +153,20 @@ def _curve_in_words(name: str, history: pd.DataFrame) -> str:
     return f"{name} (training loss from {first:.3f} to {last:.3f})"
 
 
-def _by_dataset(videos: pd.DataFrame) -> Grid:
+def _by_dataset(videos: pd.DataFrame, pair: tuple[str, str], titles: Mapping[str, str]) -> Grid:
+    first, second = pair
     rows = tuple(
         (
-            title(str(dataset)),
+            titles[str(dataset)],
             str(len(part)),
-            f"{part['V'].mean():.3f}",
-            f"{part['AV'].mean():.3f}",
-            str(int((part["AV"] > part["V"]).sum())),
+            f"{part[first].mean():.3f}",
+            f"{part[second].mean():.3f}",
+            str(int((part[second] > part[first]).sum())),
         )
-        for dataset, part in videos.groupby("dataset", sort=False)
+        for dataset, part in videos.groupby("dataset", sort=True)
     )
-    heads = ("Dataset", "Test videos", "CC of V", "CC of AV", "AV better in")
-    return Grid("V and AV by dataset", heads, rows)
+    heads = ("Dataset", "Test videos", *(f"CC of {each}" for each in pair), f"{second} better in")
+    return Grid(f"{first} and {second} by dataset", heads, rows)
 
 
 HEADS: Final = (
@@ -174,45 +182,74 @@ HEADS: Final = (
 ROLES: Final = ("train", "validation", "test")
 
 
-def blocks(manifest: Manifest, splits: Sequence[int]) -> Iterator[Block]:
+def blocks(manifest: Manifest, about: About) -> Iterator[Block]:
     """Yield what the page says of the data."""
-    overview, *others = grids(manifest, splits)
+    overview, *others = grids(manifest, about)
     yield overview
-    yield Prose(names.ROLES)
-    aside: list[Block] = [grid for grid in others if grid.title == names.ASIDE]
+    yield Prose(texts.ROLES)
+    aside: list[Block] = [grid for grid in others if grid.title == texts.ASIDE]
     yield from aside or [Prose("No video was set aside.")]
     yield from (
-        Notice(f"{title(name)} is absent: {entry.reason}.")
+        Notice(f"{about.title(name)} is absent: {entry.reason}.")
         for name, entry in manifest.datasets.items()
         if not entry.present
     )
     found = split_defects(manifest)
     if found:
-        yield Prose(names.SPLIT_DEFECTS)
+        yield Prose(texts.SPLIT_DEFECTS)
         yield Points(found)
+    if about.preset != "sample":
+        yield _sources(manifest, about)
 
 
-def grids(manifest: Manifest, splits: Sequence[int]) -> tuple[Grid, ...]:
+def by_mouse(manifest: Manifest, about: About) -> str:
+    """Name the datasets whose gaze was recorded by mouse; empty where there is none."""
+    found = [
+        about.title(key)
+        for key in manifest.datasets
+        if key in datasets.names() and datasets.spec(key).gaze == "mouse"
+    ]
+    return f"{texts.MOUSE}{', '.join(found)}." if found else ""
+
+
+def _sources(manifest: Manifest, about: About) -> Grid:
+    entries = [datasets.spec(key) for key in manifest.datasets if key in datasets.names()]
+    rows = tuple(
+        (
+            about.title(each.key),
+            each.gaze,
+            "yes" if each.viewers_heard_sound else "no",
+            each.licence,
+            each.citation,
+        )
+        for each in entries
+    )
+    heads = ("Dataset", "Gaze by", "Viewers heard the sound", "Licence", "Please cite")
+    return Grid(texts.SOURCES, heads, rows, (0, 1, 2, 3, 4))
+
+
+def grids(manifest: Manifest, about: About) -> tuple[Grid, ...]:
     """Return the datasets as a table, then those of videos set aside and of absent datasets."""
+    splits = about.splits
     heads = (*HEADS, *(f"Train / validation / test, split {split}" for split in splits))
-    rows = [_count(title(name), entry, splits) for name, entry in manifest.datasets.items()]
+    rows = [_count(about.title(name), entry, splits) for name, entry in manifest.datasets.items()]
     every = [verdict for entry in manifest.datasets.values() for verdict in entry.videos]
     rows.append(_numbers("All", every, splits))
-    found = [Grid(names.DATASETS, heads, tuple(rows))]
+    found = [Grid(texts.VIDEOS, heads, tuple(rows))]
     aside = tuple(
-        (each.video, title(each.dataset), each.reason or "no reason given")
+        (each.video, about.title(each.dataset), each.reason or "no reason given")
         for each in every
         if not each.kept
     )
     if aside:
-        found.append(Grid(names.ASIDE, ("Video", "Dataset", "Reason"), aside, (0, 1, 2)))
+        found.append(Grid(texts.ASIDE, ("Video", "Dataset", "Reason"), aside, (0, 1, 2)))
     absent = tuple(
-        (title(name), entry.reason or "no reason given")
+        (about.title(name), entry.reason or "no reason given")
         for name, entry in manifest.datasets.items()
         if not entry.present
     )
     if absent:
-        found.append(Grid(names.ABSENT, ("Dataset", "Reason"), absent, (0, 1)))
+        found.append(Grid(texts.ABSENT, ("Dataset", "Reason"), absent, (0, 1)))
     return tuple(found)
 
 
@@ -225,13 +262,13 @@ def split_defects(manifest: Manifest) -> tuple[str, ...]:
     )
 
 
-def _count(name: str, entry: DatasetEntry, splits: Sequence[int]) -> tuple[str, ...]:
+def _count(name: str, entry: DatasetEntry, splits: Sequence[int | str]) -> tuple[str, ...]:
     if not entry.present:
         return (name, "absent", *["-"] * (len(HEADS) - 2 + len(splits)))
     return _numbers(name, entry.videos, splits)
 
 
-def _numbers(name: str, videos: Sequence[Verdict], splits: Sequence[int]) -> tuple[str, ...]:
+def _numbers(name: str, videos: Sequence[Verdict], splits: Sequence[int | str]) -> tuple[str, ...]:
     kept = [verdict for verdict in videos if verdict.kept]
     counts = (
         len(videos),
@@ -246,8 +283,8 @@ def _numbers(name: str, videos: Sequence[Verdict], splits: Sequence[int]) -> tup
     return (name, *(f"{count:,}" for count in counts), f"{hours:.2f}", *roles)
 
 
-def _with_role(videos: Sequence[Verdict], split: int, role: str) -> int:
-    return sum(verdict.roles.get(str(split)) == role for verdict in videos)
+def _with_role(videos: Sequence[Verdict], split: int | str, role: str) -> int:
+    return sum(verdict.role(split) == role for verdict in videos)
 
 
 SHORT = 12
@@ -264,7 +301,6 @@ def run(inputs: Inputs) -> Section:
             ("Splits", ", ".join(map(str, about.splits))),
             ("Seed", str(about.seed)),
             ("Evaluation protocol", about.protocol),
-            ("Report made on", about.date),
             ("Git commit", about.commit[:SHORT] or "unknown"),
             ("Digest of the data (SHA-256)", inputs.manifest_digest[:SHORT] or "no manifest"),
         )
@@ -275,26 +311,32 @@ def run(inputs: Inputs) -> Section:
 def data(inputs: Inputs) -> Section:
     """Count the videos, and name those that were set aside and the datasets that are absent."""
     if inputs.manifest is None:
-        return Section("data", "Data", (Notice(names.NO_MANIFEST),))
-    return Section("data", "Data", tuple(blocks(inputs.manifest, inputs.about.splits)))
+        return Section("data", "Data", (Notice(texts.NO_MANIFEST),))
+    return Section("data", "Data", tuple(blocks(inputs.manifest, inputs.about)))
 
 
 def notes(inputs: Inputs) -> Section:
     """Say how the numbers are meant to be read."""
-    extra = names.SAMPLE_NOTES if inputs.about.preset == "sample" else ()
-    return Section("notes", "How to read this", (Points((*extra, *names.NOTES)),))
+    extra = texts.SAMPLE_NOTES if inputs.about.preset == "sample" else ()
+    return Section("notes", "How to read this", (Points((*extra, *texts.NOTES)),))
 
 
 def _runs(inputs: Inputs) -> Block:
     runs = sorted({*inputs.histories, *inputs.models}, key=in_order)
     if not runs:
-        return Notice(names.NO_HISTORIES)
+        return Notice(texts.NO_HISTORIES)
     rows = tuple(
-        (name, *_training_in_numbers(inputs.histories.get(name)), _mlflow(inputs, name))
+        (
+            *(name, *_training_in_numbers(inputs.histories.get(name))),
+            *(start_in_words(inputs.models.get(name, {})), _mlflow(inputs, name)),
+        )
         for name in runs
     )
-    heads = ("Training run", "Epochs", "Best epoch", "Lowest validation loss", "MLflow run")
-    return Grid("Training runs", heads, rows, (0, 4))
+    heads = (
+        *("Training run", "Epochs", "Best epoch", "Lowest validation loss"),
+        *("Encoders started from", "MLflow run"),
+    )
+    return Grid("Training runs", heads, rows, (0, 4, 5))
 
 
 def _training_in_numbers(history: pd.DataFrame | None) -> tuple[str, str, str]:

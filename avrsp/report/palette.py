@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -34,24 +34,21 @@ class Theme:
 LIGHT: Final = Theme("#ffffff", "#1d2430", "#d5d9e0", "#2563b0", "#c8480f")
 DARK: Final = Theme("#171b22", "#e6e9ef", "#3a414d", "#7db4ff", "#ff9a5c")
 
-DATASET_COLOURS: Final = {
-    "diem": "#4477aa",
-    "coutrot1": "#ee6677",
-    "coutrot2": "#228833",
-    "avad": "#b8a01f",
-    "etmd": "#3fa9c9",
-    "summe": "#aa3377",
-}
+COLOURS: Final = ("#4477aa", "#ee6677", "#228833", "#b8a01f", "#3fa9c9", "#aa3377")
 """Paul Tol's bright scheme, its yellow and cyan darkened: told apart with colour-blind eyes."""
 
-DATASET_MARKERS: Final = {
-    "diem": "o",
-    "coutrot1": "s",
-    "coutrot2": "D",
-    "avad": "^",
-    "etmd": "v",
-    "summe": "P",
-}
+MARKERS: Final = ("o", "s", "D", "^", "v", "P", "X")
+
+
+def dataset_styles(datasets: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Return a colour and a marker for each dataset, by its place in the sorted order.
+
+    There is one marker more than colours, so that the pairs repeat only after 42 datasets.
+    """
+    return {
+        dataset: (COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)])
+        for place, dataset in enumerate(sorted(datasets))
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,17 +11,15 @@ import csv
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import Final, Literal
-
-TableName = Literal["I", "II", "III", "IV", "V"]
+from typing import Final
 
 METRICS: Final = ("sim", "cc", "nss", "auc_judd")
 """The paper's four metrics, in the order of its columns."""
 
-COMPARED: Final[tuple[TableName, ...]] = ("I", "II")
+COMPARED: Final = ("I", "II")
 """The tables that compare whole methods; the others are ablations."""
 
-DATASETS: Final[dict[TableName, tuple[str, ...]]] = {
+DATASETS: Final[dict[str, tuple[str, ...]]] = {
     "I": ("diem", "etmd", "avad"),
     "II": ("coutrot1", "coutrot2", "summe"),
     "III": ("diem", "avad"),
@@ -40,14 +38,14 @@ class Printed:
         values: The digits on paper, by metric; kept as text because 2.70 is not 2.7.
     """
 
-    table: TableName
+    table: str
     method: str
     dataset: str
     values: dict[str, str]
 
 
 @cache
-def printed(table: TableName) -> tuple[Printed, ...]:
+def printed(table: str) -> tuple[Printed, ...]:
     """Return what `table` prints, row by row and then dataset by dataset."""
     with (resources.files(__package__) / "paper.tsv").open(encoding="utf-8") as lines:
         rows = [row for row in csv.DictReader(lines, delimiter="\t") if row["table"] == table]

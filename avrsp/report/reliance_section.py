@@ -9,44 +9,40 @@ import numpy as np
 import pandas as pd
 
 from avrsp.errors import StoreError
-from avrsp.report import names
+from avrsp.report import texts
 from avrsp.report.charts import moment, strip
-from avrsp.report.inputs import Inputs
-from avrsp.report.names import title
+from avrsp.report.inputs import About, Inputs
 from avrsp.report.page import Block, Chart, Grid, Notice, Points, Prose, Section
 from avrsp.report.palette import render
-from avrsp.report.traces import Course, Kept, kept_at, retention, timeline
+from avrsp.report.traces import Key, RetentionFrame, TimeCourse, retention, retention_at, timeline
 from avrsp.store.video_store import VideoStore
 
 AFTER: Final = (-0.4, 0.3, 0.7, 1.2)
 """Seconds around a change that the sequence shows."""
-
-Key = tuple[str, int, str]
-"""Dataset, split and video."""
 
 
 def changing(inputs: Inputs) -> list[Block]:
     """Show a clip in which another object begins to sound, frame by frame and as a timeline."""
     change = _typical_change(inputs)
     if change is None:
-        return [Notice(names.NO_CHANGES)]
+        return [Notice(texts.NO_CHANGES)]
     key = _key(inputs, change["dataset"], change["video"])
     try:
         return [_sequence(inputs, key, change["change"]), _timeline(inputs, key)]
     except StoreError as error:
-        return [Notice(f"{title(key[0])}, {key[2]}: {error}")]
+        return [Notice(f"{inputs.about.clip(key[0], key[2])}: {error}")]
 
 
 def retained(inputs: Inputs) -> list[Block]:
     """Show Ret_A and Ret_V for clips whose sound belongs to something visible, and others."""
     chosen = [*_by_kind(inputs)]
     if not chosen:
-        return [Notice(names.NO_RETENTION)]
+        return [Notice(texts.NO_RETENTION)]
     try:
-        shown = [kept_at(inputs, key, label) for label, key in chosen]
+        shown = [retention_at(inputs, key, label) for label, key in chosen]
     except StoreError as error:
         return [Notice(str(error))]
-    return [Prose(names.RETENTION), _retention(shown, inputs)]
+    return [Prose(texts.RETENTION), _retention(shown, inputs)]
 
 
 def _sequence(inputs: Inputs, key: Key, change: float) -> Chart:
@@ -62,16 +58,16 @@ def _sequence(inputs: Inputs, key: Key, change: float) -> Chart:
         for offset, frame in frames.items()
     ]
     caption = (
-        f"{title(dataset)}, {video}: another object begins to sound at {change:.2f} s. Of all such "
-        "changes in the test videos this is the one after which AV's peak follows in the median "
-        "time."
+        f"{inputs.about.clip(dataset, video)}: another object begins to sound at {change:.2f} s. "
+        "Of all such changes in the test videos this is the one after which AV's peak follows in "
+        "the median time."
     )
     return Chart(
         name="change",
         title="When the sound changes",
         caption=caption,
         alt="Four moments around a change of sound: frame with fixations, ground truth, and the "
-        f"maps of V and AV. {caption}",
+        f"predicted maps. {caption}",
         picture=render(lambda theme: strip(moments, theme)),
     )
 
@@ -80,8 +76,8 @@ def _timeline(inputs: Inputs, key: Key) -> Chart:
     dataset, _, video = key
     course = _course(inputs, inputs.store(dataset, video), key)
     caption = (
-        f"{title(dataset)}, {video}: sound, mean absolute Ret_A of the frames that were looked at, "
-        "and CC of each frame. Vertical lines: another object begins to sound."
+        f"{inputs.about.clip(dataset, video)}: sound, mean absolute Ret_A of the frames that were "
+        "looked at, and CC of each frame. Vertical lines: another object begins to sound."
     )
     return Chart(
         name="timeline",
@@ -92,38 +88,42 @@ def _timeline(inputs: Inputs, key: Key) -> Chart:
     )
 
 
-def _course(inputs: Inputs, store: VideoStore, key: Key) -> Course:
+def _course(inputs: Inputs, store: VideoStore, key: Key) -> TimeCourse:
     fps = store.attributes.fps
     here = _of(inputs.rows, key).sort_values("frame")
     scores = {
         model: (rows["frame"].to_numpy() / fps, rows["cc"].to_numpy(np.float64))
-        for model in ("V", "AV")
+        for model in inputs.own
         if len(rows := here[here["model"] == model])
     }
-    heard = _of(inputs.sound_rows, key)
-    heard = heard[heard["sound"] == "true"].sort_values("frame")
+    own_sound = _of(inputs.sound_rows, key)
+    own_sound = own_sound[own_sound["sound"] == "true"].sort_values("frame")
     changes = [
         float(each["change"])
         for each in (inputs.reliance or {}).get("changes", [])
         if (each["dataset"], each["video"]) == (key[0], key[2])
     ]
-    return Course(
+    return TimeCourse(
         waveform=store.waveform,
         duration=len(store) / fps,
-        retention=(heard["frame"].to_numpy() / fps, heard["retention"].to_numpy(np.float64)),
+        retention=(
+            own_sound["frame"].to_numpy() / fps,
+            own_sound["retention"].to_numpy(np.float64),
+        ),
         scores=scores,
         changes=changes,
     )
 
 
-def _retention(shown: Sequence[Kept], inputs: Inputs) -> Chart:
+def _retention(shown: Sequence[RetentionFrame], inputs: Inputs) -> Chart:
+    rows = "; ".join(
+        f"{_flat(each.label)}: {inputs.about.clip(each.dataset, each.video)}, frame {each.frame}"
+        for each in shown
+    )
     caption = (
-        "Rows: "
-        + "; ".join(f"{_flat(each.label)}: {title(each.dataset)}, {each.video}, frame {each.frame}"
-                    for each in shown)
-        + ". Each is the clip of its kind with the median retention. One scale for all: the "
-        "brightest place that this model has in any test video."
-    )  # fmt: skip
+        f"Rows: {rows}. Each is the clip of its kind with the median retention. One scale for "
+        "all: the brightest place that this model has in any test video."
+    )
     return Chart(
         name="retention",
         title="What RAVF retains",
@@ -152,13 +152,13 @@ def _by_kind(inputs: Inputs) -> Iterator[tuple[str, Key]]:
             yield "highest", order[-1]
             yield "lowest", order[0]
         else:
-            yield names.KINDS.get(str(kind), str(kind)), order[(len(order) - 1) // 2]
+            yield texts.CLIP_KINDS.get(str(kind), str(kind)), order[(len(order) - 1) // 2]
 
 
 def _key(inputs: Inputs, dataset: str, video: str) -> Key:
     rows = inputs.sound_rows
     here = rows[(rows["dataset"] == dataset) & (rows["video"] == video)]
-    return dataset, int(here["split"].iloc[0]) if len(here) else inputs.about.splits[0], video
+    return dataset, here["split"].iloc[0] if len(here) else inputs.about.splits[0], video
 
 
 def _of(rows: pd.DataFrame, key: Key) -> pd.DataFrame:
@@ -184,7 +184,7 @@ SOUNDS: Final = {
     "shifted": "shifted",
     "reversed": "reversed",
 }
-NOTHING: Final = "n/a"
+NOT_DEFINED: Final = "n/a"
 """Where there is nothing to measure: a clip without sound cannot be shifted."""
 
 BY: Final = {"all": "", "dataset": "", "kind": "clips: "}
@@ -194,18 +194,22 @@ def reliance(inputs: Inputs) -> Section:
     """Show what other sounds do to the audio-visual model."""
     found = inputs.reliance
     if found is None:
-        return Section("sound", names.SOUND, (Notice(names.NO_RELIANCE),))
-    blocks: list[Block] = [Prose(found["sentence"]), Prose(names.SOUNDS), *grids(found)]
+        return Section("sound", texts.SOUND, (Notice(texts.NO_RELIANCE),))
+    blocks: list[Block] = [
+        Prose(found["sentence"]),
+        Prose(texts.SOUNDS),
+        *grids(found, inputs.about),
+    ]
     blocks += [*changing(inputs), *retained(inputs)]
     absent = _absent(inputs, found)
     if absent:
         blocks.append(Notice(f"Not run with other sounds: {absent}."))
     if found["faults"]:
         blocks += [Notice("Not every video could be shown:"), Points(tuple(found["faults"]))]
-    return Section("sound", names.SOUND, tuple(blocks))
+    return Section("sound", texts.SOUND, tuple(blocks))
 
 
-def grids(found: Mapping[str, Any]) -> tuple[Grid, ...]:
+def grids(found: Mapping[str, Any], about: About) -> tuple[Grid, ...]:
     """Return the statements, the scores with each sound, and what the differences are."""
     statements = Grid(
         "What has to hold, and whether it does",
@@ -216,12 +220,12 @@ def grids(found: Mapping[str, Any]) -> tuple[Grid, ...]:
     scores = Grid(
         "CC with each sound",
         ("Clips", "Videos", *(f"{name[0].upper()}{name[1:]}" for name in SOUNDS.values())),
-        tuple(_scores(each) for each in found["groups"]),
+        tuple(_scores(each, about) for each in found["groups"]),
     )
     changes = Grid(
         "What another sound changes",
         ("Clips", "Sound", "CC lost (95 % interval)", "p", "NSS lost", "CC between the maps"),
-        tuple(row for each in found["groups"] for row in _changes(each)),
+        tuple(row for each in found["groups"] for row in _changes(each, about)),
         words=(0, 1),
     )
     return statements, scores, changes
@@ -232,12 +236,12 @@ def _statement(each: Mapping[str, Any]) -> tuple[str, ...]:
     return each["clips"], text, each["measured"], str(each["count"]), each["bar"], held
 
 
-def _scores(group: Mapping[str, Any]) -> tuple[str, ...]:
+def _scores(group: Mapping[str, Any], about: About) -> tuple[str, ...]:
     cells = (_number(group["sounds"].get(name, {}).get("cc")) for name in SOUNDS)
-    return _name(group), str(group["videos"]), *cells
+    return _name(group, about), str(group["videos"]), *cells
 
 
-def _changes(group: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+def _changes(group: Mapping[str, Any], about: About) -> Iterator[tuple[str, ...]]:
     for name, words in SOUNDS.items():
         found = group["sounds"].get(name)
         if name != "true" and found:
@@ -245,21 +249,27 @@ def _changes(group: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
             ends = "" if cc["low"] is None else f" ({cc['low']:+.3f} to {cc['high']:+.3f})"
             lost = f"{_number(cc['difference'], '+.3f')}{ends}"
             yield (
-                *(_name(group), words, lost, _number(cc["p"]), _number(nss["difference"], "+.2f")),
+                *(
+                    _name(group, about),
+                    words,
+                    lost,
+                    _number(cc["p"]),
+                    _number(nss["difference"], "+.2f"),
+                ),
                 _number(found["maps_cc"]),
             )
 
 
-def _name(group: Mapping[str, Any]) -> str:
-    name = title(group["name"]) if group["by"] == "dataset" else group["name"]
+def _name(group: Mapping[str, Any], about: About) -> str:
+    name = about.title(group["name"]) if group["by"] == "dataset" else group["name"]
     return f"{BY[group['by']]}{name}"
 
 
 def _number(value: float | None, form: str = ".3f") -> str:
-    return NOTHING if value is None else format(value, form)
+    return NOT_DEFINED if value is None else format(value, form)
 
 
 def _absent(inputs: Inputs, found: Mapping[str, Any]) -> str:
     shown = {group["name"] for group in found["groups"] if group["by"] == "dataset"}
     scored = dict.fromkeys(str(name) for name in inputs.rows["dataset"])
-    return ", ".join(title(name) for name in scored if name not in shown)
+    return ", ".join(inputs.about.title(name) for name in scored if name not in shown)

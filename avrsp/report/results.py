@@ -7,13 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
-from typing import Any, Final
+from typing import Any
 
 from avrsp.errors import StoreError
-from avrsp.report.names import HEADINGS, MODELS, REFERENCES, method_name
-
-MEAN: Final = "mean"
-"""Stands in a dataset's place for the mean of the datasets."""
+from avrsp.report.names import HEADINGS, KINDS, MEAN, REFERENCES, method_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +61,13 @@ class Results:
     @property
     def given(self) -> tuple[str, ...]:
         """Return the methods that are no model of this project: their maps were given."""
-        return tuple(name for name in self.methods if name not in {**MODELS, **REFERENCES})
+        return tuple(name for name in self.methods if name not in {*KINDS, *REFERENCES})
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """Return the datasets on which anything was scored, sorted by key."""
+        found = {name for scored in self.methods.values() for name in scored}
+        return tuple(sorted(found - {MEAN}))
 
     def joined(self, other: Results) -> Results:
         """Return the results of both; where both have a method, this one's."""
@@ -85,6 +88,8 @@ def read_results(folder: Path, pooled: Path | None = None) -> Results:
     runs: dict[str, list[dict[str, Scored]]] = {}
     faults: list[str] = []
     for path in sorted(folder.glob("*.json")):
+        if "absent" in _json(path):  # the network has no such run
+            continue
         scored, own = _read(path)
         runs.setdefault(method_name(path.stem), []).append(scored)
         faults += (f"{path.stem}: {fault}" for fault in own)
@@ -106,8 +111,8 @@ def read_outside(folder: Path, protocol: str) -> Results:
     faults: list[str] = []
     for path in sorted(folder.glob("*.json")):
         content = json.loads(path.read_text())
-        for method in content.keys() - REFERENCES.keys():
-            if method in MODELS:
+        for method in sorted(content.keys() - REFERENCES.keys()):
+            if method in KINDS:
                 raise StoreError(
                     f"{path}: {method} is the name of a model of this project; score these maps "
                     "under another --method, and remove this file and the rows beside it"
@@ -156,8 +161,12 @@ def _pool_all(parts: Sequence[Mapping[str, Scored]]) -> dict[str, Scored]:
 
 
 def _read(path: Path) -> tuple[dict[str, Scored], list[str]]:
+    return understood(path, _json(path))
+
+
+def _json(path: Path) -> Any:  # noqa: ANN401 - what is in it is checked by `understood`
     try:
-        return understood(path, json.loads(path.read_text()))
+        return json.loads(path.read_text())
     except json.JSONDecodeError as error:
         raise _unreadable(path, error) from None
 

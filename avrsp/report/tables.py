@@ -6,16 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Final
 
-from avrsp.params.ablations import ABLATIONS, DATASETS
-from avrsp.report import names, paper
+from avrsp.params.ablations import ABLATIONS, DATASETS, SPLIT
+from avrsp.report import paper, texts
+from avrsp.report.inputs import About
 from avrsp.report.names import (
     DIGITS,
     LOWER_IS_BETTER,
-    MODELS,
+    MEAN,
     REFERENCES,
     given_name,
+    listed,
     method_name,
-    title,
 )
 from avrsp.report.results import Estimate, Results
 
@@ -40,7 +41,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TableRow:
     """One method; a column that is missing from `cells` was not run.
 
     Attributes:
@@ -64,13 +65,13 @@ class Group:
 
     source: str
     heading: str
-    rows: tuple[Row, ...]
+    rows: tuple[TableRow, ...]
     ours: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table whose columns are metrics within datasets."""
+    """A table whose columns are metrics within datasets, which have `headings`."""
 
     kind: ClassVar[str] = "table"
 
@@ -78,6 +79,7 @@ class Table:
     title: str
     caption: str
     datasets: tuple[str, ...]
+    headings: tuple[str, ...]
     metrics: tuple[str, ...]
     groups: tuple[Group, ...]
     notes: tuple[str, ...] = field(default=())
@@ -94,72 +96,112 @@ class Table:
         return any(cell.estimate is not None and cell.estimate.low is not None for cell in cells)
 
 
+def compared(results: Results, about: About) -> Mapping[str, tuple[str, ...]]:
+    """Return which datasets stand in which table: those of the paper's, and "" for all others.
+
+    A dataset has its columns because it was scored or was to be scored.
+    """
+    shown = {*results.datasets, *about.datasets}
+    papers = {name: paper.DATASETS[name] for name in paper.COMPARED}
+    others = shown.difference(*papers.values())
+    chosen = {name: tuple(key for key in keys if key in shown) for name, keys in papers.items()}
+    return {name: keys for name, keys in {**chosen, "": tuple(sorted(others))}.items() if keys}
+
+
 def comparison(
-    name: paper.TableName, results: Results, caption: str, *, comparable: bool, notes: Sequence[str]
+    name: str,
+    datasets: tuple[str, ...],
+    rows: Rows,
+    about: About,
+    *,
+    objections: Sequence[str] = (),
+    notes: Sequence[str] = (),
 ) -> Table:
-    """Return Table I or II: this run's models and references, then the paper's printed rows.
+    """Return Table I or II: this run's rows, then the paper's of the same datasets.
 
     Args:
-        name: Which of the two.
-        results: What this run measured.
-        caption: Preset, protocol, splits and numbers of videos.
-        comparable: Whether this run scored the real datasets, so that the two may be compared.
+        name: Which of the two; empty for datasets that the paper does not have.
+        datasets: Those shown.
+        rows: This run's methods and what they scored.
+        about: What was run.
+        objections: Why this run's rows cannot be compared with the paper's.
         notes: Further remarks below the table.
     """
-    datasets = paper.DATASETS[name]
-    shown = " and ".join(filter(None, [", ".join(map(title, datasets[:-1])), title(datasets[-1])]))
+    shown = listed(about.titles(datasets))
+    groups = [measured(rows, datasets, paper.METRICS)]
+    if name:
+        groups.append(Group("paper", remark(objections), printed_rows(name, datasets), ours=False))
+    counts = (f"{_videos(rows.results, key)} {about.title(key)}" for key in datasets)
     return Table(
-        name=f"table-{name.lower()}",
-        title=f"Table {name}. {shown}",
-        caption=caption,
+        name=f"table-{name.lower() or 'others'}",
+        title=f"Table {name}. {shown}"
+        if name
+        else f"Datasets that the paper does not have: {shown}",
+        caption=f"{about.setting}. Test videos scored: {', '.join(counts)}.",
         datasets=datasets,
+        headings=about.titles(datasets),
         metrics=paper.METRICS,
-        groups=(
-            measured(results, datasets, paper.METRICS),
-            Group("paper", remark(comparable=comparable), printed_rows(name), ours=False),
-        ),
+        groups=tuple(groups),
         notes=tuple(notes),
     )
 
 
-def remark(*, comparable: bool) -> str:
+def remark(objections: Sequence[str]) -> str:
     """Return the heading of printed rows, which says whether they compare with this run's."""
-    if comparable:
+    if not objections:
         return "Printed in the paper"
-    return "Printed in the paper, on the real datasets: not comparable with the rows above"
+    return (
+        "Printed in the paper, on the real datasets: not comparable with the rows above "
+        f"({'; '.join(objections)})"
+    )
 
 
-def overview(results: Results, caption: str, *, notes: Sequence[str] = ()) -> Table:
+def overview(rows: Rows, about: About, *, notes: Sequence[str] = ()) -> Table:
     """Return the means over datasets of every metric, KL included."""
     metrics = (*paper.METRICS, "kl")
+    over = ", ".join(about.titles(rows.results.datasets)) or "no dataset was scored"
     return Table(
         name="overview",
         title="All datasets at a glance",
-        caption=caption,
-        datasets=("mean",),
+        caption=f"{about.setting}. Mean over {over}.",
+        datasets=(MEAN,),
+        headings=about.titles([MEAN]),
         metrics=metrics,
-        groups=(measured(results, ("mean",), metrics),),
+        groups=(measured(rows, (MEAN,), metrics),),
         notes=tuple(notes),
     )
 
 
-def measured(results: Results, datasets: Iterable[str], metrics: Iterable[str]) -> Group:
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """This run's rows: the chain's models by kind with their labels, and what was scored."""
+
+    labels: Mapping[str, str]
+    results: Results
+
+
+def measured(rows: Rows, datasets: Iterable[str], metrics: Iterable[str]) -> Group:
     """Return this run's rows; the best value of each column is marked.
 
     The reference that looks at the ground truth of another frame takes no part in that.
     """
     columns = [(dataset, metric) for dataset in datasets for metric in metrics]
-    given = {method: given_name(method) for method in results.given}
-    rows = [
-        Row(
+    given = {method: given_name(method) for method in rows.results.given}
+    found = [
+        TableRow(
             label,
-            cells_of(results, method, columns),
-            emphasis=method in MODELS,
+            cells_of(rows.results, method, columns),
+            emphasis=method in rows.labels,
             contends=method != "other frame",
         )
-        for method, label in {**MODELS, **given, **REFERENCES}.items()
+        for method, label in {**rows.labels, **given, **REFERENCES}.items()
     ]
-    return Group("this run", "This run", tuple(mark_best(rows, columns)), ours=True)
+    return Group("this run", "This run", tuple(mark_best(found, columns)), ours=True)
+
+
+def _videos(results: Results, dataset: str) -> int:
+    counts = [each[dataset].videos for each in results.methods.values() if dataset in each]
+    return max(counts, default=0)
 
 
 def cells_of(results: Results, method: str, columns: Iterable[Column]) -> dict[Column, Cell]:
@@ -172,7 +214,7 @@ def cells_of(results: Results, method: str, columns: Iterable[Column]) -> dict[C
     }
 
 
-def mark_best(rows: Sequence[Row], columns: Iterable[Column]) -> list[Row]:
+def mark_best(rows: Sequence[TableRow], columns: Iterable[Column]) -> list[TableRow]:
     """Return the rows with the best value of each column marked."""
     best = {column: _best(rows, column) for column in columns}
     return [
@@ -187,23 +229,24 @@ def mark_best(rows: Sequence[Row], columns: Iterable[Column]) -> list[Row]:
     ]
 
 
-def _best(rows: Iterable[Row], column: Column) -> str | None:
+def _best(rows: Iterable[TableRow], column: Column) -> str | None:
     """Return the best printed value, so that rows equal to the printed digit are all marked."""
     texts = [row.cell(column).text for row in rows if row.contends and column in row.cells]
     better = min if column[1] in LOWER_IS_BETTER else max
     return better(texts, key=float, default=None)
 
 
-def printed_rows(name: paper.TableName) -> tuple[Row, ...]:
-    """Return the rows of a table as the paper prints them."""
+def printed_rows(name: str, datasets: Iterable[str]) -> tuple[TableRow, ...]:
+    """Return the rows of a table as the paper prints them, for some of its datasets."""
     rows: dict[str, dict[Column, Cell]] = {}
-    for entry in paper.printed(name):
+    wanted = {*datasets}
+    for entry in (each for each in paper.printed(name) if each.dataset in wanted):
         cells = rows.setdefault(entry.method, {})
         cells.update({(entry.dataset, metric): Cell(text) for metric, text in entry.values.items()})
-    return tuple(Row(method, cells) for method, cells in rows.items())
+    return tuple(TableRow(method, cells) for method, cells in rows.items())
 
 
-NAMES: Final[tuple[paper.TableName, ...]] = ("III", "IV", "V")
+NAMES: Final = ("III", "IV", "V")
 
 TITLES: Final[Mapping[str, str]] = {
     "III": "Table III. Sound, MS and MRG",
@@ -242,9 +285,9 @@ ROWS: Final[Mapping[str, Mapping[str, str]]] = {
 Table IV's rows of three pairs are the whole networks, and those of none are Table III's."""
 
 
-def ablations(results: Results, *, preset: str, protocol: str) -> tuple[Table, ...]:
+def ablations(results: Results, about: About, objections: Sequence[str]) -> tuple[Table, ...]:
     """Return Tables III to V; a network that was not run leaves cells that say so."""
-    return tuple(_table(name, results, preset, protocol) for name in NAMES)
+    return tuple(_ablation(name, results, about, objections) for name in NAMES)
 
 
 def not_run(results: Results) -> tuple[str, ...]:
@@ -252,23 +295,25 @@ def not_run(results: Results) -> tuple[str, ...]:
     return tuple(name for name in ABLATIONS if method_name(name) not in results.methods)
 
 
-def _table(name: paper.TableName, results: Results, preset: str, protocol: str) -> Table:
+def _ablation(name: str, results: Results, about: About, objections: Sequence[str]) -> Table:
     datasets = paper.DATASETS[name]
     columns = [(dataset, metric) for dataset in datasets for metric in paper.METRICS]
     rows = [
-        Row(label, cells_of(results, method_name(network), columns), emphasis=network == "av")
+        TableRow(label, cells_of(results, method_name(network), columns), emphasis=network == "av")
         for label, network in ROWS[name].items()
     ]
-    trained = " and ".join(map(title, DATASETS))
+    trained = listed(about.titles(DATASETS))
+    printed = printed_rows(name, datasets)
     return Table(
         name=f"table-{name.lower()}",
         title=TITLES[name],
-        caption=f"Preset {preset}, protocol {protocol}, split 1. Trained on {trained} alone.",
+        caption=f"{replace(about, splits=(SPLIT,)).setting}. Trained on {trained} alone.",
         datasets=datasets,
+        headings=about.titles(datasets),
         metrics=paper.METRICS,
         groups=(
             Group("this run", "This run", tuple(mark_best(rows, columns)), ours=True),
-            Group("paper", remark(comparable=preset == "paper"), printed_rows(name), ours=False),
+            Group("paper", remark(objections), printed, ours=False),
         ),
-        notes=(names.PAIRS,) if name == "IV" else (),
+        notes=(texts.PAIRS,) if name == "IV" else (),
     )

@@ -13,11 +13,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from avrsp.errors import StoreError
-from avrsp.report.charts import CELL_WIDTH, DIM, DISPLAY_WIDTH, HEAT, Pixels
-from avrsp.report.inputs import Inputs
+from avrsp.report.charts import CELL_WIDTH, DISPLAY_WIDTH, Pixels, mixed
+from avrsp.report.inputs import Inputs, store_of
 from avrsp.report.names import run_name
 from avrsp.report.palette import Theme, tidy
 from avrsp.store.video_store import MapStore
+from avrsp.types import SOUND_RATE
+
+Key = tuple[str, int | str, str]
+"""Dataset, split and video."""
 
 NAMES: Final = ("audio", "visual")
 HEADS: Final = ("Frame", "Ret_A", "Ret_V")
@@ -25,7 +29,7 @@ OPACITY: Final = 0.75
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class RetentionFrame:
     """One frame with the retention that its prediction was made with.
 
     Attributes:
@@ -47,7 +51,7 @@ class Kept:
     maps: tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
-def kept_at(inputs: Inputs, key: tuple[str, int, str], label: str) -> Kept:
+def retention_at(inputs: Inputs, key: Key, label: str) -> RetentionFrame:
     """Read the frame in the middle of those that were looked at, and its retention.
 
     Raises:
@@ -60,12 +64,12 @@ def kept_at(inputs: Inputs, key: tuple[str, int, str], label: str) -> Kept:
     place = len(frames) // 2
     folder = inputs.places.reliance / run_name("AV", split)
     maps = [
-        MapStore(folder / dataset / f"{video}.{name}.zarr.zip").maps(place, place + 1)[0]
+        MapStore(store_of(folder, dataset, f"{video}.{name}")).maps(place, place + 1)[0]
         / _largest(inputs, split, name)
         for name in NAMES
     ]
     store = inputs.store(dataset, video)
-    return Kept(
+    return RetentionFrame(
         label=label,
         dataset=dataset,
         video=video,
@@ -76,7 +80,7 @@ def kept_at(inputs: Inputs, key: tuple[str, int, str], label: str) -> Kept:
     )
 
 
-def retention(shown: Sequence[Kept], theme: Theme) -> Figure:
+def retention(shown: Sequence[RetentionFrame], theme: Theme) -> Figure:
     """Draw one row a frame: the frame, Ret_A over it, Ret_V over it."""
     height, width = shown[0].size
     cell, margin, top = CELL_WIDTH * height / width, 1.7, 0.36
@@ -107,20 +111,18 @@ def retention(shown: Sequence[Kept], theme: Theme) -> Figure:
     return figure
 
 
-def _over(each: Kept, place: int, size: tuple[int, int]) -> Pixels:
+def _over(each: RetentionFrame, place: int, size: tuple[int, int]) -> Pixels:
     """Lay a map over the dimmed grey frame; black to yellow is 0 to the model's largest value."""
-    grey = np.asarray(Image.fromarray(each.picture).convert("L").resize(size), np.float32)
     values = Image.fromarray(each.maps[place]).resize(size, Image.Resampling.BICUBIC)
-    heat = np.asarray(HEAT(np.clip(np.asarray(values), 0, 1)), np.float32)[..., :3]
-    mixed = (1 - OPACITY) * DIM * grey[..., None] + OPACITY * 255 * heat
-    return np.asarray(np.rint(mixed), np.uint8)
+    weight = np.clip(np.asarray(values, np.float32), 0, 1)
+    return mixed(each.picture, weight, OPACITY)
 
 
 def _enlarged(picture: Pixels, size: tuple[int, int]) -> Pixels:
     return np.asarray(Image.fromarray(picture).resize(size))
 
 
-def _largest(inputs: Inputs, split: int, name: str) -> float:
+def _largest(inputs: Inputs, split: int | str, name: str) -> float:
     """Return the largest value that a model retains in any test video: the scale of all pictures.
 
     Raises:
@@ -142,7 +144,7 @@ Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class TimeCourse:
     """What is known of a clip over time.
 
     Attributes:
@@ -160,7 +162,7 @@ class Course:
     changes: Sequence[float]
 
 
-def timeline(course: Course, theme: Theme) -> Figure:
+def timeline(course: TimeCourse, theme: Theme) -> Figure:
     """Draw three panels above each other on one axis of seconds."""
     figure = Figure(figsize=(11.6, 5.2), layout="constrained")
     sound, retained, score = figure.subplots(3, 1, sharex=True, height_ratios=(1, 1, 1.6))
@@ -181,13 +183,13 @@ def timeline(course: Course, theme: Theme) -> Figure:
     return figure
 
 
-def _draw_sound(place: Axes, course: Course, theme: Theme) -> None:
+def _draw_sound(place: Axes, course: TimeCourse, theme: Theme) -> None:
     place.set_ylabel("sound")
     place.set_yticks([])
     if not course.waveform.size:
         place.text(0.5, 0.5, "no sound", transform=place.transAxes, ha="center", va="center")
         return
     parts = np.array_split(course.waveform, min(BINS, course.waveform.size))
-    seconds = np.linspace(0, course.waveform.size / 22_050, len(parts))
+    seconds = np.linspace(0, course.waveform.size / SOUND_RATE, len(parts))
     low, high = ([float(end(part)) for part in parts] for end in (np.min, np.max))
     place.fill_between(seconds, low, high, color=theme.ink, alpha=0.6, linewidth=0)

@@ -20,8 +20,7 @@ import numpy.typing as npt
 from PIL import Image
 from scipy.io import savemat, wavfile
 
-from avrsp.datasets.dataset_registry import spec
-from avrsp.datasets.sheets import ListedVideo
+from avrsp.datasets.dataset_registry import ListedVideo, spec
 from avrsp.datasets.stavis_mirror import TREE, TREES
 from avrsp.errors import RawDataError
 from avrsp.media.pipes import Run, address, complaint, running

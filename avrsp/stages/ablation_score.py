@@ -7,7 +7,7 @@ import sys
 
 from avrsp import files, params, paths
 from avrsp.errors import exits_cleanly
-from avrsp.evaluate.run import evaluate_run, read_rows
+from avrsp.evaluate.run import evaluate_run, read_rows, refuse_faults
 from avrsp.evaluate.summary import summarise
 from avrsp.params.ablations import ABLATIONS, DATASETS, SPLIT
 from avrsp.prediction.testset import write_test_maps
@@ -34,16 +34,17 @@ def main() -> None:
     maps, out = home / "maps" / name, home / "scores" / f"{name}.parquet"
     write_test_maps(home / "models" / name, stores, videos, loaded.active.compute, maps)
     evaluation = loaded.evaluation
-    faults = evaluate_run(
+    faults, remarks = evaluate_run(
         maps, stores, videos, method=name, split=SPLIT, out=out, names=(evaluation.protocol,)
     )
-    for fault in faults:
-        sys.stderr.write(f"avrsp: {fault}\n")
+    for line in faults + remarks:
+        sys.stderr.write(f"avrsp: {line}\n")
     summary = summarise(
         read_rows(out), evaluation.protocol, evaluation.resamples, loaded.seed, faults
     )
     place = paths.workspace() / "reports" / "ablations" / "metrics" / f"{name}.json"
     files.write_json(place, {**summary, "preset": loaded.preset})
+    refuse_faults(faults, allowed=evaluation.allow_missing)
 
 
 if __name__ == "__main__":

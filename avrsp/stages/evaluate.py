@@ -1,4 +1,4 @@
-"""Score a split's test videos (DVC stages `evaluate-v`, `evaluate-av` and `references`)."""
+"""Score a split's test videos (DVC stages `evaluate` and `references`)."""
 
 from __future__ import annotations
 
@@ -8,10 +8,18 @@ import sys
 from avrsp import files, params, paths
 from avrsp.errors import exits_cleanly
 from avrsp.evaluate.references import REFERENCES
-from avrsp.evaluate.run import evaluate_references, evaluate_run, read_rows
+from avrsp.evaluate.run import (
+    evaluate_references,
+    evaluate_run,
+    read_rows,
+    refuse_faults,
+    write_no_rows,
+)
 from avrsp.evaluate.summary import summarise
 from avrsp.params import split_name
+from avrsp.params.runs import KINDS, run_name
 from avrsp.progress import timed
+from avrsp.stages import absent
 from avrsp.store.manifest import check_stores, read_manifest
 
 
@@ -20,7 +28,7 @@ from avrsp.store.manifest import check_stores, read_manifest
 def main() -> None:
     """Write `data/scores/<what>-split<N>.parquet` and `reports/metrics/<method>-split<N>.json`."""
     parser = argparse.ArgumentParser(prog="python -m avrsp.stages.evaluate")
-    parser.add_argument("what", choices=["v", "av", "references"])
+    parser.add_argument("what", choices=[*KINDS, "references"])
     parser.add_argument("--split", type=split_name, required=True)
     wanted = parser.parse_args()
     what, split = wanted.what, wanted.split
@@ -28,26 +36,32 @@ def main() -> None:
     manifest, stores = read_manifest(paths.manifest(loaded.preset)), paths.stores(loaded.preset)
     check_stores(manifest, stores)
     test = manifest.videos(loaded.audio_visual_sets, split, "test")
-    run, protocol = f"{what}-split{split}", loaded.evaluation.protocol
+    run, protocol = run_name(what, split), loaded.evaluation.protocol
     out = paths.workspace() / "data" / "scores" / f"{run}.parquet"
     if what == "references":
         training = manifest.videos(loaded.audio_visual_sets, split, "train")
-        faults = evaluate_references(
+        faults, remarks = evaluate_references(
             stores, test, training, split=split, out=out, seed=loaded.seed, names=(protocol,)
         )
     else:
         maps = paths.workspace() / "data" / "maps" / run
-        faults = evaluate_run(
+        why = absent.reason(maps)
+        if why:
+            write_no_rows(out)
+            absent.write(why, [paths.workspace() / "reports" / "metrics" / f"{run}.json"])
+            return
+        faults, remarks = evaluate_run(
             maps, stores, test, method=what, split=split, out=out, names=(protocol,)
         )
-    for fault in faults:
-        sys.stderr.write(f"avrsp: {fault}\n")
+    for line in faults + remarks:
+        sys.stderr.write(f"avrsp: {line}\n")
     for method in REFERENCES if what == "references" else [what]:
         rows = (part for part in read_rows(out) if part["method"].iat[0] == method)
         summary = summarise(rows, protocol, loaded.evaluation.resamples, loaded.seed, faults)
         name = f"{method.replace(' ', '-')}-split{split}.json"
         summary["preset"] = loaded.preset
         files.write_json(paths.workspace() / "reports" / "metrics" / name, summary)
+    refuse_faults(faults, allowed=loaded.evaluation.allow_missing)
 
 
 if __name__ == "__main__":

@@ -12,33 +12,41 @@ from avrsp.errors import exits_cleanly
 from avrsp.evaluate.references import REFERENCES
 from avrsp.evaluate.run import read_rows
 from avrsp.evaluate.summary import summarise
+from avrsp.params.runs import KINDS
 from avrsp.progress import timed
 
-RUNS = {"v": ("v",), "av": ("av",), "references": REFERENCES}
+RUNS: dict[str, tuple[str, ...]] = {kind: (kind,) for kind in KINDS} | {"references": REFERENCES}
 """What was evaluated, and the methods that its rows hold."""
+
+SHOWN = ("cc", "nss", "sim", "auc_judd")
+"""Metrics that `dvc exp show` compares experiments by."""
 
 
 @exits_cleanly
 @timed
 def main() -> None:
-    """Write `reports/pooled/<method>.json`.
+    """Write `reports/pooled/<method>.json`, and the means of all of them in `reports/metrics.json`.
 
     A video that two splits test is drawn with all its entries, so intervals do not follow from
     those of the splits.
     """
     loaded = params.load()
     scores = paths.workspace() / "data" / "scores"
-    chosen = loaded.evaluation
+    chosen, reports = loaded.evaluation, paths.workspace() / "reports"
+    means: dict[str, dict[str, float | None]] = {}
     for what, methods in RUNS.items():
         files_of = [scores / f"{what}-split{split}.parquet" for split in loaded.splits]
         found = [path for path in files_of if path.exists()]
         for method in methods if found else ():
-            summary = summarise(
-                rows_of(method, found), chosen.protocol, chosen.resamples, loaded.seed
-            )
+            rows = [*rows_of(method, found)]
+            if not rows:  # a network without sound has no AV
+                continue
+            summary = summarise(rows, chosen.protocol, chosen.resamples, loaded.seed)
             summary["preset"] = loaded.preset
             name = f"{method.replace(' ', '-')}.json"
-            files.write_json(paths.workspace() / "reports" / "pooled" / name, summary)
+            files.write_json(reports / "pooled" / name, summary)
+            means[method] = {metric: summary["mean"][metric] for metric in SHOWN}
+    files.write_json(reports / "metrics.json", means)
 
 
 def rows_of(method: str, places: Sequence[Path]) -> Iterator[pd.DataFrame]:

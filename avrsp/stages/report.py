@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 from avrsp import params, paths, tracking
 from avrsp.errors import exits_cleanly
 from avrsp.params import Params
 from avrsp.progress import timed
 from avrsp.report.build_report import write_report
-from avrsp.report.inputs import OWN, About, Inputs, Places, gather
-from avrsp.report.names import run_name
+from avrsp.report.inputs import About, Inputs, Places, gather
+from avrsp.report.names import KINDS, run_name
 from avrsp.tracking import evaluations
 from avrsp.tracking.evaluations import Evaluation
 
@@ -57,7 +56,7 @@ def main() -> None:
 
 def scored(loaded: Params, found: Inputs) -> Iterator[Evaluation]:
     """Yield what was scored of V and AV, as far as it was run."""
-    for method in OWN:
+    for method in KINDS:
         path = found.places.pooled / f"{method.lower()}.json"
         if path.exists():
             runs = {split: run_name(method, split) for split in loaded.splits}
@@ -75,14 +74,14 @@ def scored(loaded: Params, found: Inputs) -> Iterator[Evaluation]:
 
 
 def about(loaded: Params) -> About:
-    """Return what the parameters say, with today's date and the commit."""
+    """Return what the parameters say, and the commit."""
     return About(
         preset=loaded.preset,
         fusion=loaded.fusion,
         splits=tuple(loaded.splits),
         seed=loaded.seed,
         protocol=loaded.evaluation.protocol,
-        date=datetime.now(UTC).date().isoformat(),
+        datasets=tuple(sorted(loaded.audio_visual_sets)),
         commit=_commit(),
     )
 

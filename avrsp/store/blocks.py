@@ -1,8 +1,9 @@
 """Arrays by the block: compressed by several threads, decompressed from the file into one array.
 
 A block is the chunk that zarr would write or read, under the same key, so that any reader of zarr
-opens a store. Only the copies and the event loop that zarr puts between a file and an array are
-left out; they take as long as decompressing does.
+opens a store (a test does). What zarr could read and these functions could not is refused. Only
+the copies and the event loop that zarr puts between a file and an array are left out; they take as
+long as decompressing does.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
-import mmap
 import os
 import struct
 import zlib
@@ -29,24 +29,10 @@ from numpy.typing import NDArray
 
 from avrsp.files import replacing
 
-
-def available_threads() -> int:
-    """Return how many threads this process may use.
-
-    `OMP_NUM_THREADS`, which Snakemake sets to a job's `threads`, else the processors that the
-    scheduler grants.
-    """
-    named = os.environ.get("OMP_NUM_THREADS", "")
-    if named.isdecimal() and int(named):
-        return int(named)
-    granted = getattr(os, "sched_getaffinity", None)  # not on macOS
-    return len(granted(0)) if granted else os.cpu_count() or 1
-
-
 LEVEL: Final = 3
 """Of Zstandard: the least that finds the earlier frames of a block again."""
 
-THREADS: Final = min(4, available_threads())
+THREADS: Final = min(4, os.cpu_count() or 1)
 DESCRIPTION: Final = "zarr.json"
 CODECS: Final = {"zstd": Zstd(LEVEL), "blosc": Blosc()}
 """By zarr's name; what they read says how it was compressed."""
@@ -126,17 +112,44 @@ def described(source: ZipSource) -> tuple[dict[str, Any], dict[str, Blocks]]:
         BadZipFile: A description is damaged.
         LookupError: One is not there, or lacks something.
         TypeError: One has another form than zarr's third format gives it.
-        ValueError: Likewise, or it is not JSON.
+        ValueError: Likewise, or it is not JSON, or not as `write` and zarr lay arrays out here.
     """
     arrays = {}
     for key in source:
         name, _, last = key.rpartition("/")
         if name and last == DESCRIPTION:
-            facts = json.loads(bytes(source.content(key)))
-            length = facts["chunk_grid"]["configuration"]["chunk_shape"][0]
-            dtype, codec = np.dtype(facts["data_type"]), facts["codecs"][-1]["name"]
-            arrays[name] = Blocks(source, name, tuple(facts["shape"]), length, dtype, codec)
-    return json.loads(bytes(source.content(DESCRIPTION)))["attributes"], arrays
+            arrays[name] = _blocks(source, name, json.loads(source.content(key)))
+    return json.loads(source.content(DESCRIPTION))["attributes"], arrays
+
+
+def _blocks(source: ZipSource, name: str, facts: dict[str, Any]) -> Blocks:
+    """Return an array by its description, of which nothing is passed over that says how to read."""
+    shape, chunks = (
+        tuple(facts["shape"]),
+        tuple(facts["chunk_grid"]["configuration"]["chunk_shape"]),
+    )
+    dtype, codec = np.dtype(facts["data_type"]), facts["codecs"][-1]["name"]
+    order = {"endian": "little"} if dtype.itemsize > 1 else None
+    read_here = {
+        "zarr_format": 3,
+        "node_type": "array",
+        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [*chunks]}},
+        "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+        "storage_transformers": [],
+        "fill_value": 0,
+    }
+    for key, expected in read_here.items():
+        if facts.get(key, []) != expected:
+            raise ValueError(f"array {name} has {key} {facts.get(key)}, expected {expected}")
+    first = facts["codecs"][0]
+    plain = first["name"] == "bytes" and first.get("configuration") in ({}, order)
+    if len(facts["codecs"]) != len(("bytes", codec)) or not plain or codec not in CODECS:
+        known = " or ".join(f"bytes, {each}" for each in CODECS)
+        names = ", ".join(str(each["name"]) for each in facts["codecs"])
+        raise ValueError(f"array {name} is stored by {names}, expected {known}")
+    if chunks[1:] != shape[1:] or not all(side > 0 for side in chunks) or dtype.kind not in "iuf":
+        raise ValueError(f"array {name} is {dtype} {shape} in chunks {chunks}")
+    return Blocks(source, name, shape, chunks[0], dtype, codec)
 
 
 def write(
@@ -266,16 +279,20 @@ class ZipSink(MutableMapping[str, Buffer]):
 
 
 class ZipSource:
-    """The entries of a zip file in which nothing is compressed again, mapped into memory.
+    """The entries of a zip file in which nothing is compressed again.
+
+    The file is open only while an entry is read: a training has more stores than a process may
+    have open files, and a file that is cut short meanwhile must not end the process, as a
+    map of it does.
 
     Raises:
         BadZipFile: Not such a file; an entry raises it too where its checksum does not fit.
     """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         with path.open("rb") as stream, ZipFile(stream) as archive:
             self._entries = {entry.filename: entry for entry in archive.infolist()}
-            self._bytes = memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
 
     def __contains__(self, key: str) -> bool:
         return key in self._entries
@@ -283,15 +300,16 @@ class ZipSource:
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)
 
-    def content(self, key: str) -> memoryview:
-        """Return the bytes of an entry, which are the file's own."""
+    def content(self, key: str) -> bytes:
+        """Return the bytes of an entry."""
         entry = self._entries[key]
-        try:
-            lengths = struct.unpack_from("<HH", self._bytes, entry.header_offset + LENGTHS)
-        except struct.error:
-            raise BadZipFile(f"{key}: lies beyond the end of the file") from None
-        start = entry.header_offset + LOCAL_HEADER + sum(lengths)
-        found = self._bytes[start : start + entry.file_size]
+        first, size = entry.header_offset + LOCAL_HEADER, entry.file_size
+        with self._path.open("rb", buffering=0) as stream:
+            file = stream.fileno()
+            if not 0 <= first - LOCAL_HEADER <= first + size <= os.fstat(file).st_size:
+                raise BadZipFile(f"{key}: lies beyond the end of the file")
+            header = os.pread(file, LOCAL_HEADER, first - LOCAL_HEADER)
+            found = os.pread(file, size, first + sum(struct.unpack_from("<HH", header, LENGTHS)))
         if entry.compress_type != ZIP_STORED or zlib.crc32(found) != entry.CRC:
             raise BadZipFile(f"{key}: its checksum does not fit")
         return found

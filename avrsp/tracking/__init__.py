@@ -36,6 +36,7 @@ class Record:
         events = journal.read(path)
         names = [event["id"] for event in events if event["event"] == "run"]
         self.run_id: str | None = names[-1] if names else None
+        self._identity: str = events[0]["identity"]
         self._path = path
         self._lock = threading.Lock()
         self._last: dict[str, int] = {}
@@ -125,7 +126,7 @@ class Record:
         self._due_at = self._sent_at + self._wait
         if run_id and run_id != self.run_id:
             self.run_id = run_id
-            self._append(event="run", id=run_id)
+            self._append(event="run", id=run_id, identity=self._identity)
 
 
 @contextlib.contextmanager
@@ -135,10 +136,13 @@ def recording(folder: Path, subject: Subject) -> Iterator[Record]:
     A run that ends by an error or a signal before it was delivered is marked so.
     """
     path = folder / JOURNAL
-    if not journal.read(path):
+    if not journal.is_whole(events := journal.read(path)):
         tags, texts = machine.described()
         known = replace(subject, tags={**tags, **subject.tags}, texts={**texts, **subject.texts})
-        journal.begin(path, known)
+        if events:
+            journal.repair(path, known)
+        else:
+            journal.begin(path, known)
     record = Record(path)
     record.resume()
     try:
@@ -153,5 +157,5 @@ def recording(folder: Path, subject: Subject) -> Iterator[Record]:
 def relog_missing(journals: Iterable[Path]) -> None:
     """Write each delivered run anew that MLflow does not have, or not to its end."""
     for path in journals:
-        if journal.read(path) and server.forwarded(path, quietly=False) is None:
+        if journal.is_whole(journal.read(path)) and server.forwarded(path, quietly=False) is None:
             return

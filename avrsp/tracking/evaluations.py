@@ -103,7 +103,7 @@ def tell(folder: Path, told: Evaluation, *, experiment: str, pipeline: str) -> N
 def send(folder: Path) -> None:
     """Send the records that wait in `folder`, each of which is gone once MLflow has it."""
     for path in sorted(folder.glob("*.jsonl")):
-        if journal.read(path):  # else another process has just sent it
+        if journal.is_whole(journal.read(path)):  # else another process has just sent it
             if server.forwarded(path, quietly=False) is None:
                 return
             path.unlink(missing_ok=True)

@@ -18,13 +18,12 @@ from tqdm import tqdm
 from avrsp import files, metrics
 from avrsp.compute import repeatable
 from avrsp.errors import AvrspError, StoreError
-from avrsp.models.loss import saliency_loss
-from avrsp.params import LossParams
 from avrsp.train import checkpoint
 from avrsp.train.clips import Batch, ClipLoader, Fault
+from avrsp.train.optimisation import loss_of
 from avrsp.train.ranks import ALONE, Ranks
 from avrsp.train.signals import Stopped, noticing
-from avrsp.train.state import DivergenceError, Recipe, Row, Training, on
+from avrsp.train.state import DivergenceError, Position, Recipe, Training, on
 from avrsp.types import Clip, Sample
 
 SAVE_SECONDS = 600.0
@@ -40,10 +39,15 @@ def unheard(step: int, values: Mapping[str, float]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Loaders:
-    """Where the clips come from: those to learn from and those to judge by."""
+    """Where the clips come from: those to learn from and those to judge by.
+
+    Attributes:
+        allow_missing: Whether training goes on without the clips of a store that cannot be read.
+    """
 
     training: ClipLoader
     validation: ClipLoader
+    allow_missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,7 @@ class Log:
 
 def train(
     model: nn.Module, loaders: Loaders, recipe: Recipe, log: Log, ranks: Ranks = ALONE
-) -> list[Row]:
+) -> Position:
     """Train `model` on the device that it lies on; it ends with its best weights.
 
     Goes on from the newest valid state in `log.folder`, by however many processes that was made.
@@ -70,12 +74,14 @@ def train(
     undisturbed one.
 
     Returns:
-        One row an epoch: epoch, lr, train_loss, validation_loss, validation_kl, _cc, _sim.
+        The position at the end. Its history has one row an epoch: epoch, lr, train_loss,
+        validation_loss, validation_kl, _cc, _sim; `left_out` says which videos could not be read.
 
     Raises:
         DivergenceError: A loss is not finite.
-        StoreError: No clip of an epoch could be read.
-        AvrspError: The device's memory does not hold a batch.
+        StoreError: A store cannot be read and `loaders` do not allow that, or no clip could be
+            read. The state has been saved.
+        AvrspError: The device's memory does not hold a batch, or this computer has a fault.
         Stopped: SIGINT or SIGTERM came; the state has been saved.
     """
     training = Training(model, recipe, ranks)
@@ -83,6 +89,11 @@ def train(
     if saved is not None:
         training.restore(saved)
         at = training.at
+        if at.left_out and not loaders.allow_missing:
+            raise StoreError(
+                f"{log.name}: the saved state was trained without {', '.join(at.left_out)}; "
+                f"to train with them, remove {log.folder}"
+            )
         ranks.say(f"{log.name}: going on from epoch {at.epoch + 1}, update {at.updates}")
     with noticing() as asked, repeatable(training.device):
         loop = _Loop(training, loaders, log, asked)
@@ -92,7 +103,7 @@ def train(
             pass  # it holds on to all that fills the memory, until here
         else:
             model.load_state_dict(training.best)
-            return training.at.history
+            return training.at
         raise shortage(training, loop.sample, log.name)
 
 
@@ -110,7 +121,7 @@ class _Loop:
         self.log = log
         self.asked = asked
         self.saved = time.monotonic()
-        self.faulty: set[str] = set()
+        self.without_target: set[str] = set()
 
     def run(self) -> None:
         epochs = self.training.recipe.train.epochs
@@ -161,9 +172,10 @@ class _Loop:
             self._save()
 
     def _watched(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        """Pass batches on, unless any process is asked to stop; report what fails, once."""
+        """Pass batches on, unless any process is asked to stop or cannot read what it should."""
         for batch in batches:
-            new = [fault for fault in batch.faults if fault.video not in self.faulty]
+            known = self.training.at.left_out.keys() | self.without_target
+            new = [fault for fault in batch.faults if fault.video not in known]
             asked, failed = self.ranks.summed([self.asked(), len(new)])
             if asked:
                 self._stop()
@@ -179,11 +191,28 @@ class _Loop:
         raise Stopped
 
     def _leave_out(self, faults: list[Fault]) -> None:
+        """Note the videos of all processes' faults as left out, or end where that is not allowed.
+
+        The batch that has the fault has not been learnt from, so that the same command, after a
+        repair, ends as if nothing had been damaged.
+        """
         for own in self.ranks.gathered(json.dumps(faults)):
-            for video, reason in json.loads(own):
-                if video not in self.faulty:
-                    self._say(f"{video} is left out: {reason}")
-                self.faulty.add(video)
+            for fault in (Fault(*each) for each in json.loads(own)):
+                if fault.kind == "machine":
+                    self._save()
+                    raise AvrspError(f"{self.log.name}: {fault.video}: {fault.reason}")
+                if fault.kind == "damaged" and not self.loaders.allow_missing:
+                    self._save()
+                    raise StoreError(
+                        f"{self.log.name}: {fault.video}: {fault.reason}; or train without such "
+                        "videos, which is noted in the model: set `training.allow_missing` to true"
+                    )
+                if fault.kind == "no target":
+                    self._say(f"{fault.video}: a clip is left out: {fault.reason}")
+                    self.without_target.add(fault.video)
+                elif fault.video not in self.training.at.left_out:
+                    self._say(f"{fault.video} is left out: {fault.reason}")
+                    self.training.at.left_out[fault.video] = fault.reason
 
     def _save(self) -> None:
         if self.ranks.main:
@@ -234,9 +263,8 @@ def validate(training: Training, batches: Iterable[Batch]) -> dict[str, float]:
 def _means(training: Training, sample: Sample) -> dict[str, Tensor]:
     density = sample.density.to(training.device)
     pred = training.predict(on(training.device, sample.clip))
-    weights: LossParams = training.recipe.loss
     found = (
-        saliency_loss(pred, density, weights),
+        loss_of(training.recipe, pred, density, sample.fixations.to(training.device)),
         metrics.kl(pred, density).mean(),
         metrics.cc(pred, density).mean(),
         metrics.sim(pred, density).mean(),
@@ -269,7 +297,7 @@ def largest(training: Training, sample: Sample) -> int:
     while clips:
         torch.cuda.empty_cache()
         first = Clip(*(part[:clips] for part in sample.clip))
-        if training.holds(Sample(first, sample.density[:clips])):
+        if training.holds(Sample(first, sample.density[:clips], sample.fixations[:clips])):
             break
         clips //= 2
     return clips

@@ -89,14 +89,14 @@ def loader(folder: Path, window: NDArray[np.int64]) -> NDArray[np.uint8]:
 
 def ours(store: VideoStore, window: NDArray[np.int64]) -> object:
     """Read a clip with its sound and target from the store."""
-    sound = excerpt(store.sound, RATE, window, SAMPLES)
+    sound = excerpt(store.sound, window / RATE, RATE, SAMPLES)
     return store.frames(window), sound, store.density(int(window[-1]))
 
 
 def alone(archive: ZipFile, pool: ThreadPoolExecutor, window: NDArray[np.int64]) -> object:
     """Read and decompress the chunks that such a clip needs."""
     first, last = int(window[0]) // CHUNK, int(window[-1]) // CHUNK
-    start, stop = (sample // SOUND_CHUNK for sample in extent(RATE, window))
+    start, stop = (sample // SOUND_CHUNK for sample in extent(window / RATE, RATE))
     pixels = [f"frames/c/{k}/0/0/0" for k in range(first, last + 1)]
     content = [archive.read(key) for key in (*pixels, f"density/c/{last}/0/0")]
     sound = [archive.read(f"waveform/c/{k}") for k in range(start, stop + 1)]

@@ -12,7 +12,7 @@ from avrsp.convert import parts
 from avrsp.convert.collect import VERDICTS, is_manifest_stale, write_index, write_manifest
 from avrsp.convert.convert_video import Layout
 from avrsp.convert.quality import write_picture
-from avrsp.datasets.sheets import ListedVideo
+from avrsp.datasets.dataset_registry import ListedVideo
 from avrsp.errors import StoreError
 from avrsp.store.manifest import read_manifest, read_verdict
 from tests.raw_videos import MirrorFiles

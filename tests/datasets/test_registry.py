@@ -12,7 +12,7 @@ import pytest
 
 from avrsp import datasets, params
 from avrsp.datasets import dataset_registry, sheets
-from avrsp.datasets.sheets import ListedVideo
+from avrsp.datasets.dataset_registry import ListedVideo
 from avrsp.errors import ParamsError
 from avrsp.evaluate.protocols import PROTOCOLS
 from avrsp.params import Params

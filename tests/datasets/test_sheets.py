@@ -7,8 +7,7 @@ import pytest
 
 from avrsp import params
 from avrsp.datasets import sheets
-from avrsp.datasets.dataset_registry import names, spec
-from avrsp.datasets.sheets import ListedVideo
+from avrsp.datasets.dataset_registry import ListedVideo, names, spec
 from avrsp.errors import ParamsError
 from avrsp.sample.plan import sheet
 

@@ -10,7 +10,7 @@ import pytest
 from avrsp.convert import parts
 from avrsp.convert.collect import write_manifest
 from avrsp.convert.convert_video import Layout
-from avrsp.datasets.sheets import ListedVideo
+from avrsp.datasets.dataset_registry import ListedVideo
 from avrsp.doctor import chain, full_check
 from avrsp.doctor.finding import Finding
 from tests.raw_videos import MirrorFiles

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from avrsp.errors import StoreError
 from avrsp.evaluate import scores
-from avrsp.evaluate.run import evaluate_run, read_rows
+from avrsp.evaluate.run import Outcome, evaluate_run, read_rows
 from avrsp.evaluate.scores import METRICS, score_video
 from avrsp.store.manifest import Verdict
 from avrsp.store.video_store import VideoStore, write_maps
@@ -25,7 +25,7 @@ Predict = Callable[[int], list[NDArray[np.float32]]]
 COUNTS = {"a": 20, "b": 33, "c": 8}
 
 
-def run(tmp_path: Path, videos: list[Verdict], **options: Any) -> list[str]:
+def run(tmp_path: Path, videos: list[Verdict], **options: Any) -> Outcome:
     return evaluate_run(
         tmp_path / "maps",
         tmp_path / "store",
@@ -38,11 +38,11 @@ def run(tmp_path: Path, videos: list[Verdict], **options: Any) -> list[str]:
 
 
 def test_a_row_for_each_frame(tmp_path: Path, three_videos: list[Verdict]) -> None:
-    assert run(tmp_path, three_videos) == []
+    assert run(tmp_path, three_videos) == ([], [])
     rows = pd.read_parquet(tmp_path / "rows.parquet")
     assert list(rows.groupby("video")["frame"].max() + 1) == list(COUNTS.values())
     expected = ["dataset", "split", "video", "method", "protocol", "frame", "fixations"]
-    assert list(rows.columns) == [*expected, "predicted", *METRICS]
+    assert list(rows.columns) == [*expected, "predicted", "empty", *METRICS]
     assert rows[list(METRICS)].notna().all(axis=None)
     store = VideoStore(tmp_path / "store" / "avad" / "b.zarr.zip")
     assert rows[rows["video"] == "b"]["fixations"].tolist() == [
@@ -126,7 +126,7 @@ def test_damaged_stores_are_named(tmp_path: Path, three_videos: list[Verdict]) -
         content[place] ^= 255
     path.write_bytes(content)
     (tmp_path / "maps" / "avad" / "b.zarr.zip").write_bytes(b"text")
-    faults = run(tmp_path, three_videos)
+    faults, _ = run(tmp_path, three_videos)
     assert [fault.split(":")[0] for fault in faults] == ["avad/a", "avad/b"]
 
 
@@ -140,3 +140,16 @@ def test_nothing_to_evaluate_is_an_error(tmp_path: Path, three_videos: list[Verd
             split=1,
             out=tmp_path / "rows.parquet",
         )
+
+
+def test_the_maps_of_another_video_are_refused(
+    tmp_path: Path, three_videos: list[Verdict], predicted: Predict
+) -> None:
+    path = tmp_path / "maps" / "avad" / "b.zarr.zip"
+    write_maps(path, predicted(33), video=("avad", "c"))
+    faults, _ = run(tmp_path, three_videos)
+    (fault,) = faults
+    assert fault.startswith("avad/b: ")
+    assert "holds the maps of avad/c" in fault
+    write_maps(path, predicted(33), video=("avad", "b"))
+    assert run(tmp_path, three_videos).faults == []

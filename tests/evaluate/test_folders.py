@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 from numpy.typing import NDArray
+from PIL import Image
 
 from avrsp import params
 from avrsp.cli import commands
@@ -104,6 +105,75 @@ def test_faults_are_named_counted_and_survived(
     assert len(found["faults"]) == 3
     assert found["mean"] | {"videos": 2, "frames": 29 + 8, "missing": 4} == found["mean"]
     assert invoke(workspace, "--allow-missing")[0] == 0
+
+
+def write_images(folder: Path, maps: list[NDArray[np.float32]]) -> Path:
+    folder.mkdir(parents=True)
+    for number, saliency in enumerate(maps, 1):
+        picture = Image.fromarray(np.round(255 * saliency).astype(np.uint8))
+        picture.save(folder / f"{number:04d}.png")
+    return folder
+
+
+FAULTS: dict[str, tuple[Callable[[Path], Any], str]] = {
+    "unreadable": (
+        lambda place: (place / "0005.png").write_bytes(b"text"),
+        "unreadable image (UnidentifiedImageError): frame 4",
+    ),
+    "missing": (lambda place: (place / "0005.png").unlink(), "no image: frame 4"),
+    "other size": (
+        lambda place: Image.new("L", (5, 5)).save(place / "0005.png"),
+        "wrong size, expected 24 x 32 as the first map is: frame 4",
+    ),
+    "too many": (
+        lambda place: Image.new("L", (32, 24)).save(place / "0009.png"),
+        "wrong count: more maps for 8 frames",
+    ),
+    "misnumbered": (
+        lambda place: (place / "0005.png").rename(place / "0050.png"),
+        "wrong count: more maps for 8 frames",
+    ),
+    "too few": (
+        lambda place: (place / "0008.png").unlink(),
+        "wrong count: 7 maps for 8 frames",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+def test_every_fault_in_a_folder_of_images_is_a_line_and_exit_1(
+    kind: str, workspace: Path, write_truth: Callable[..., Verdict], predicted: Predict
+) -> None:
+    write_truth("avad", "video", 8)
+    spoil, expected = FAULTS[kind]
+    spoil(write_images(workspace / "maps" / "avad" / "video", predicted(8)))
+    code, said = invoke(workspace, "--no-references")
+    assert code == 1
+    assert f"avrsp: avad/video: {expected}\n" in said
+    assert expected in summaries(workspace)["maps"]["avrsp"]["faults"][0]
+
+
+def test_values_that_cannot_be_saliency_are_said_once(
+    workspace: Path, three_videos: list[Verdict], predicted: Predict
+) -> None:
+    for each in three_videos:
+        maps = [np.log(0.01 + saliency) for saliency in predicted(each.frames)]
+        write_maps(workspace / "maps" / "avad" / f"{each.video}.zarr.zip", maps)
+    code, said = invoke(workspace)
+    assert code == 0
+    assert said.count("--values log converts log densities") == 1
+    assert "maps of avad/a and 2 more: negative values" in said
+    converted = invoke(workspace, "--values", "log")
+    assert converted[0] == 0
+    assert "negative" not in converted[1]
+
+
+def test_hidden_files_are_no_stores(workspace: Path, three_videos: list[Verdict]) -> None:
+    (workspace / "store" / "avad" / "._a.zarr.zip").write_bytes(b"\0\5\x16\7")
+    code, said = invoke(workspace, "--no-references")
+    assert code == 0
+    assert summaries(workspace)["maps"]["avrsp"]["mean"]["videos"] == len(three_videos)
+    assert "._a" not in said
 
 
 def test_no_maps_at_all_is_one_line_and_no_table(

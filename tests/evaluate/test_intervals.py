@@ -9,12 +9,13 @@ from scipy import stats
 
 from avrsp.evaluate.intervals import interval, paired, resample
 from avrsp.evaluate.scores import METRICS
+from avrsp.evaluate.summary import summarise
 
 
 def rows(scores: dict[str, float], *, frames: int = 3, dataset: str = "diem") -> pd.DataFrame:
     found = [
         {"dataset": dataset, "video": video, "split": 1, "frame": frame, "protocol": "avrsp"}
-        | {"predicted": True, "fixations": 9}
+        | {"predicted": True, "empty": False, "fixations": 9}
         | dict.fromkeys(METRICS, score)
         for video, score in scores.items()
         for frame in range(frames)
@@ -92,3 +93,11 @@ def test_one_video_has_a_difference_and_nothing_more() -> None:
     found = paired(rows({"a": 0.5}), rows({"a": 0.3}), "cc", resamples=100, seed=0)
     assert found.difference == pytest.approx(0.2)
     assert np.isnan([found.low, found.high, found.p]).all()
+
+
+def test_an_interval_does_not_depend_on_which_other_datasets_are_scored() -> None:
+    scores = {"a": 0.1, "b": 0.5, "c": 0.7, "d": 0.2}
+    diem, avad = rows(scores), rows(scores, dataset="avad")
+    both, one = (summarise(each, "avrsp", 50, 3) for each in (pd.concat([avad, diem]), diem))
+    assert both["datasets"]["diem"]["cc_interval"] == one["datasets"]["diem"]["cc_interval"]
+    assert both["datasets"]["avad"]["cc_interval"] != both["datasets"]["diem"]["cc_interval"]

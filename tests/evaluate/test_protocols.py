@@ -32,7 +32,7 @@ def rows(
     found = pd.DataFrame({metric: list(scores) for metric in METRICS})
     found["frame"], found["fixations"] = range(len(scores)), 9
     found["dataset"], found["video"], found["split"] = "avad", video, split
-    found["predicted"] = found["frame"] != missing
+    found["predicted"], found["empty"] = found["frame"] != missing, found["frame"] == empty
     found.loc[found["frame"] == missing, list(METRICS)] = NAN
     found.loc[found["frame"] == empty, ["nss", "auc_judd"]] = NAN
     return pd.concat([found.assign(protocol=name) for name in PROTOCOLS], ignore_index=True)
@@ -69,7 +69,7 @@ def test_the_miniature_dataset(name: ProtocolName) -> None:
     assert scores["cc"] == pytest.approx(CC[name], rel=1e-12)
     assert scores["nss"] == pytest.approx(NSS[name], rel=1e-12)
     assert (scores["frames"], scores["dropped"]) == COUNTED[name]
-    assert (scores["videos"], scores["missing"]) == (4, 1)
+    assert (scores["videos"], scores["missing"], scores["empty"]) == (4, 1, 1)
     assert found["mean"]["cc"] == scores["cc"]
 
 

@@ -72,7 +72,8 @@ def test_rows_of_all_references(write_truth: Write, tmp_path: Path) -> None:
     videos = [write_truth("avad", name, 12) for name in ("a", "b")]
     training = [write_truth("diem", "c", 20)]
     out = tmp_path / "references.parquet"
-    assert not evaluate_references(tmp_path / "store", videos, training, split=1, out=out, seed=0)
+    done = evaluate_references(tmp_path / "store", videos, training, split=1, out=out, seed=0)
+    assert done == ([], [])
     rows = pd.read_parquet(out)
     assert set(rows["method"]) == set(references.REFERENCES)
     assert len(rows) == 3 * 2 * 12

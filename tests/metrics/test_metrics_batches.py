@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from avrsp import metrics
+from avrsp.metrics import definitions
 from tests.metrics.test_metrics import KINDS, scene
 
 SHARED = ("cc", "sim", "nss", "auc_judd")
@@ -34,13 +35,13 @@ def test_leading_dimensions_and_both_forms_of_fixations_agree() -> None:
 
 @pytest.mark.parametrize("piece", [1, 1 << 13, 1 << 18])
 def test_all_at_once_is_each_alone(piece: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metrics, "PIECE", piece)
+    monkeypatch.setattr(definitions, "PIECE", piece)
     scenes = [scene(kind) for kind in KINDS if kind != "odd"]
     pred, density, fixated = (
         torch.from_numpy(np.stack([each[part] for each in scenes])) for part in range(3)
     )
     pred[1], density[2], fixated[0] = 0.3, 0, False  # constant, empty, without a fixation
-    found = metrics.together(pred.float(), density, fixated)
+    found = definitions.together(pred.float(), density, fixated)
     assert tuple(found) == SHARED
     for name, scores in found.items():
         truth = density if name in {"cc", "sim"} else fixated
@@ -52,7 +53,7 @@ def test_all_at_once_is_each_alone(piece: int, monkeypatch: pytest.MonkeyPatch) 
 def test_nan_in_a_map_is_nan_in_its_score_alone() -> None:
     pred, density, fixated = (torch.from_numpy(each).repeat(2, 1, 1) for each in scene("smooth"))
     pred[0, 3, 4] = torch.nan
-    found = metrics.together(pred, density, fixated)
+    found = definitions.together(pred, density, fixated)
     found |= {
         "kl": metrics.kl(pred, density),
         "ig": metrics.ig(pred, fixated, density),

@@ -48,7 +48,7 @@ class Loud(nn.Module):
         self, frames: Tensor, waveform: Tensor | None = None, has_sound: Tensor | None = None
     ) -> Tensor:
         level = torch.zeros(len(frames)) if waveform is None else waveform.abs().mean((1, 2))
-        return torch.sigmoid(frames[:, :, -1].mean(1) + level[:, None, None])
+        return torch.sigmoid(frames[:, :, -1].float().mean(1) / 64 - 2 + level[:, None, None])
 
 
 @pytest.fixture

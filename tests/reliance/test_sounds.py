@@ -44,8 +44,10 @@ def test_a_video_without_sound_is_only_dubbed() -> None:
 def test_reversed_sound_is_the_same_moment_backwards() -> None:
     track = np.random.default_rng(0).uniform(-1, 1, SOUND_RATE).astype(np.float32)
     window = np.arange(3, 11)
-    expected = excerpt(track, 25.0, window, 20_000)[::-1]
-    np.testing.assert_array_equal(sound_of("reversed", track, 25.0, window, 20_000), expected)
+    expected = excerpt(track, window / 25.0, 25.0, 20_000)[::-1]
+    np.testing.assert_array_equal(
+        sound_of("reversed", track, window / 25.0, 25.0, 20_000), expected
+    )
 
 
 def test_sound_is_lent_by_the_next_video_of_the_same_dataset_and_kind() -> None:

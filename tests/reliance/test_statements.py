@@ -23,7 +23,7 @@ def rows(**cc: float) -> pd.DataFrame:
             "dataset": "diem", "split": 1, "video": f"{kind}{number}", "kind": kind,
             "protocol": "avrsp", "frame": frame, "fixations": 3, "predicted": True, "kl": 1.0,
             "cc": cc.get(kind, 0.5) + number / 1000, "sim": 0.4, "nss": 4 * cc.get(kind, 0.5),
-            "auc_judd": 0.8,
+            "auc_judd": 0.8, "empty": False,
         }
         for kind, count in KINDS.items() for number in range(count) for frame in range(4)
     ]  # fmt: skip

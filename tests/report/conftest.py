@@ -15,7 +15,15 @@ from avrsp.report.inputs import About, Places
 from tests.report.videos import COUNT, TRUTH, write_video
 
 VIDEOS = {"diem": ("one", "two", "three", "four"), "avad": ("V1_Speech1", "V2_Piano1")}
-ABOUT = About("sample", "ravf", (1,), 7, "avrsp", "2030-01-02", "0123456789abcdef" * 2)
+ABOUT = About(
+    preset="sample",
+    fusion="ravf",
+    splits=(1,),
+    seed=7,
+    protocol="avrsp",
+    datasets=("avad", "coutrot1", "coutrot2", "diem", "etmd", "summe"),
+    commit="0123456789abcdef" * 2,
+)
 
 
 @pytest.fixture(scope="session")
@@ -117,6 +125,13 @@ def write_manifest(places: Places) -> None:
     places.manifest.write_text(json.dumps({"preset": "sample", "datasets": datasets}))
 
 
+WEIGHTS: dict[str, object] = {
+    "pretrain": {"s3d": {"file": "data/weights/s3d.safetensors", "sha256": "ab" * 32}},
+    "v-split1": {"s3d": None},
+    "av-split1": None,
+}
+
+
 def write_trainings(places: Places) -> None:
     for run, epochs in {"pretrain": 4, "v-split1": 6, "av-split1": 6}.items():
         history = [
@@ -129,7 +144,8 @@ def write_trainings(places: Places) -> None:
         ]
         (places.models / run).mkdir(parents=True)
         (places.models / run / "history.json").write_text(json.dumps(history))
-        (places.models / run / "model.json").write_text(json.dumps({"mlflow_run": f"id-of-{run}"}))
+        facts = {"mlflow_run": f"id-of-{run}", "encoder_weights": WEIGHTS[run]}
+        (places.models / run / "model.json").write_text(json.dumps(facts))
 
 
 def _verdict(dataset: str, video: str, *, kept: bool) -> dict[str, object]:

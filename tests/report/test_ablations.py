@@ -21,9 +21,9 @@ def scored(folder: Path, **cc: float) -> Results:
     return read_results(places.metrics)
 
 
-def test_one_network_stands_in_every_table_that_it_belongs_to(tmp_path: Path) -> None:
+def test_one_network_stands_in_every_table_that_it_belongs_to(tmp_path: Path, about: About) -> None:
     results = scored(tmp_path, v=0.5, av=0.6, v_none=0.4, mbt=0.55, av_2=0.7)
-    third, fourth, fifth = ablations(results, preset="sample", protocol="avrsp")
+    third, fourth, fifth = ablations(results, about, ("preset sample",))
     cc = ("diem", "cc")
     own = [{row.method: row.cell(cc).text for row in each.groups[0].rows}
            for each in (third, fourth, fifth)]  # fmt: skip

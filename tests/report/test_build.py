@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import io
+import re
 import subprocess
 import sys
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
 from avrsp.errors import StoreError
 from avrsp.report.build_report import write_report
-from avrsp.report.charts import write_hero
+from avrsp.report.charts import hero
+from avrsp.report.comparability import Models, objections
 from avrsp.report.inputs import About, Places, gather
+from avrsp.report.palette import render
 from avrsp.store.video_store import MapStore, VideoStore
+from tests.report.conftest import write_summary
 
 pytestmark = pytest.mark.usefixtures("small_pictures")
 
@@ -88,14 +94,16 @@ def test_the_page_says_what_was_run_and_what_is_missing(report: Path) -> None:
         "cannot be compared with the numbers printed in the paper",
         "id-of-av-split1",
         "0123456789ab",
-        "2030-01-02",
+        "s3d: data/weights/s3d.safetensors (SHA-256 abababababab)",
+        "s3d: random",
+        "(preset sample; encoder weights not recorded; split 1 instead of 1, 2, 3)",
         "no frames in video_frames/AVAD/V9_Broken",
-        "Not run: ETMD, Coutrot1, Coutrot2, SumMe.",
-        "ETMD is absent: no archive.",
+        "Not run: Coutrot1 (generated), Coutrot2 (generated), ETMD (generated), SumMe (generated).",
+        "ETMD (generated) is absent: no archive.",
         "AV has the higher mean CC on 6 of 6 test videos; the mean difference is +0.100",
         "[0.500, 0.800]",  # AV's CC on DIEM
         "v-split1: avad/V3_Gone: no maps",
-        "V has no map for 7 frames of DIEM.",
+        "V has no map for 7 frames of DIEM (generated).",
         "the models were not tried with other sounds",
         "19 of 19 networks were not run",
         "not run",
@@ -107,7 +115,42 @@ def test_the_paper_preset_has_no_warning(places: Places, about: About, tmp_path:
     write_report(tmp_path, gather(places, replace(about, preset="paper")))
     text = read(tmp_path).text
     assert "cannot be compared" not in text
-    assert "not comparable" not in text
+    assert "generated" not in text
+
+
+IMPORTED = {"encoder_weights": {"s3d": {"file": "w.safetensors", "sha256": "c" * 64}}}
+FROM_RANDOM = {"encoder_weights": {"s3d": {"file": "w.safetensors"}, "soundnet": None}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "models", "said"),
+    [
+        ({}, {"pretrain": IMPORTED, "av-split1": IMPORTED}, ()),
+        ({"splits": (3, 1, 2)}, {"v-split1": IMPORTED}, ()),
+        ({"preset": "sample"}, {"v-split1": IMPORTED}, ("preset sample",)),
+        ({"splits": (1,)}, {"v-split1": IMPORTED}, ("split 1 instead of 1, 2, 3",)),
+        ({}, {}, ("encoder weights not recorded",)),
+        ({}, {"pretrain": IMPORTED, "av-split1": {}}, ("encoder weights not recorded",)),
+        ({}, {"av-split1": FROM_RANDOM}, ("encoders started from random numbers",)),
+    ],
+)
+def test_rows_compare_with_the_papers_only_by_its_data_weights_and_splits(
+    about: About, changes: dict[str, Any], models: Models, said: tuple[str, ...]
+) -> None:
+    as_paper = replace(about, preset="paper", splits=(1, 2, 3))
+    assert objections(replace(as_paper, **changes), models) == said
+
+
+REAL = r"(?<!/)(?:DIEM|AVAD|ETMD|SumMe|Coutrot[12]|DHF1K)(?! \(generated\))"
+"""A real set's bare name, but for folders of raw files."""
+
+
+def test_generated_sets_never_bear_a_real_sets_bare_name(report: Path) -> None:
+    made_of = [*report.glob("tables/*.md"), *report.glob("tables/*.tex")]
+    for path in (report / "index.html", *made_of):
+        text = re.sub(r"data:[^\"]*", "", path.read_text())
+        bare = re.findall(REAL, text)
+        assert not bare, path
 
 
 def test_an_empty_folder_gives_a_page_that_says_so(
@@ -125,7 +168,7 @@ def test_a_model_that_was_not_run_leaves_its_place_empty(
     found = gather(replace(finished, maps=tmp_path / "nowhere"), about)
     only = found.rows[(found.rows["model"] == "V") & (found.rows["dataset"] == "avad")]
     write_report(tmp_path / "reports", replace(found, rows=only))
-    assert "this figure needs the scores of both V and AV" in read(tmp_path / "reports").text
+    assert "this figure needs the scores of two models" in read(tmp_path / "reports").text
     assert (tmp_path / "reports" / "figures" / "strip-avad.png").exists()
 
 
@@ -134,7 +177,7 @@ def test_a_store_that_is_gone_is_named_in_its_place(
 ) -> None:
     write_report(tmp_path, gather(replace(finished, stores=tmp_path / "nowhere"), about))
     text = read(tmp_path).text
-    assert "DIEM: " in text
+    assert "DIEM (generated): " in text
     assert "nowhere/diem/" in text
     assert "snakemake --cores all preprocess" in text
     assert not (tmp_path / "figures" / "hero.png").exists()
@@ -152,14 +195,31 @@ def test_reporting_never_imports_torch() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_the_readmes_picture_comes_in_light_and_dark(finished: Places, tmp_path: Path) -> None:
+def test_the_first_picture_comes_in_light_and_dark(finished: Places) -> None:
     name = "one.zarr.zip"
     maps = {
         model: MapStore(finished.maps / f"{model.lower()}-split1" / "diem" / name)
         for model in ("V", "AV")
     }
-    write_hero(tmp_path / "hero.png", VideoStore(finished.stores / "diem" / name), maps, (1, 9))
-    light, dark = (Image.open(tmp_path / f"hero{end}.png") for end in ("", "-dark"))
+    store = VideoStore(finished.stores / "diem" / name)
+    picture = render(lambda theme: hero(store, maps, (1, 9), theme))
+    light, dark = (Image.open(io.BytesIO(each)) for each in (picture.light, picture.dark))
     assert light.size == dark.size
     assert light.convert("L").getpixel((0, 0)) == 255
     assert dark.convert("L").getpixel((0, 0)) != 255
+
+
+def test_a_scored_dataset_that_the_paper_does_not_have_has_its_own_columns(
+    places: Places, about: About, tmp_path: Path
+) -> None:
+    write_summary(places, "v-split1", {"diem": 0.5, "lab": 0.4}, missing=0)
+    only = replace(about, preset="paper", datasets=("diem", "lab"))
+    write_report(tmp_path, gather(places, only))
+    first = (tmp_path / "tables" / "table-i.md").read_text()
+    assert first.startswith("## Table I. DIEM\n")
+    assert "| Ours(AV) | 0.559 | 0.685 | 2.78 | 0.911 |" in first
+    others = (tmp_path / "tables" / "table-others.md").read_text()
+    assert "| AVRSP(V) | **1.400** | **0.400** |" in others
+    assert "Ours" not in others
+    assert "AVRSP(AV)" not in first + others  # no such run
+    assert not (tmp_path / "tables" / "table-ii.md").exists()

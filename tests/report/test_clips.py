@@ -64,18 +64,18 @@ def test_a_film_has_six_seconds_of_picture_and_sound_and_the_same_bytes(tmp_path
 def test_the_best_the_middle_and_the_worst_clip_are_shown(finished: Places, about: About) -> None:
     shown = [block for block in clips(gather(finished, about)) if isinstance(block, Clip)]
     assert [clip.name for clip in shown] == ["clip-highest", "clip-middle", "clip-lowest"]
-    assert shown[0].title == "DIEM, four"
+    assert shown[0].title == "DIEM (generated), four"
     assert all(clip.address.startswith("data:video/mp4;base64,") for clip in shown)
 
 
 def test_a_clip_without_maps_is_named(finished: Places, about: About, tmp_path: Path) -> None:
     found = gather(replace(finished, maps=tmp_path), about)
     said = [block.text for block in clips(found) if isinstance(block, Notice)]
-    assert said[0] == "DIEM, four: AV has no maps of it."
+    assert said[0] == "DIEM (generated), four: AV has no maps of it."
 
 
 def test_without_ffmpeg_the_report_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store, maps = made(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(RawDataError, match="ffmpeg is not on the PATH"):
+    with pytest.raises(RawDataError, match="ffmpeg: not found on PATH"):
         film(store, maps)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from avrsp import datasets
+from avrsp.datasets import dataset_registry
 from avrsp.report.formats import grid_to_csv, grids_to_markdown
 from avrsp.report.inputs import About, Places, gather
 from avrsp.report.page import Grid, Notice, Prose
-from avrsp.report.page_sections import data, grids
+from avrsp.report.page_sections import by_mouse, data, grids
+from avrsp.report.texts import SOURCES
 from avrsp.store.manifest import DatasetEntry, Manifest, Verdict
 
 
@@ -44,8 +48,8 @@ MANIFEST = Manifest(
 COUNTED = ("4", "3", "1", "2", "2", "144,000", "1.60", "1 / 1 / 1", "1 / 0 / 2")
 
 
-def test_videos_are_counted_by_role_and_in_hours() -> None:
-    overview, aside, absent = grids(MANIFEST, (1, 2))
+def test_videos_are_counted_by_role_and_in_hours(about: About) -> None:
+    overview, aside, absent = grids(MANIFEST, replace(about, preset="paper", splits=(1, 2)))
     assert overview.heads[-1] == "Train / validation / test, split 2"
     assert overview.rows[0] == ("DIEM", *COUNTED)
     assert overview.rows[1] == ("ETMD", "absent", *["-"] * 8)
@@ -54,13 +58,27 @@ def test_videos_are_counted_by_role_and_in_hours() -> None:
     assert absent.rows == (("ETMD", "no archive"),)
 
 
-def test_they_are_written_as_csv_and_markdown() -> None:
-    found = grids(MANIFEST, (1,))
+def test_they_are_written_as_csv_and_markdown(about: About) -> None:
+    found = grids(MANIFEST, replace(about, preset="paper"))
     lines = [*csv.reader(grid_to_csv(found[0]).splitlines())]
     assert lines[1] == ["DIEM", *COUNTED[:-1]]
     text = grids_to_markdown("Data", "", found)
     assert "| c | DIEM | no sound track |" in text
     assert "| ETMD | no archive |" in text
+
+
+def test_gaze_that_was_recorded_by_mouse_is_said(
+    about: About, places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = replace(about, preset="paper")
+    assert by_mouse(MANIFEST, real) == ""
+    by_hand = replace(datasets.spec("diem"), gaze="mouse")
+    monkeypatch.setitem(dataset_registry._registered, "diem", by_hand)
+    assert by_mouse(MANIFEST, real).endswith("by mouse, not by an eye tracker, in: DIEM.")
+    shown = data(replace(gather(places, real), manifest=MANIFEST)).blocks
+    sources = next(each for each in shown if isinstance(each, Grid) and each.title == SOURCES)
+    assert sources.rows[0][:3] == ("DIEM", "mouse", "yes")
+    assert sources.rows[0][3] == by_hand.licence
 
 
 @pytest.mark.usefixtures("small_pictures")
@@ -69,10 +87,10 @@ def test_the_page_names_what_is_missing_with_its_reason(
 ) -> None:
     blocks = data(gather(finished, about)).blocks
     overview, aside = (block for block in blocks if isinstance(block, Grid))
-    assert overview.rows[0][:3] == ("DIEM", "4", "4")
+    assert overview.rows[0][:3] == ("DIEM (generated)", "4", "4")
     assert aside.rows[0][0] == "V9_Broken"
     said = [block.text for block in blocks if isinstance(block, Notice | Prose)]
-    assert "ETMD is absent: no archive." in said
+    assert "ETMD (generated) is absent: no archive." in said
     (only,) = data(gather(places, about)).blocks
     assert isinstance(only, Notice)
     assert "snakemake" in only.text

@@ -11,11 +11,11 @@ from avrsp.report import paper
 
 TEXT = Path(__file__).parents[3] / "shared" / "paper" / "avrsp.txt"
 
-SIZES: dict[paper.TableName, int] = {"I": 36, "II": 36, "III": 16, "IV": 10, "V": 14}
+SIZES: dict[str, int] = {"I": 36, "II": 36, "III": 16, "IV": 10, "V": 14}
 
 
 @pytest.mark.parametrize("table", SIZES)
-def test_every_table_is_whole(table: paper.TableName) -> None:
+def test_every_table_is_whole(table: str) -> None:
     rows = paper.printed(table)
     assert len(rows) == SIZES[table]
     assert {row.dataset for row in rows} == set(paper.DATASETS[table])
@@ -34,7 +34,7 @@ def test_the_headline_row() -> None:
 
 @pytest.mark.data
 @pytest.mark.parametrize("table", SIZES)
-def test_every_cell_agrees_with_the_text(table: paper.TableName) -> None:
+def test_every_cell_agrees_with_the_text(table: str) -> None:
     if not TEXT.exists():
         pytest.skip(f"the paper's text is not at {TEXT}")
     expected = [_numbers(line) for line in _body(table)]
@@ -50,7 +50,7 @@ def test_every_cell_agrees_with_the_text(table: paper.TableName) -> None:
 
 @pytest.mark.data
 @pytest.mark.parametrize("table", ["I", "II", "V"])
-def test_every_name_agrees_with_the_text(table: paper.TableName) -> None:
+def test_every_name_agrees_with_the_text(table: str) -> None:
     if not TEXT.exists():
         pytest.skip(f"the paper's text is not at {TEXT}")
     printed = [re.sub(r" \[\d+\]$", "", line.split("|")[1].strip()) for line in _body(table)]

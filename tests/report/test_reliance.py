@@ -19,6 +19,7 @@ from avrsp.store.video_store import write_maps
 
 pytestmark = pytest.mark.usefixtures("small_pictures")
 
+DIEM = "DIEM (generated)"
 GAP = {"difference": 0.2, "low": 0.1, "high": 0.3, "p": 0.004, "videos": 3}
 NOTHING = {"difference": 0.0, "low": None, "high": None, "p": None, "videos": 1}
 OUTCOME = {
@@ -43,7 +44,7 @@ OUTCOME = {
 
 
 @pytest.fixture
-def heard(finished: Places, about: About, tmp_path: Path) -> Inputs:
+def tried(finished: Places, about: About, tmp_path: Path) -> Inputs:
     """The finished run, its models tried with other sounds; five frames of two videos."""
     places = replace(finished, reliance=tmp_path / "reliance", sounds=tmp_path / "reliance.json")
     places.sounds.write_text(json.dumps(OUTCOME))
@@ -62,20 +63,30 @@ def heard(finished: Places, about: About, tmp_path: Path) -> Inputs:
     return gather(places, about)
 
 
-def test_the_section_answers_and_shows_its_numbers(heard: Inputs) -> None:
-    blocks = reliance(heard).blocks
+def test_the_section_answers_and_shows_its_numbers(tried: Inputs) -> None:
+    blocks = reliance(tried).blocks
     assert blocks[0] == Prose("This model uses the sound: it does.")
     statements, scores, changes = (block for block in blocks if isinstance(block, Grid))
     assert [row[-1] for row in statements.rows] == ["yes", "not run"]
-    assert scores.rows[0] == ("DIEM", "3", "0.700", "n/a", "0.500", "n/a", "n/a")
+    assert scores.rows[0] == (DIEM, "3", "0.700", "n/a", "0.500", "n/a", "n/a")
     lost = "+0.200 (+0.100 to +0.300)"
-    assert changes.rows[0] == ("DIEM", "another clip's", lost, "0.004", "+0.20", "0.600")
+    assert changes.rows[0] == (
+        DIEM,
+        "another clip's",
+        lost,
+        "0.004",
+        "+0.20",
+        "0.600",
+    )
     assert changes.rows[1][2:] == ("+0.000", "n/a", "+0.00", "n/a")
     charts = [block for block in blocks if isinstance(block, Chart)]
     assert [chart.name for chart in charts] == ["change", "timeline", "retention"]
-    assert "DIEM, one" in charts[0].caption
+    assert f"{DIEM}, one" in charts[0].caption
     said = [block.text for block in blocks if isinstance(block, Notice)]
-    assert said == ["Not run with other sounds: AVAD.", "Not every video could be shown:"]
+    assert said == [
+        "Not run with other sounds: AVAD (generated).",
+        "Not every video could be shown:",
+    ]
 
 
 def test_what_was_not_run_is_said_in_its_place(finished: Places, about: About) -> None:
@@ -84,22 +95,23 @@ def test_what_was_not_run_is_said_in_its_place(finished: Places, about: About) -
     assert "dvc repro reliance" in only.text
 
 
-def test_clips_of_no_known_kind_are_ranked_by_retention(heard: Inputs) -> None:
-    rows = heard.sound_rows.assign(kind="unknown")
-    blocks = reliance(replace(heard, sound_rows=rows)).blocks
+def test_clips_of_no_known_kind_are_ranked_by_retention(tried: Inputs) -> None:
+    rows = tried.sound_rows.assign(kind="unknown")
+    blocks = reliance(replace(tried, sound_rows=rows)).blocks
     chart = next(b for b in blocks if isinstance(b, Chart) and b.name == "retention")
-    assert "highest: DIEM, one, frame 4; lowest: DIEM, two, frame 4" in chart.caption
+    assert f"highest: {DIEM}, one, frame 4; lowest: {DIEM}, two, frame 4" in chart.caption
 
 
-def test_retention_that_is_gone_is_named(heard: Inputs, tmp_path: Path) -> None:
-    places = replace(heard.places, reliance=tmp_path / "nowhere")
-    blocks = reliance(replace(heard, places=places)).blocks
+def test_retention_that_is_gone_is_named(tried: Inputs, tmp_path: Path) -> None:
+    places = replace(tried.places, reliance=tmp_path / "nowhere")
+    blocks = reliance(replace(tried, places=places)).blocks
     assert any(isinstance(block, Notice) and "nowhere" in block.text for block in blocks)
 
 
-def test_the_report_writes_the_tables_and_the_figures(heard: Inputs, tmp_path: Path) -> None:
-    write_report(tmp_path / "reports", heard)
+def test_the_report_writes_the_tables_and_the_figures(tried: Inputs, tmp_path: Path) -> None:
+    write_report(tmp_path / "reports", tried)
     text = (tmp_path / "reports" / "tables" / "reliance.md").read_text()
-    assert text == grids_to_markdown("Does the sound matter?", OUTCOME["sentence"], grids(OUTCOME))  # type: ignore[arg-type]
-    assert "| DIEM | 3 | 0.700 |" in text
+    shown = grids(OUTCOME, tried.about)
+    assert text == grids_to_markdown("Does the sound matter?", str(OUTCOME["sentence"]), shown)
+    assert f"| {DIEM} | 3 | 0.700 |" in text
     assert (tmp_path / "reports" / "figures" / "timeline.png").exists()

@@ -54,7 +54,7 @@ def test_the_best_video_is_sought_among_the_allowed() -> None:
 
 def test_means_are_of_videos_that_both_models_scored() -> None:
     both = pd.concat([rows("V", {"a": [0.1, 0.3], "b": [1.0]}), rows("AV", {"a": [0.4, np.nan]})])
-    means = video_means(both)
+    means = video_means(both, ("V", "AV"))
     assert means.to_dict("records") == [{"dataset": "diem", "video": "a", "V": 0.2, "AV": 0.4}]
 
 

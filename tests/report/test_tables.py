@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
-from avrsp.report.formats import to_csv, to_latex, to_markdown
+from avrsp.report import paper
+from avrsp.report.formats import (
+    grid_to_csv,
+    grids_to_markdown,
+    to_csv,
+    to_latex,
+    to_markdown,
+)
+from avrsp.report.inputs import About
+from avrsp.report.page import Grid
 from avrsp.report.results import Estimate, Results, Scored
-from avrsp.report.tables import NOT_RUN, Table, comparison, overview
+from avrsp.report.tables import NOT_RUN, Rows, Table, compared, comparison, overview
 
 
 def scored(**values: float) -> Scored:
@@ -27,8 +39,14 @@ RESULTS = Results(
 )
 
 
-def table(*, comparable: bool = False) -> Table:
-    return comparison("I", RESULTS, "Preset sample", comparable=comparable, notes=["A note."])
+ABOUT = About("paper", "ravf", (1,), 7, "avrsp", ("diem", "etmd", "avad"), "")
+LABELS = {"V": "AVRSP(V)", "AV": "AVRSP(AV)"}
+DATASETS = paper.DATASETS["I"]
+
+
+def table(objections: Sequence[str] = ("preset sample",), note: str = "A note.") -> Table:
+    rows = Rows(LABELS, RESULTS)
+    return comparison("I", DATASETS, rows, ABOUT, objections=objections, notes=[note])
 
 
 def read(text: str) -> dict[tuple[str, str], dict[str, str]]:
@@ -50,7 +68,7 @@ def test_another_frames_ground_truth_is_never_the_best() -> None:
 
 def test_low_kl_is_the_best() -> None:
     results = Results({"V": {"mean": scored(kl=1.5)}, "AV": {"mean": scored(kl=1.2)}})
-    rows = overview(results, "").groups[0].rows
+    rows = overview(Rows(LABELS, results), ABOUT).groups[0].rows
     assert [row.cell(("mean", "kl")).best for row in rows[:2]] == [False, True]
 
 
@@ -60,7 +78,8 @@ def test_printed_rows_are_apart_and_never_marked() -> None:
     assert len(printed.rows) == 12
     assert not any(cell.best for row in printed.rows for cell in row.cells.values())
     assert "not comparable" in printed.heading
-    assert "not comparable" not in table(comparable=True).groups[1].heading
+    assert "preset sample" in printed.heading
+    assert "not comparable" not in table(()).groups[1].heading
 
 
 def test_csv_has_intervals_and_says_what_was_not_run() -> None:
@@ -78,7 +97,9 @@ def test_markdown_is_rectangular_and_bold() -> None:
     lines = [line for line in text.splitlines() if line.startswith("|")]
     assert {line.count("|") for line in lines} == {14}
     assert "| AVRSP(AV) | **0.420** | **0.500** | **1.20** | 0.800 | not run |" in text
-    assert text.startswith("## Table I. DIEM, ETMD and AVAD\n\nPreset sample\n")
+    assert text.startswith(
+        "## Table I. DIEM, ETMD and AVAD\n\nPreset paper, protocol avrsp, split 1. "
+    )
 
 
 def test_latex_has_as_many_cells_as_columns() -> None:
@@ -90,7 +111,47 @@ def test_latex_has_as_many_cells_as_columns() -> None:
 
 
 def test_nothing_run_is_a_whole_table() -> None:
-    empty = comparison("II", Results(), "", comparable=True, notes=[])
+    empty = comparison("II", paper.DATASETS["II"], Rows({}, Results()), ABOUT)
     texts = {row.cell(column).text for row in empty.groups[0].rows for column in empty.columns}
     assert texts == {NOT_RUN}
     assert to_markdown(empty).count(NOT_RUN) == 12 * len(empty.groups[0].rows)
+
+
+def test_a_dataset_has_its_columns_where_it_was_scored_or_wanted() -> None:
+    about = replace(ABOUT, datasets=("summe", "lab"))
+    assert compared(RESULTS, about) == {"I": ("diem",), "II": ("summe",), "": ("lab",)}
+    assert compared(Results(), replace(about, datasets=())) == {}
+
+
+EVIL = "=cmd|' /C calc'!A0 <img src=x> \\input{/etc/passwd} *b* [a](b) | #_{}~^"
+
+
+def test_markup_in_names_and_notes_is_shown_as_it_is() -> None:
+    shown = replace(table(note=EVIL), headings=(EVIL, "ETMD", "AVAD"), title=EVIL)
+    group = shown.groups[0]
+    rows = (replace(group.rows[0], method=EVIL), *group.rows[1:])
+    shown = replace(shown, groups=(replace(group, rows=rows), shown.groups[1]))
+    text = to_markdown(shown)
+    assert "<img" not in text
+    assert not re.search(r"(?<!\\)[*]b", text)
+    assert {
+        len(re.findall(r"(?<!\\)\|", line)) for line in text.splitlines() if line[:1] == "|"
+    } == {14}
+    tex = to_latex(shown)
+    assert r"\input" not in tex
+    assert tex.count("{") - tex.count(r"\{") == tex.count("}") - tex.count(r"\}")
+    cells = [row[1] for row in csv.reader(io.StringIO(to_csv(shown)))]
+    assert cells[1] == f"'{EVIL}"
+    names = ("=1+1", "+1", "-0.5", "@x", "-", "a=b")
+    grid = Grid("", names, (names,))
+    assert [*csv.reader(io.StringIO(grid_to_csv(grid)))][1] == [
+        "'=1+1",
+        "+1",
+        "-0.5",
+        "'@x",
+        "-",
+        "a=b",
+    ]
+    assert "<img" not in grids_to_markdown(
+        EVIL, EVIL, [replace(grid, title=EVIL, heads=(EVIL,) * 6)]
+    )

@@ -45,7 +45,7 @@ def _row(dataset: str, video: str, frame: int, run: str, cc: float) -> dict[str,
     """One row of scores; the first frame was not fixated by anybody."""
     return {
         "dataset": dataset, "split": 1, "video": video, "method": run, "protocol": "avrsp",
-        "frame": frame, "fixations": 2 * (frame > 0), "predicted": True,
+        "frame": frame, "fixations": 2 * (frame > 0), "predicted": True, "empty": False,
         "kl": 1.0, "cc": cc, "sim": 0.4, "nss": 1.5, "auc_judd": 0.8,
     }  # fmt: skip
 

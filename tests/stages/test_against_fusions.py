@@ -23,7 +23,7 @@ def scores(method: str, gain: float, spread: float) -> pd.DataFrame:
         {
             "dataset": dataset, "split": 1, "video": video, "method": method, "frame": frame,
             "protocol": "avrsp", "fixations": 3, "predicted": True, "kl": 1.0, "sim": 0.5,
-            "nss": 2.0, "auc_judd": 0.9,
+            "nss": 2.0, "auc_judd": 0.9, "empty": False,
             "cc": 0.5 + gain + spread * place + 0.01 * frame
             + (SHIFT.get(video, 0.0) if method == "av" else 0.0),
         }

@@ -40,7 +40,7 @@ def rows(split: int, video: str, method: str, cc: np.ndarray) -> pd.DataFrame:
         {
             "dataset": "diem", "split": split, "video": video, "method": method,
             "protocol": "avrsp", "frame": range(frames), "fixations": 3, "predicted": True,
-            "kl": 1.0, "cc": cc, "sim": 0.5, "nss": 2.0, "auc_judd": 0.9,
+            "kl": 1.0, "cc": cc, "sim": 0.5, "nss": 2.0, "auc_judd": 0.9, "empty": False,
         }
     )  # fmt: skip
 

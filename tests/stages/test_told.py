@@ -13,7 +13,7 @@ from avrsp.tracking import evaluations
 ENTRY = {"cc": 0.5, "cc_interval": [0.4, 0.6], "videos": 3, "frames": 9, "dropped": 0,
          "missing": 0}  # fmt: skip
 OTHERS = dict.fromkeys(("kl", "sim", "nss", "auc_judd"), 1.0)
-ABOUT = About("sample", "mbt", (1, 2), 2411, "avrsp", "2030-01-02", "0123abcd")
+ABOUT = About("sample", "mbt", (1, 2), 2411, "avrsp", ("diem",), "0123abcd")
 
 
 def test_scores_are_told_with_their_fusion_data_and_trainings(workspace: Path) -> None:

@@ -6,7 +6,7 @@ import pickle  # noqa: TID251 - what a data loader does with a dataset
 import zipfile
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -164,3 +164,21 @@ def test_a_damaged_store_is_named_in_one_line(tmp_path: Path, damage: str) -> No
             archive.writestr("zarr.json", '{"zarr_format": 3, "node_type": "group"}')
     with pytest.raises(StoreError, match=r"a\.zarr\.zip: not a readable store"):
         VideoStore(path).frames([0])
+
+
+def test_frames_are_shown_at_their_times(tmp_path: Path, stored: VideoStore) -> None:
+    np.testing.assert_array_equal(stored.times, np.arange(T) / 29.9997)
+    given, uneven = content(), 7 + np.cumsum(np.linspace(0.01, 0.4, T))
+    arrays: dict[str, Any] = {
+        "frames": given.frames,
+        "densities": given.densities,
+        "fixations": given.fixations,
+    }
+    facts: dict[str, Any] = {"waveform": given.waveform, "attributes": attributes(), "chunk": CHUNK}
+    path = tmp_path / "uneven.zarr.zip"
+    write_store(path, **arrays, **facts, times=uneven)
+    np.testing.assert_allclose(VideoStore(path).times, uneven - uneven[0], atol=1e-12)
+    for wrong in (uneven[:-1], uneven[::-1], [*uneven[:3], np.nan, *uneven[4:]]):
+        with pytest.raises(StoreError, match="expected one a frame, rising"):
+            write_store(tmp_path / "wrong.zarr.zip", **arrays, **facts, times=wrong)
+    assert not (tmp_path / "wrong.zarr.zip").exists()

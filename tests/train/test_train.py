@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
@@ -16,12 +21,13 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from avrsp.errors import StoreError
+from avrsp.errors import AvrspError, StoreError
+from avrsp.store.video_store import VideoStore
 from avrsp.train import loop
 from avrsp.train.clips import Batch
 from avrsp.train.loop import Log, train
 from avrsp.train.state import DivergenceError, Row, Training
-from tests.train.small import Plain, loaders, network, recipe, trained, write_videos
+from tests.train.small import Plain, loaders, network, recipe, trained, write_video, write_videos
 
 ROOT = Path(__file__).parents[2]
 CHILD = (sys.executable, "-m", "tests.train.test_train")
@@ -51,7 +57,7 @@ def test_the_loss_falls(folder: Path, tmp_path: Path) -> None:
     heard: list[int] = []
     chosen = recipe(epochs=5)
     log = Log("test", tmp_path, lambda epoch, _: heard.append(epoch))
-    history = train(network(audio=False), loaders(folder, chosen), chosen, log)
+    history = train(network(audio=False), loaders(folder, chosen), chosen, log).history
     assert history[-1]["train_loss"] < 0.8 * history[0]["train_loss"]
     assert heard == [*range(1, 6)]
     assert [row["epoch"] for row in history] == heard
@@ -65,7 +71,7 @@ def test_the_best_weights_remain_and_a_plateau_lowers_the_rate(
     chosen, model = recipe(epochs=4), Plain()
     after: list[Tensor] = []
     log = Log("test", tmp_path, lambda *_: after.append(model.conv.weight.detach().clone()))
-    history = train(model, loaders(folder, chosen), chosen, log)
+    history = train(model, loaders(folder, chosen), chosen, log).history
     assert torch.equal(model.conv.weight, after[1])
     assert [row["lr"] for row in history] == [3e-3, 3e-3, 3e-3, 1.5e-3]
 
@@ -111,20 +117,66 @@ def test_a_diverging_training_saves_the_names_of_its_clips(folder: Path, tmp_pat
     assert len(json.loads((tmp_path / "diverged.json").read_text())) == 2
 
 
-def test_a_lost_store_is_reported_once(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.fixture
+def damaged(folder: Path, tmp_path: Path) -> Path:
+    """The stores, one of which is cut short."""
+    place = tmp_path / "damaged"
+    shutil.copytree(folder, place)
+    store = place / "video0.zarr.zip"
+    store.write_bytes(store.read_bytes()[:5000])
+    return place
+
+
+def test_a_damaged_store_ends_training_and_its_repair_leaves_no_trace(
+    folder: Path, damaged: Path, tmp_path: Path, undisturbed: tuple[nn.Module, list[Row]]
 ) -> None:
-    for path in folder.iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
-    (tmp_path / "video0.zarr.zip").write_bytes(b"")
-    _, history = trained(Plain(), tmp_path, tmp_path / "states", recipe())
+    with pytest.raises(StoreError, match=r"(video 1 of 3|diem/video0).*training\.allow_missing"):
+        trained(network(), damaged, tmp_path / "states", recipe())
+    model, history = trained(network(), folder, tmp_path / "states", recipe())
+    assert history == undisturbed[1]
+    assert_same(model.state_dict(), undisturbed[0].state_dict())
+
+
+def test_what_may_be_missing_is_said_once_and_noted(
+    folder: Path, damaged: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chosen, log = recipe(), Log("test", tmp_path / "states")
+    found = train(Plain(), replace(loaders(damaged, chosen), allow_missing=True), chosen, log)
     said = [line for line in capsys.readouterr().err.splitlines() if "left out" in line]
-    assert len(said) == 1
-    assert len(history) == 2
-    for path in tmp_path.glob("*.zip"):
+    assert len(said) == len(found.left_out) == 1
+    assert "video0.zarr.zip: not a readable store" in said[0]
+    assert len(found.history) == 2
+    with pytest.raises(StoreError, match=r"was trained without .*; to train with them, remove"):
+        train(Plain(), loaders(folder, chosen), chosen, log)
+    for path in damaged.glob("*.zip"):
         path.write_bytes(b"")
+    nothing = replace(loaders(damaged, chosen), allow_missing=True)
     with pytest.raises(StoreError, match="no clip could be read"):
-        trained(Plain(), tmp_path, tmp_path / "others", recipe())
+        train(Plain(), nothing, chosen, Log("test", tmp_path / "others"))
+
+
+def test_a_fault_of_the_computer_is_not_taken_for_damage(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = recipe()
+    given = replace(loaders(folder, chosen), allow_missing=True)
+
+    def failing(*_: object) -> NoReturn:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), "video0")
+
+    monkeypatch.setattr(VideoStore, "density", failing)
+    with pytest.raises(AvrspError, match=r"test: diem/video\d: video0: too many open files"):
+        train(Plain(), given, chosen, Log("test", tmp_path))
+
+
+def test_stores_do_not_each_hold_a_descriptor(tmp_path: Path) -> None:
+    paths = [write_video(tmp_path, f"video{number}", number) for number in range(30)]
+    before = len([*Path("/proc/self/fd").iterdir()])
+    stores = [VideoStore(path) for path in paths]
+    for store in stores:
+        store.density(0)
+        store.frames([0, 5])
+    assert len([*Path("/proc/self/fd").iterdir()]) == before
 
 
 @pytest.mark.slow

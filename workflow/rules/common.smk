@@ -52,13 +52,16 @@ def sheet(dataset):
     return sheets.prepared(dataset, rows, PARAMS.validation_fraction)
 
 
-PARTS = {
-    dataset: {
-        f"{number:03d}": part
-        for number, part in enumerate(parts.divide(sheet(dataset)))
-    }
-    for dataset in DATASETS
-}
+def divided(dataset):
+    """Return a dataset's parts by number; what lists its own videos is divided once it is there."""
+    state = Path(STATE.format(dataset=dataset))
+    return _divided(dataset, state.stat().st_mtime_ns if state.exists() else 0)
+
+
+@cache
+def _divided(dataset, _):
+    found = enumerate(parts.divide(sheet(dataset)))
+    return {f"{number:03d}": part for number, part in found}
 
 
 def absence(dataset):
@@ -81,18 +84,20 @@ def absent(wildcards):
 
 
 def names(wildcards):
-    """Return the names of a dataset's videos."""
+    """Return the names of a dataset's videos; none where bringing it is what finds them."""
+    if spec(wildcards.dataset).prepare:
+        return []
     return [row.video for row in sheet(wildcards.dataset)]
 
 
 def rows(wildcards):
     """Return a part's rows of the sheet, as a job's parameter."""
-    return [row.model_dump() for row in PARTS[wildcards.dataset][wildcards.part]]
+    return [row.model_dump() for row in divided(wildcards.dataset)[wildcards.part]]
 
 
 def parts_of(wildcards):
     """Return the files of a dataset's parts; none where it is absent."""
-    there = [] if absence(wildcards.dataset) else PARTS[wildcards.dataset]
+    there = [] if absence(wildcards.dataset) else divided(wildcards.dataset)
     return expand(PART, dataset=wildcards.dataset, part=there)
 
 
@@ -101,7 +106,7 @@ def all_parts(wildcards):
     return [
         part
         for dataset in present()
-        for part in expand(PART, dataset=dataset, part=PARTS[dataset])
+        for part in expand(PART, dataset=dataset, part=divided(dataset))
     ]
 
 
@@ -124,7 +129,7 @@ def pictures(wildcards):
 def is_stale(dataset, part):
     """Tell whether the stores of a part have to be looked at again; raw files are seen once a run."""
     path = Path(PART.format(dataset=dataset, part=part))
-    rows = PARTS[dataset][part]
+    rows = divided(dataset)[part]
     return parts.is_stale(path, dataset, rows, Path(RAW), Path(STORES), LAYOUT)
 
 

@@ -2,10 +2,10 @@ from pathlib import Path
 
 from avrsp.convert import parts
 from avrsp.convert.convert_video import Layout
-from avrsp.datasets import sheets
+from avrsp.datasets.dataset_registry import ListedVideo
 
 given, part = snakemake.params, Path(snakemake.output.part)
 with parts.logged(snakemake.log[0]):
-    rows = list(map(sheets.ListedVideo.model_validate, given.rows))
+    rows = list(map(ListedVideo.model_validate, given.rows))
     places = Path(given.folder), part.parents[2]
     parts.write_part(part, snakemake.wildcards.dataset, rows, *places, Layout(**given.layout))

@@ -60,7 +60,7 @@ def bring(dataset: str, raw: Path, videos: Sequence[str], means: Means, state: P
     entry = spec(dataset)
     sys.stderr.write(f"{dataset}: {entry.citation}. Licence: {entry.licence}.\n")
     sys.stderr.writelines(f"{dataset}: {quirk}\n" for quirk in entry.quirks)
-    found = fetch(entry, raw, videos, means)
+    found = _prepared(entry, raw) if entry.prepare else fetch(entry, raw, videos, means)
     write(state, found)
     return None if found.present else f"{dataset} is absent: {found.reason}"
 
@@ -81,6 +81,32 @@ def fetch(dataset: DatasetSpec, raw: Path, videos: Sequence[str], means: Means) 
         reason=reason,
         missing=[name for name, _ in faults],
         sources=sources,
+    )
+
+
+def _prepared(dataset: DatasetSpec, raw: Path) -> State:
+    """Let a dataset that lists its own videos place and count its files."""
+    assert dataset.prepare is not None
+    assert dataset.list_videos is not None
+    assert dataset.stamp is not None
+    sources, reason = [], None
+    with _alone(raw, dataset.key):
+        try:
+            origin = dataset.prepare(raw)
+            there = len(dataset.list_videos(raw))
+            name = dataset.key
+            sources = [Source(archive=name, origin=origin, pin=None, found=there, listed=there)]
+        except RawDataError as error:
+            reason = f"{' '.join(str(error).split())}; then run: {COMMAND}"
+        stamp = dataset.stamp(raw)
+    missing = [] if reason is None else [dataset.key]
+    return State(
+        dataset=dataset.key,
+        present=reason is None,
+        reason=reason,
+        missing=missing,
+        sources=sources,
+        stamp=stamp,
     )
 
 

@@ -34,7 +34,10 @@ class Source(BaseModel):
 
 
 class State(BaseModel):
-    """Whether a dataset's raw folders are there; `missing` names the archives that are not."""
+    """Whether a dataset's raw folders are there; `missing` names the archives that are not.
+
+    `stamp` is that of the dataset's entry, where it prepares its files itself.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -43,6 +46,7 @@ class State(BaseModel):
     reason: str | None
     missing: list[str]
     sources: list[Source]
+    stamp: str = ""
 
 
 def place(raw: Path, dataset: str) -> Path:
@@ -70,6 +74,8 @@ def is_stale(path: Path, dataset: DatasetSpec, raw: Path, mirrors: Sequence[str]
     a mirror.
     """
     state = read(path)
+    if dataset.stamp is not None:
+        return path.exists() and (state is None or state.stamp != dataset.stamp(raw))
     lost = [each for each in dataset.archives if not (raw / each.folder).is_dir()]
     available = [each for each in lost if incoming.find(each) or each.addresses(mirrors)]
     missing = [] if state is None else state.missing

@@ -1,0 +1,162 @@
+"""The metrics on tensors: `(..., H, W)` maps to `(...)` scores; `avrsp.metrics` documents them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from avrsp.metrics.fixations import (
+    PLANE,
+    Fixations,
+    Maps,
+    Places,
+    at_or_above,
+    comparable,
+    locate,
+    thresholds,
+)
+from avrsp.metrics.moments import (
+    EPSILON,
+    Moments,
+    Scores,
+    correlation,
+    divisor,
+    exact,
+    information,
+    inner,
+    intersection,
+    lift,
+    raised,
+    unless_empty,
+)
+
+__all__ = [
+    "PLANE",
+    "auc_judd",
+    "auc_shuffled",
+    "cc",
+    "ig",
+    "kl",
+    "nss",
+    "pieces",
+    "sim",
+    "together",
+]
+
+Baseline: TypeAlias = Float[Tensor, "*#batch H W"]
+
+PIECE = 1 << 18
+"""Pixels that a CPU works on at a time."""
+
+
+def kl(pred: Maps, density: Maps, *, epsilon: float = EPSILON) -> Scores:
+    """Kullback-Leibler divergence of the prediction from the density (equation 16), in nats."""
+    p, g = _distribution(pred), _distribution(density)
+    return inner(g, (g + epsilon).div_(p.add_(epsilon)).log_())
+
+
+def cc(pred: Maps, density: Maps) -> Scores:
+    """Linear correlation of the two maps (equation 17); 0 where either map is constant."""
+    (x, p), (y, g) = raised(pred), raised(density)
+    return correlation(inner(x, y), p, g, _pixels(pred))
+
+
+def sim(pred: Maps, density: Maps) -> Scores:
+    """Intersection of the two maps as distributions (equation 18), each min-max scaled first."""
+    (x, p), (y, g) = raised(pred), raised(density)
+    return intersection(x, y, p, g)
+
+
+def nss(pred: Maps, fixations: Fixations) -> Scores:
+    """Mean of the prediction at the fixated pixels, in standard deviations from its mean."""
+    return lift(pred, raised(pred)[1], locate(pred, fixations))
+
+
+def ig(pred: Maps, fixations: Fixations, baseline: Baseline) -> Scores:
+    """Information gain over `baseline` at the fixated pixels, in bits a fixation."""
+    places, common = locate(pred, fixations), baseline.expand_as(pred)
+    own, other = (information(each, raised(each)[1], places) for each in (pred, common))
+    return own - other
+
+
+def auc_judd(pred: Maps, fixations: Fixations) -> Scores:
+    """Area under the ROC curve with a threshold at each fixated value (Judd et al. 2009).
+
+    Fixated pixels are the positives and all others the negatives. Both rates count the pixels at
+    or above the threshold, so a tie earns half, which is what jitter gives it on average.
+    """
+    return _roc_area(pred, locate(pred, fixations))
+
+
+def together(pred: Maps, density: Maps, fixations: Fixations) -> dict[str, Scores]:
+    """Score maps n x H x W by `cc`, `sim`, `nss` and `auc_judd`; what these share is made once."""
+    places, pixels = locate(pred, fixations), _pixels(pred)
+    parts = [_compared(*both) for both in zip(pieces(pred), pieces(density), strict=True)]
+    product, overlap, *rest = (torch.cat(each) for each in zip(*parts, strict=True))
+    p, g = Moments(*rest[:4]), Moments(*rest[4:])
+    return {
+        "cc": correlation(product, p, g, pixels),
+        "sim": overlap,
+        "nss": lift(pred, p, places),
+        "auc_judd": _roc_area(pred, places),
+    }
+
+
+def pieces(maps: Maps) -> Sequence[Tensor]:
+    """Split maps n x H x W so that on a CPU what is computed between stays in its cache."""
+    return torch.split(maps, len(maps) if maps.is_cuda else max(1, PIECE // _pixels(maps)))
+
+
+def auc_shuffled(pred: Maps, fixations: Fixations, others: Fixations) -> Scores:
+    """Probability that a fixated pixel outscores one of `others`, a tie counting half.
+
+    `others` are fixations of other frames. The MIT code averages over 100 random draws from them;
+    this is the value that such draws estimate.
+    """
+    values = comparable(pred)
+    positives, fixated = thresholds(values, locate(pred, fixations))
+    negatives, compared = thresholds(values, locate(pred, others))
+    below = torch.searchsorted(negatives, positives).double()
+    wins = (below + torch.searchsorted(negatives, positives, right=True)) / 2
+    real = torch.arange(positives.shape[-1], device=pred.device) < fixated
+    pairs = fixated * compared * _ordered(values)
+    area = (wins * real).sum(-1, keepdim=True) / pairs
+    return unless_empty(area, pairs).reshape(pred.shape[:-2])
+
+
+def _pixels(maps: Maps) -> int:
+    return maps.shape[-2] * maps.shape[-1]
+
+
+def _compared(pred: Maps, density: Maps) -> tuple[Tensor, ...]:
+    """Return the inner product and the overlap of some maps, and the moments of both."""
+    (x, p), (y, g) = raised(pred), raised(density)
+    return inner(x, y), intersection(x, y, p, g), *p, *g
+
+
+def _roc_area(pred: Maps, places: Places) -> Scores:
+    values = comparable(pred)
+    limits, fixated = thresholds(values, places)
+    hits = fixated - torch.searchsorted(limits, limits)
+    false_alarms = at_or_above(values, limits) - hits
+    others = (values.shape[-1] - fixated).clamp_min(1)
+    first = torch.zeros_like(fixated, dtype=torch.float64)
+    x = torch.cat([first, (false_alarms.double() / others).flip(-1), first + 1], -1)
+    y = torch.cat([first, (hits.double() / fixated).flip(-1), first + 1], -1)
+    known = (fixated * _ordered(values)).squeeze(-1)
+    return unless_empty(torch.trapezoid(y, x), known).reshape(pred.shape[:-2])
+
+
+def _ordered(values: Tensor) -> Tensor:
+    """Say of which rows of values none is NaN."""
+    return ~values.amax(-1, keepdim=True).isnan()
+
+
+def _distribution(maps: Maps) -> Tensor:
+    """Return each map divided by its sum; a map of zeros stays zero."""
+    values = exact(maps)
+    return values.div_(divisor(values.sum((-2, -1)))[..., None, None])

@@ -1,0 +1,60 @@
+"""AVRSP's entry in the registry."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from avrsp.errors import ParamsError
+from avrsp.models.avrsp.network import AVRSP, COARSEST, LENGTHS, Settings
+from avrsp.models.registry import Encoder, ModelSpec, Size
+from avrsp.types import InputSpec
+
+PUBLISHED: Final = Size(32, 224, 384)
+
+
+def window(settings: Settings, size: Size | None) -> InputSpec:
+    """Return the input: windows that end at their frame, and run backwards where a video starts.
+
+    Raises:
+        ParamsError: The network cannot take windows of this size.
+    """
+    length, height, width = size or PUBLISHED
+    if length not in LENGTHS or height % COARSEST or width % COARSEST:
+        raise ParamsError(
+            f"clip: found {length} x {height} x {width}, expected a length in {LENGTHS}, and a "
+            f"height and a width that are multiples of {COARSEST}"
+        )
+    return InputSpec(length, height, width, audio=settings.listens)
+
+
+ENTRY: Final = ModelSpec(
+    name="avrsp",
+    title="AVRSP",
+    citation="Relevance-guided Audio Visual Fusion for Video Saliency Prediction",
+    licence="MIT",
+    settings=Settings,
+    window=window,
+    build=AVRSP,
+    without_sound={"audio": False},
+    with_sound={"audio": True},
+    encoders=(
+        Encoder(
+            part="encoder",
+            title="S3D, trained on Kinetics-400",
+            key="s3d",
+            formats=("s3d-kylemin", "s3d-torchvision"),
+            place="S3D_kinetics400.pt, linked from the README of github.com/kylemin/S3D, or "
+            "torchvision's s3d-d76dad2f.pth",
+        ),
+        Encoder(
+            part="listen.soundnet",
+            title="SoundNet-8, trained on two million videos",
+            key="soundnet",
+            formats=("soundnet8-npy", "soundnet8-pytorch"),
+            place="sound8.npy, linked from the README of github.com/eborboihuc/SoundNet-tensorflow",
+            audio=True,
+        ),
+    ),
+    engine="reuse",
+    tiny={"width": 0.05, "heads": 2, "blocks": 1},
+)

@@ -1,0 +1,182 @@
+"""Processes that belong together: none outlives its starter, and only one does a piece of work."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import psutil
+from filelock import FileLock, Timeout
+
+STARTED: Final = ("DVC_STAGE", "TORCHELASTIC_RUN_ID")
+"""Variables by which a process knows that DVC or torchrun started it."""
+
+LAUNCHER: Final = "AVRSP_LAUNCHER"
+"""Variable with the process id of the program that started several to train together."""
+
+SHELLS: Final = frozenset({"sh", "bash", "dash", "zsh", "fish", "ksh", "busybox"})
+LOOK_SECONDS: Final = 1.0
+ASK_SECONDS: Final = 0.2
+GRACE_SECONDS: Final = 300.0
+"""Within this time after SIGTERM a process must have ended; one that hangs in a call cannot."""
+
+
+def follow_starter() -> None:
+    """End this process by SIGTERM soon after the DVC or torchrun that started it has ended.
+
+    A process that a person started goes on without the shell, as with `nohup`.
+    """
+    if any(name in os.environ for name in STARTED):
+        _follow(_starters(psutil.Process().parents()))
+
+
+def follow_snakemake() -> None:
+    """End this process, a job of Snakemake, by SIGTERM soon after Snakemake has ended."""
+    above = psutil.Process().parents()
+    of_snakemake = [place for place, each in enumerate(above) if _runs(each, "snakemake")]
+    if of_snakemake:
+        _follow(above[: of_snakemake[-1] + 1])
+
+
+def _starters(above: Sequence[psutil.Process]) -> list[psutil.Process]:
+    """Return the program that started this process, and the shells between the two."""
+    found = []
+    for each in above:
+        found.append(each)
+        with contextlib.suppress(psutil.Error):
+            if each.name() not in SHELLS:
+                break
+    return found
+
+
+def _runs(process: psutil.Process, program: str) -> bool:
+    try:
+        return any(Path(word).name == program for word in process.cmdline())
+    except psutil.Error:
+        return False
+
+
+def _follow(starters: list[psutil.Process]) -> None:
+    launcher = os.environ.get(LAUNCHER, "")
+    orphan = launcher.isdecimal() and int(launcher) not in {os.getpid(), os.getppid()}
+    arguments = (starters, os.getppid(), orphan)
+    threading.Thread(target=_watch, args=arguments, name="starter", daemon=True).start()
+
+
+def _watch(starters: list[psutil.Process], parent: int, orphan: bool) -> None:
+    while not orphan:
+        time.sleep(LOOK_SECONDS)
+        orphan = os.getppid() != parent or not all(map(lives, starters))
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(GRACE_SECONDS)
+    os._exit(128 + signal.SIGTERM)
+
+
+def lives(process: psutil.Process) -> bool:
+    """Say whether it is still the same process and has not ended."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+@contextlib.contextmanager
+def only_one(
+    path: Path, seconds: float, held: Callable[[str], Exception], say: Callable[[str], object]
+) -> Iterator[None]:
+    """Hold the lock file `path`, waiting `seconds` for another process that holds it.
+
+    The system releases the lock of a process that has ended, however it did.
+
+    Args:
+        path: The file, in which stands who holds the lock.
+        seconds: How long to wait.
+        held: Returns the error to raise after that; it is given who holds the lock.
+        say: Is given who holds the lock when the wait begins.
+    """
+    lock, until = FileLock(path), time.monotonic() + seconds
+    if not _acquired(lock, path):
+        say(_holder(path))
+        while not _acquired(lock, path):
+            if time.monotonic() > until:
+                raise held(_holder(path))
+            time.sleep(ASK_SECONDS)
+    try:
+        path.write_text(f"process {os.getpid()} on {os.uname().nodename}\n")
+        yield
+    finally:
+        lock.release()
+
+
+def _acquired(lock: FileLock, path: Path) -> bool:
+    """Try once; who holds the lock may just have removed its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        lock.acquire(timeout=0)
+    except (Timeout, FileNotFoundError):
+        return False
+    return True
+
+
+def _holder(path: Path) -> str:
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        return path.read_text().strip() or "another process"
+    return "another process"
+
+
+PREFIX: Final = "avrsp-"
+
+
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Give this process and those that it starts a folder for temporary files, and remove it.
+
+    What a killed process left is removed by the next one. A process that was started with such a
+    folder by another one uses that, and removes it where that one has been killed.
+    """
+    top = Path(tempfile.gettempdir())
+    if _owner(top) is not None:
+        try:
+            yield top
+        finally:
+            if _ended(_owner(top)):
+                shutil.rmtree(top, ignore_errors=True)
+        return
+    for stale in top.glob(f"{PREFIX}*"):
+        if _ended(_owner(stale)):
+            shutil.rmtree(stale, ignore_errors=True)
+    own = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
+    before, tempfile.tempdir = tempfile.tempdir, str(own)
+    named = os.environ.get("TMPDIR")
+    os.environ["TMPDIR"] = str(own)
+    try:
+        yield own
+    finally:
+        tempfile.tempdir = before
+        if named is None:
+            del os.environ["TMPDIR"]
+        else:
+            os.environ["TMPDIR"] = named
+        shutil.rmtree(own, ignore_errors=True)
+
+
+def _ended(number: int | None) -> bool:
+    """Say whether there was such a process, which has ended."""
+    try:
+        return number is not None and not lives(psutil.Process(number))
+    except psutil.NoSuchProcess:
+        return True
+
+
+def _owner(folder: Path) -> int | None:
+    """Return the process that a temporary folder of ours was made by, by its name."""
+    number = folder.name.removeprefix(PREFIX).partition("-")[0]
+    return int(number) if folder.name.startswith(PREFIX) and number.isdecimal() else None
