@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from avrsp import progress
-from avrsp.convert.collect import VERDICTS
+from avrsp.convert.collect import VERDICTS, read_part
 from avrsp.convert.convert_video import Layout, convert
 from avrsp.datasets.dataset_registry import ListedVideo, spec
 from avrsp.datasets.raw import fingerprint
@@ -43,7 +43,7 @@ def divide(rows: Iterable[ListedVideo]) -> list[list[ListedVideo]]:
 def is_stale(
     part: Path,
     dataset: str,
-    rows: Iterable[ListedVideo],
+    rows: Sequence[ListedVideo],
     folder: Path,
     stores: Path,
     layout: Layout,
@@ -61,8 +61,16 @@ def is_stale(
         stores: The preset's folder of stores.
         layout: How stores are to be written.
     """
-    return part.exists() and not all(
-        _is_current(dataset, row, stores, origin(dataset, row, folder, layout)) for row in rows
+    if not part.exists():
+        return False
+    verdicts = [_former(dataset, row, stores) for row in rows]
+    try:
+        recorded = read_part(part)
+    except StoreError:
+        return True
+    return verdicts != recorded or not all(
+        verdict.roles == row.roles and _holds(verdict, stores, origin(dataset, row, folder, layout))
+        for row, verdict in zip(rows, recorded, strict=True)
     )
 
 
@@ -114,11 +122,6 @@ def _former(dataset: str, row: ListedVideo, stores: Path) -> Verdict | None:
     except StoreError:
         return None
     return found if (found.dataset, found.video) == (dataset, row.video) else None
-
-
-def _is_current(dataset: str, row: ListedVideo, stores: Path, wanted: str) -> bool:
-    verdict = _former(dataset, row, stores)
-    return verdict is not None and verdict.roles == row.roles and _holds(verdict, stores, wanted)
 
 
 def _holds(verdict: Verdict, stores: Path, wanted: str) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from avrsp.convert import parts
-from avrsp.convert.collect import VERDICTS, write_index, write_manifest
+from avrsp.convert.collect import VERDICTS, is_manifest_stale, write_index, write_manifest
 from avrsp.convert.convert_video import Layout
 from avrsp.convert.quality import write_picture
 from avrsp.datasets.dataset_registry import ListedVideo
@@ -113,6 +113,31 @@ def test_a_damaged_part_is_named_with_the_command(place: Workplace, tmp_path: Pa
     place.part.write_bytes(place.part.read_bytes()[:-9])
     with pytest.raises(StoreError, match=r"000.json: damaged \(.*; remove it and run: snakemake"):
         write_index(tmp_path / "index.tsv", [place.part])
+    assert place.is_stale()
+    place.run()
+    assert not place.is_stale()
+
+
+def test_a_part_that_says_otherwise_than_the_verdicts_is_made_again(place: Workplace) -> None:
+    whole = place.part.read_text()
+    place.part.write_text(whole.replace('"frames": 6', '"frames": 5'))
+    assert place.is_stale()
+    place.run()
+    assert place.part.read_text() == whole
+
+
+@pytest.mark.parametrize(("old", "new"), [("}", "]"), ('"frames": 6', '"frames": 7')])
+def test_a_manifest_that_is_damaged_or_about_something_else_is_stale(
+    place: Workplace, tmp_path: Path, old: str, new: str
+) -> None:
+    path = tmp_path / "manifest.json"
+    assert not is_manifest_stale(path, [place.part])
+    write_manifest(path, "sample", [place.part], {"summe": "no folder"})
+    assert not is_manifest_stale(path, [place.part])
+    path.write_text(path.read_text().replace(old, new))
+    assert is_manifest_stale(path, [place.part])
+    place.part.unlink()
+    assert not is_manifest_stale(path, [place.part])
 
 
 @pytest.mark.parametrize("change", [{"code": "other"}, {"width": 32}, {"chunk": 2}])

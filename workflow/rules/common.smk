@@ -6,6 +6,7 @@ from pathlib import Path
 
 from avrsp import params, paths
 from avrsp.convert import parts, snakemake_lock
+from avrsp.convert.collect import is_manifest_stale
 from avrsp.convert.convert_video import Layout
 from avrsp.datasets import sheets
 from avrsp.datasets.download import outcome
@@ -109,6 +110,16 @@ def all_parts(wildcards):
         for dataset in present()
         for part in expand(PART, dataset=dataset, part=divided(dataset))
     ]
+
+
+def manifest_parts(wildcards):
+    """Return the files of all parts, and see whether the manifest is about them."""
+    found = all_parts(wildcards)
+    if workflow.is_main_process and is_manifest_stale(
+        Path(MANIFEST), [Path(part) for part in found]
+    ):
+        rerun(MANIFEST)
+    return found
 
 
 def pictures(wildcards):
