@@ -41,6 +41,7 @@ class Archive:
         entry: What it holds for each video, with `{video}` for the video's name.
         mirrors: Addresses of the archive, tried in order; none where it takes a browser.
         pages: Where a person finds it.
+        sha256: Of the archive, where its page shows it.
     """
 
     folder: str
@@ -48,6 +49,7 @@ class Archive:
     entry: str
     mirrors: tuple[str, ...]
     pages: tuple[str, ...]
+    sha256: str = ""
 
     def addresses(self, bases: Iterable[str] | None) -> tuple[str, ...]:
         """Return where to ask: below `bases` instead of its own mirrors where they are given."""
@@ -98,8 +100,9 @@ class DatasetSpec:
         converted: Roles whose videos are converted, because they have annotations.
         quirks: What is odd about it, a clause each.
         list_videos: Lists its videos from the raw folder, where no sheet below data/sheets does.
-        prepare: Brings what was placed below the raw folder and counts what `list_videos` lists;
-            returns where it was. Datasets whose archives are downloaded have none.
+        side_files: Single files beside the archives.
+        prepare: Counts what lies below the raw folder, for `list_videos`; only datasets without a
+            sheet have it. RawDataError where nothing of it is there.
         stamp: Changes when `prepare` must run again.
         credit: Returns licence and source of one video below the raw folder.
     """
@@ -119,7 +122,8 @@ class DatasetSpec:
     converted: frozenset[str] = ALL_ROLES
     quirks: tuple[str, ...] = ()
     list_videos: Callable[[Path], Sequence[ListedVideo]] | None = None
-    prepare: Callable[[Path], str] | None = None
+    side_files: tuple[str, ...] = ()
+    prepare: Callable[[Path], None] | None = None
     stamp: Callable[[Path], str] | None = None
     credit: Callable[[Path, str], str] | None = None
 

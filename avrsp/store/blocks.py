@@ -88,7 +88,7 @@ class Blocks:
 
     def _read(self, numbers: Iterable[int]) -> NDArray[Any]:
         """Decompress blocks; one that is not there is zeros, as zarr has it."""
-        keys = [_key(self.name, int(number), len(self.shape)) for number in numbers]
+        keys = [chunk_key(self.name, int(number), len(self.shape)) for number in numbers]
         blocks = np.empty((len(keys), self.length, *self.shape[1:]), self.dtype)
 
         def fill(key: str, block: NDArray[Any]) -> None:
@@ -173,7 +173,7 @@ def write(
             yield np.concatenate([piece, rest]) if missing else piece
 
     for number, content in enumerate(_compressed(whole())):
-        sink.put(_key(name, number, 1 + len(size)), content)
+        sink.put(chunk_key(name, number, 1 + len(size)), content)
     return (count, *size), length
 
 
@@ -189,7 +189,7 @@ def _compressed(blocks: Iterable[NDArray[np.uint8]]) -> Iterator[bytes]:
             yield waiting.popleft().result()
 
 
-def _key(name: str, number: int, axes: int) -> str:
+def chunk_key(name: str, number: int, axes: int) -> str:
     """Return zarr's key of a chunk that spans every axis but the first."""
     return "/".join((name, "c", str(number), *["0"] * (axes - 1)))
 
