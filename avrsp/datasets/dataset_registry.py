@@ -137,6 +137,8 @@ class DatasetSpec:
 
 
 _registered: dict[str, DatasetSpec] = {}
+_of_params: dict[str, DatasetSpec] = {}
+_families: list[Callable[[Params], Iterable[DatasetSpec]]] = []
 
 
 def register(entry: DatasetSpec) -> DatasetSpec:
@@ -145,21 +147,43 @@ def register(entry: DatasetSpec) -> DatasetSpec:
     Raises:
         ParamsError: Its key is not a key, or is taken.
     """
-    if not re.fullmatch(KEY, entry.key):
-        raise ParamsError(
-            f"{entry.key!r}: not a dataset's key; expected a lower-case letter, then such letters, "
-            "digits or _"
-        )
-    if entry.key in _registered:
-        raise ParamsError(f"{entry.key}: there is a dataset of this key already; choose another")
+    _check_key(entry.key)
     _registered[entry.key] = entry
     return entry
+
+
+def _check_key(key: str) -> None:
+    if not re.fullmatch(KEY, key):
+        raise ParamsError(
+            f"{key!r}: not a dataset's key; expected a lower-case letter, then such letters, "
+            "digits or _"
+        )
+    if key in _registered:
+        raise ParamsError(f"{key}: there is a dataset of this key already; choose another")
+
+
+def register_family(entries: Callable[[Params], Iterable[DatasetSpec]]) -> None:
+    """Add what makes entries of the parameters, such as a folder of recordings that they name."""
+    _families.append(entries)
+
+
+def register_named(loaded: Params) -> None:
+    """Make the datasets known that the parameters name by a place; those named before are dropped.
+
+    Raises:
+        ParamsError: One cannot be read, or its key is not a key, or is taken.
+    """
+    _register_built_in()
+    _of_params.clear()
+    for entry in (entry for family in _families for entry in family(loaded)):
+        _check_key(entry.key)
+        _of_params[entry.key] = entry
 
 
 def names() -> tuple[str, ...]:
     """Return the keys of all datasets, sorted."""
     _register_built_in()
-    return tuple(sorted(_registered))
+    return tuple(sorted({*_registered, *_of_params}))
 
 
 def spec(key: str) -> DatasetSpec:
@@ -169,6 +193,8 @@ def spec(key: str) -> DatasetSpec:
         ParamsError: There is no such dataset; the message names those there are.
     """
     _register_built_in()
+    if key in _of_params:
+        return _of_params[key]
     if key not in _registered:
         raise ParamsError(f"{key}: no such dataset; expected one of {', '.join(names())}")
     return _registered[key]
@@ -184,11 +210,12 @@ def title(key: str, preset: str) -> str:
 
 
 def check_params(loaded: Params) -> None:
-    """Make sure that the datasets and splits of the parameters exist.
+    """Make the datasets known that the parameters name, and make sure that all of them exist.
 
     Raises:
         ParamsError: One does not; the message names those there are.
     """
+    register_named(loaded)
     for name, keys in (
         ("pretraining_set", [loaded.pretraining_set]),
         ("audio_visual_sets", loaded.audio_visual_sets),

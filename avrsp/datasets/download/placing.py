@@ -27,7 +27,7 @@ def place(dataset: DatasetSpec, raw: Path) -> str:
         RawDataError: An archive is damaged, or no part of the dataset is there.
     """
     if not dataset.archives:
-        return dataset.source
+        return dataset.folder
     brought = incoming.folder()
     origins = {_placed(archive, raw, brought) for archive in dataset.archives} - {None}
     if not origins:
