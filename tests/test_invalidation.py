@@ -34,7 +34,7 @@ TABLE: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("splits", ("pool", "reliance", "report"), "other splits have own stages"),
     ("seed", ("preprocess", *TRAINING, *SCORING, *LAST), "draws and intervals"),
     ("pretraining_set", ("preprocess", "pretrain"), "which sets are converted"),
-    ("audio_visual_sets", ("preprocess", *SPLIT_STAGES, *SCORING, "reliance", "report"), "its sets"),
+    ("audio_visual_sets", ("preprocess", *SPLIT_STAGES, *SCORING, "reliance", "report"), "sets"),
     ("validation_fraction", ("preprocess",), "the manifest holds the roles"),
     (r"data\..*", ("preprocess",), "where raw data comes from"),
     (r"world\..*", ("preprocess",), "the generated world"),

@@ -16,9 +16,11 @@ class DatasetKey(click.ParamType[str]):
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the key, or say which keys there are."""
-        from avrsp import datasets
+        from avrsp import datasets, params, paths
 
         try:
+            if paths.find_workspace():
+                datasets.register_named(params.load())
             return datasets.spec(value).key
         except ParamsError as error:
             self.fail(str(error), param, ctx)

@@ -3,11 +3,13 @@ from pathlib import Path
 
 from avrsp import params
 from avrsp.convert.parts import logged
+from avrsp.datasets.dataset_registry import register_named
 from avrsp.datasets.download.fetch import Means, bring
 
 given, state = snakemake.params, Path(snakemake.output.state)
 with logged(snakemake.log[0]):
-    means = Means(params.load().data.mirrors)
-    dataset = snakemake.wildcards.dataset
+    loaded = params.load()
+    register_named(loaded)
+    means, dataset = Means(loaded.data.mirrors), snakemake.wildcards.dataset
     _, lines = bring(dataset, Path(given.folder), given.videos, means, state)
 sys.stderr.writelines(f"avrsp: {line}\n" for line in lines)

@@ -20,7 +20,7 @@ from filelock import FileLock
 from avrsp import paths
 from avrsp.datasets import sheets
 from avrsp.datasets.dataset_registry import Archive, DatasetSpec, names, spec
-from avrsp.datasets.download import incoming, outcome, pins, transfer
+from avrsp.datasets.download import incoming, outcome, pins, placing, transfer
 from avrsp.datasets.download.archives import Limits, unpack
 from avrsp.datasets.download.outcome import Source, State, write
 from avrsp.datasets.download.transfer import Patience, RoomError, UnknownHostError
@@ -100,20 +100,20 @@ def fetch(dataset: DatasetSpec, raw: Path, videos: Sequence[str], means: Means) 
 
 
 def _prepared(dataset: DatasetSpec, raw: Path) -> State:
-    """Let a dataset that lists its own videos place and count its files."""
+    """Place the files of a dataset that counts its own videos, and let it count them."""
     assert dataset.prepare is not None
     assert dataset.list_videos is not None
-    assert dataset.stamp is not None
     sources, reason = [], None
     with _alone(raw, dataset.key):
         try:
-            origin = dataset.prepare(raw)
+            origin = placing.place(dataset, raw)
+            dataset.prepare(raw)
             there = len(dataset.list_videos(raw))
             name = dataset.key
             sources = [Source(archive=name, origin=origin, pin=None, found=there, listed=there)]
         except RawDataError as error:
             reason = f"{' '.join(str(error).split())}; then run: {COMMAND}"
-        stamp = dataset.stamp(raw)
+        stamp = outcome.stamp(dataset, raw)
     missing = [] if reason is None else [dataset.key]
     return State(
         dataset=dataset.key,
