@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import struct
 import subprocess
@@ -18,7 +20,8 @@ from typing import Any, Final
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load as parsed
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from avrsp.errors import WeightsError
@@ -149,6 +152,7 @@ NAMED: Final = 3
 """Tensors that an error names before it only counts."""
 
 
+AGAIN: Final = "make both again with `avrsp import-weights`"
 DAMAGE: Final = (
     *(UnpicklingError, RuntimeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error),
     *(struct.error, LookupError, TypeError, AttributeError, OverflowError),
@@ -257,16 +261,29 @@ def load_into(module: nn.Module, path: Path) -> None:
     """Load a safetensors file into `module`; every tensor must be there, fit, and be used.
 
     Raises:
-        WeightsError: The file cannot be read, or a tensor is missing, extra or misshapen.
+        WeightsError: The file cannot be read, is not what the record beside it says, or a tensor is
+            missing, extra or misshapen.
     """
     try:
-        state = load_file(path)
+        content = path.read_bytes()
+        _check_record(path, content)
+        state = parsed(content)
     except (OSError, SafetensorError) as error:
         raise WeightsError(
             f"{path}: {error}; expected converted weights, make them with `avrsp import-weights`"
         ) from None
     expected = module.state_dict()
     module.load_state_dict(fitted(path.name, expected, state, {key: key for key in expected}))
+
+
+def _check_record(path: Path, content: bytes) -> None:
+    record = path.with_suffix(".json")
+    try:
+        expected = json.loads(record.read_text())["sha256"] if record.is_file() else None
+    except (ValueError, LookupError, TypeError) as error:
+        raise WeightsError(f"{record}: damaged ({error}); {AGAIN}") from None
+    if expected not in {None, hashlib.sha256(content).hexdigest()}:
+        raise WeightsError(f"{path}: damaged, its SHA-256 is not that in {record.name}; {AGAIN}")
 
 
 def _tensors(path: Path, content: Any) -> State:  # noqa: ANN401 - a foreign file
