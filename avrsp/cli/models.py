@@ -78,7 +78,7 @@ def import_weights(source: str, file: Path, variant: str | None) -> None:
     if source in weights.ENCODER_FORMATS:
         if variant is not None:
             raise ParamsError(f"--variant: {source} is a format of encoder weights and has none")
-        target, warning = weights.convert(source, file, data / "weights")
+        target, warning = weights.convert_encoder(source, file, data / "weights")
         if warning:
             click.echo(f"warning: {warning}", err=True)
     elif source in models.names():

@@ -14,7 +14,7 @@ from avrsp.errors import ParamsError, WeightsError, one_line
 from avrsp.models import encoders
 from avrsp.models.layers.s3d import S3D
 from avrsp.models.saved import WeightsFile
-from avrsp.models.weights import convert, load_into
+from avrsp.models.weights import convert_encoder, load_into
 from avrsp.params import EncoderParams
 
 PARTS = models.spec("avrsp").encoders
@@ -62,7 +62,7 @@ def test_what_an_encoder_started_from_is_said_with_its_digest(tmp_path: Path) ->
     (tmp_path / "s3d.safetensors").write_bytes(b"weights")
     found = encoders.record(tmp_path / "s3d.safetensors")
     assert found == WeightsFile(file="s3d.safetensors", sha256=files.sha256(tmp_path / found.file))
-    assert encoders.described({"encoder": found, "listen.soundnet": None}) == {
+    assert encoders.encoder_words({"encoder": found, "listen.soundnet": None}) == {
         "encoder": f"s3d.safetensors (SHA-256 {found.sha256})",
         "listen.soundnet": "random",
     }
@@ -89,7 +89,7 @@ def test_converted_weights_carry_the_record_that_is_checked(
 ) -> None:
     assert callable(s3d_file)
     torch.save(s3d_file(torchvision=True), tmp_path / "file.pt")
-    target, _ = convert("s3d-torchvision", tmp_path / "file.pt", tmp_path)
+    target, _ = convert_encoder("s3d-torchvision", tmp_path / "file.pt", tmp_path)
     content = bytearray(target.read_bytes())
     content[-9] ^= 4
     target.write_bytes(content)
