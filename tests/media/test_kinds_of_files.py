@@ -92,8 +92,14 @@ def one_second(content: bytearray) -> None:
 
 def unknown_codec(content: bytearray) -> None:
     """Make the second sound a codec that no decoder knows."""
-    place = content.index(b"sowt")
+    place = max(content.find(name) for name in (b"sowt", b"lpcm", b"ipcm"))
     content[place : place + 4] = b"apac"
+
+
+def time_base(content: bytearray) -> None:
+    """Make a WebM header say 1,000 frames a second, as browsers' recordings do."""
+    place = content.index(b"\x23\xe3\x83\x84") + 4
+    content[place : place + 4] = (1_000_000).to_bytes(4)
 
 
 def turned(degrees: float) -> Callable[[bytearray], None]:
@@ -165,13 +171,18 @@ KINDS = {
     "lossless.nut": Kind("-c:v ffv1 -c:a flac"),
     "broadcast.mxf": Kind(f"{MPEG2} -vf scale=720:576 -c:a pcm_s16le", size=(576, 720)),
     "ntsc.mp4": Kind(f"-r 30000/1001 {H264} -c:a aac", 30_000 / 1001, 60),
-    "film.mkv": Kind(f"-r 24000/1001 {H264} -c:a flac", 24_000 / 1001, 49, later=-0.043),
+    "film.mkv": Kind(
+        f"-vf setpts=N*1001/24000/TB -r 24000/1001 {H264} -c:a flac", 24_000 / 1001, later=-0.043
+    ),
     "fast.mp4": Kind(f"-r 50 {H264} -c:a aac", 50, 100),
-    "slow.mp4": Kind(f'-vf "{SLOW}" {STAMPS} {H264} -bf 0 -c:a aac', 5.4, 10),
+    "slow.mp4": Kind(f'-vf "{SLOW}" {STAMPS} {H264} -bf 0 -c:a aac', 5.4, 10, even=False),
     "varying.mp4": Kind(f'-vf "{FIFTH}" {STAMPS} {H264} -c:a aac', 17.1, 26, even=False),
     "varying.mkv": Kind(f'-vf "{FIFTH}" {STAMPS} {H264} -c:a aac', 25, 26, even=False),
     "browser.webm": Kind(
-        f'-vf "{JITTER}" -r 1000 {MODE} -c:v libvpx -deadline realtime -c:a libopus', even=False
+        lambda b, p: patched(
+            b, p, f'-vf "{JITTER}" {STAMPS} -c:v libvpx -deadline realtime -c:a libopus', time_base
+        ),
+        even=False,
     ),
     "early-sound.mkv": Kind(lambda base, path: shifted(base, path, 0.7, 0), later=-0.7),
     "early-sound.ts": Kind(lambda base, path: shifted(base, path, 0.7, 0), later=-0.7),
