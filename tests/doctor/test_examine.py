@@ -178,3 +178,22 @@ def test_the_command_is_quick_and_imports_no_torch(project: Path) -> None:
     assert done.stderr == "set()"
     spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     assert spent < 3  # of the processor, since others may use it too
+
+
+def test_an_ffmpeg_that_cannot_read_what_it_wrote_is_named(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert computer.ffmpeg().state == "ready"
+    real = shutil.which("ffmpeg")
+    bin_ = project / "old"
+    bin_.mkdir()
+    program = bin_ / "ffmpeg"
+    program.write_text(
+        f'#!/bin/sh\ncase "$*" in *-version*) exec {real} "$@";; esac\n'
+        'echo "Unrecognized option" >&2; exit 1\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{bin_}:{os.environ['PATH']}")
+    found = computer.ffmpeg()
+    assert found.state == "missing"
+    assert "cannot write and read a clip" in found.found
