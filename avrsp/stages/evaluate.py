@@ -31,15 +31,23 @@ def main() -> None:
     test = manifest.videos(loaded.audio_visual_sets, split, "test")
     run, protocol = f"{what}-split{split}", loaded.evaluation.protocol
     out = paths.workspace() / "data" / "scores" / f"{run}.parquet"
+    training = manifest.videos(loaded.audio_visual_sets, split, "train")
     if what == "references":
-        training = manifest.videos(loaded.audio_visual_sets, split, "train")
         faults, remarks = evaluate_references(
             stores, test, training, split=split, out=out, seed=loaded.seed, names=(protocol,)
         )
     else:
         maps = paths.workspace() / "data" / "maps" / run
         faults, remarks = evaluate_run(
-            maps, stores, test, method=what, split=split, out=out, names=(protocol,)
+            maps,
+            stores,
+            test,
+            training,
+            method=what,
+            split=split,
+            out=out,
+            seed=loaded.seed,
+            names=(protocol,),
         )
     for line in faults + remarks:
         sys.stderr.write(f"avrsp: {line}\n")

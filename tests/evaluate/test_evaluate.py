@@ -16,7 +16,7 @@ from avrsp.errors import StoreError
 from avrsp.evaluate import scores
 from avrsp.evaluate.run import Outcome, evaluate_run, read_rows
 from avrsp.evaluate.scores import score_video
-from avrsp.evaluate.summary import METRICS
+from avrsp.evaluate.summary import COLUMNS, METRICS
 from avrsp.store.manifest import Verdict
 from avrsp.store.video_store import VideoStore, write_maps
 
@@ -43,7 +43,7 @@ def test_a_row_for_each_frame(tmp_path: Path, three_videos: list[Verdict]) -> No
     rows = pd.read_parquet(tmp_path / "rows.parquet")
     assert list(rows.groupby("video")["frame"].max() + 1) == list(COUNTS.values())
     expected = ["dataset", "split", "video", "method", "protocol", "frame", "fixations"]
-    assert list(rows.columns) == [*expected, "predicted", "empty", *METRICS]
+    assert list(rows.columns) == [*expected, "predicted", "empty", *COLUMNS]
     assert rows[list(METRICS)].notna().all(axis=None)
     store = VideoStore(tmp_path / "store" / "avad" / "b.zarr.zip")
     assert rows[rows["video"] == "b"]["fixations"].tolist() == [
@@ -70,12 +70,12 @@ def test_it_goes_on_where_it_was_interrupted(
     (tmp_path / "rows.parquet").unlink()
     scored: list[str] = []
 
-    def counting(chunks: Any, store: VideoStore, names: Any) -> pd.DataFrame:
+    def counting(chunks: Any, store: VideoStore, *rest: Any) -> pd.DataFrame:
         if len(scored) == 2 and "stop" not in scored:
             scored.append("stop")
             raise KeyboardInterrupt
         scored.append(store.path.name[0])
-        return score_video(chunks, store, names)
+        return score_video(chunks, store, *rest)
 
     monkeypatch.setattr(scores, "score_video", counting)
     with pytest.raises(KeyboardInterrupt):
