@@ -7,7 +7,7 @@ import hashlib
 import json
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -41,6 +41,13 @@ LONGEST_WAIT: Final = 3600.0
 
 FINDINGS = b"findings"
 """Key of what was found wrong, in the metadata of a video's rows."""
+
+
+DIGESTS = b"digests"
+"""Key of the digest of each video's rows, in the metadata of the whole file."""
+
+UNREADABLE: Final = (pa.ArrowException, OSError, LookupError, TypeError, ValueError)
+"""What pyarrow and JSON raise on a damaged file."""
 
 
 class Outcome(NamedTuple):
@@ -255,10 +262,37 @@ def refuse_faults(faults: Sequence[str], *, allowed: bool) -> None:
 
 
 def read_rows(path: Path) -> Iterator[pd.DataFrame]:
-    """Yield the rows of a file that `evaluate_run` wrote, a video at a time."""
-    with parquet.ParquetFile(path) as file:
-        for group in range(file.num_row_groups):
-            yield file.read_row_group(group).to_pandas()
+    """Yield the rows of a file that `evaluate` wrote, a video at a time.
+
+    Raises:
+        StoreError: It is not there or damaged.
+    """
+    try:
+        with parquet.ParquetFile(path) as file:
+            digests = json.loads(file.metadata.metadata[DIGESTS])
+            if len(digests) != file.num_row_groups:
+                raise ValueError(f"{file.num_row_groups} videos, expected {len(digests)}")
+            for group, expected in enumerate(digests):
+                rows = file.read_row_group(group).to_pandas()
+                if _digest(rows) != expected:
+                    raise ValueError("rows that are not those that were written")
+                yield rows
+    except FileNotFoundError:
+        raise StoreError(f"{path}: no such scores; run: dvc repro, or avrsp evaluate") from None
+    except UNREADABLE as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        said = " ".join(str(error).split()) or type(error).__name__
+        raise StoreError(
+            f"{path}: damaged scores ({said}); remove them and make them again, by dvc repro or "
+            "avrsp evaluate"
+        ) from None
+
+
+def _digest(rows: pd.DataFrame) -> str:
+    """Return the SHA-256 over the names of columns and a hash of each row."""
+    hashes = pd.util.hash_pandas_object(rows, index=False).to_numpy()
+    return hashlib.sha256(repr([*rows]).encode() + hashes.tobytes()).hexdigest()
 
 
 def _evaluate_video(
@@ -290,7 +324,15 @@ def _findings(part: Path) -> Findings:
 
 
 def _join(parts: Sequence[Path], out: Path) -> None:
-    schema = parquet.read_schema(parts[0]).remove_metadata()
+    tables = (parquet.read_table(part).replace_schema_metadata() for part in parts)
+    write_rows(out, tables, parquet.read_schema(parts[0]).remove_metadata())
+
+
+def write_rows(out: Path, videos: Iterable[pa.Table], schema: pa.Schema) -> None:
+    """Write the rows of several videos as `read_rows` reads them, atomically."""
+    digests = []
     with replacing(out) as temporary, parquet.ParquetWriter(temporary, schema) as writer:
-        for part in parts:
-            writer.write_table(parquet.read_table(part).replace_schema_metadata())
+        for table in videos:
+            writer.write_table(table)
+            digests.append(_digest(table.to_pandas()))
+        writer.add_key_value_metadata({DIGESTS.decode(): json.dumps(digests)})

@@ -154,3 +154,27 @@ def test_the_maps_of_another_video_are_refused(
     assert "holds the maps of avad/c" in fault
     write_maps(path, predicted(33), video=("avad", "b"))
     assert run(tmp_path, three_videos).faults == []
+
+
+def test_no_flipped_bit_of_the_scores_is_passed_over(
+    tmp_path: Path, three_videos: list[Verdict]
+) -> None:
+    run(tmp_path, three_videos)
+    path = tmp_path / "rows.parquet"
+    whole, expected = path.read_bytes(), pd.concat(read_rows(path))
+    rng = np.random.default_rng(0)
+    refused = 0
+    for _ in range(150):
+        content = bytearray(whole)
+        content[rng.integers(len(whole))] ^= 1 << rng.integers(8)
+        path.write_bytes(content)
+        try:
+            found = pd.concat(read_rows(path))
+        except StoreError as error:
+            refused += "\n" not in str(error)
+            continue
+        pd.testing.assert_frame_equal(found, expected)
+    assert refused > 50
+    path.unlink()
+    with pytest.raises(StoreError, match="no such scores"):
+        list(read_rows(path))
