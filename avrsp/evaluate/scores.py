@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from torch import Tensor
 from avrsp.evaluate.protocols import PROTOCOLS, Protocol, resized
 from avrsp.evaluate.shuffle import DatasetFixations, Pixels, of_same_video, without
 from avrsp.evaluate.summary import COLUMNS, METRICS
+from avrsp.evaluate.workers import one_thread
 from avrsp.metrics import definitions
 from avrsp.params import ProtocolName
 from avrsp.store.ground_truth import is_empty
@@ -79,11 +81,15 @@ def score_video(
 def measure(
     pred: Tensor, density: Tensor, fixations: Tensor, names: Sequence[str] = METRICS
 ) -> dict[str, Tensor]:
-    """Return the named metrics of a batch: maps n x h x w, fixations m x 3 (row, col, frame)."""
-    scores = definitions.together(pred, density, fixations)
-    if "kl" in names:
-        pieces = zip(definitions.pieces(pred), definitions.pieces(density), strict=True)
-        scores["kl"] = torch.cat([definitions.kl(*piece) for piece in pieces])
+    """Return the named metrics of a batch: maps n x h x w, fixations m x 3 (row, col, frame).
+
+    On a CPU one thread computes: see `workers` for why more would be slower.
+    """
+    with one_thread() if pred.device.type == "cpu" else contextlib.nullcontext():
+        scores = definitions.together(pred, density, fixations)
+        if "kl" in names:
+            pieces = zip(definitions.pieces(pred), definitions.pieces(density), strict=True)
+            scores["kl"] = torch.cat([definitions.kl(*piece) for piece in pieces])
     return {name: scores[name] for name in names}
 
 
