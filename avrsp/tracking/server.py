@@ -120,8 +120,8 @@ def forwarded(path: Path, *, quietly: bool) -> str | None:
 def _seconds(path: Path) -> float:
     """Return how long MLflow is waited for: longer where the journal at `path` has files."""
     names = [event["name"] for event in journal.read(path) if event["event"] == "file"]
-    there = [each for name in names if (each := path.parent / name).is_file()]
-    seconds = sum(each.stat().st_size for each in there) / BYTES_A_SECOND
+    there: list[Path] = [each for name in names if (each := path.parent / name).is_file()]
+    seconds: float = sum(each.stat().st_size for each in there) / BYTES_A_SECOND
     return seconds + (SERVER_SECONDS if _named() else DATABASE_SECONDS)
 
 

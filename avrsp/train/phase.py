@@ -32,7 +32,7 @@ HISTORY = "history.json"
 
 
 class Recorder(Protocol):
-    """Who is told what happens (`tracking.Record`)."""
+    """What is notified of progress (`tracking.Record`)."""
 
     run_id: str | None
 
@@ -49,7 +49,7 @@ class Recorder(Protocol):
         ...
 
 
-def run_phase(  # noqa: PLR0913 - what, from where to where, and who is told
+def run_phase(  # noqa: PLR0913 - what, from where to where, and what is notified
     phase: Phase,
     videos: Videos,
     *,
@@ -74,8 +74,8 @@ def run_phase(  # noqa: PLR0913 - what, from where to where, and who is told
     """
     loaders = replace(_loaders(phase, videos, workers, ranks), allow_missing=allow_missing)
     model = placed(build(phase, ranks), phase.compute, ranks)
-    heard = (record.values, record.update) if record else ()
-    at = train(model, loaders, phase.recipe, Log(phase.name, states, *heard), ranks)
+    listeners = (record.values, record.update) if record else ()
+    at = train(model, loaders, phase.recipe, Log(phase.name, states, *listeners), ranks)
     history = at.history
     if record:
         files.write_json(out / HISTORY, history)

@@ -1,7 +1,7 @@
 """A network while it is trained: everything that changes, as one thing to save and to restore.
 
 The schedule and the random generator are not saved. The learning rate follows from the epochs so
-far and their validation losses, which are replayed; the generator is seeded anew before each update
+far and their validation losses, which are replayed; the generator is seeded before each update
 by (seed, update), so that nothing drawn depends on how often training was interrupted.
 """
 
