@@ -7,17 +7,23 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from importlib import metadata
 from pathlib import Path
 from typing import Final
 
 from avrsp import paths
 from avrsp.doctor.finding import Finding
+from avrsp.errors import RawDataError
+from avrsp.media.decode import read_frames
 from avrsp.params import ComputeParams
 
 PACKAGES: Final = ("torch", "snakemake", "dvc", "mlflow", "zarr")
 PROGRAMS: Final = ("git", "snakemake", "dvc")
 MEDIA: Final = ("ffmpeg", "ffprobe")
+CLIP: Final = 5
+"""Frames that are encoded and decoded to see whether it works."""
+
 SECONDS: Final = 1.0
 """Time that a program has to answer."""
 
@@ -61,8 +67,26 @@ def ffmpeg() -> Finding:
     if said is None:
         found = f"{shutil.which('ffmpeg')} does not run"
         return Finding("ffmpeg", "missing", found, "install ffmpeg again")
-    version = re.match(r"ffmpeg version (\S+)", said)
-    return Finding("ffmpeg", "ready", version[1] if version else "there; its version is unknown")
+    matched = re.match(r"ffmpeg version (\S+)", said)
+    version = matched[1] if matched else "there; its version is unknown"
+    if said and (fault := _decoding_fault()):
+        advice = "install another build of ffmpeg, version 5.1 or later"
+        return Finding("ffmpeg", "missing", f"{version}, but {fault}", advice)
+    return Finding("ffmpeg", "ready", version)
+
+
+def _decoding_fault() -> str | None:
+    """Encode and decode a tiny clip; say in one line what does not work."""
+    with tempfile.TemporaryDirectory() as folder:
+        clip = Path(folder) / "clip.avi"
+        source = f"testsrc2=size=32x32:rate=10:duration={CLIP / 10}"
+        if _output("ffmpeg", "-f", "lavfi", "-i", source, "-c:v", "mpeg4", str(clip)) is None:
+            return "it cannot encode a clip"
+        try:
+            count = sum(1 for _ in read_frames(clip, height=16, width=16))
+        except RawDataError as error:
+            return f"it cannot decode a clip ({error})"
+    return None if count == CLIP else f"{count} of a clip's {CLIP} frames are decoded"
 
 
 def gpu(compute: ComputeParams, preset: str) -> Finding:
