@@ -60,6 +60,11 @@ def root() -> Path:
     return Path(named) if named else workspace()
 
 
+def placed(path: str) -> Path:
+    """Return a path that params.yaml names: below the main repository, unless it is absolute."""
+    return root() / Path(path).expanduser()
+
+
 def raw(preset: str) -> Path:
     """Return the folder of raw data in their published layouts; nothing after it writes there."""
     return root() / "data" / "raw" / preset

@@ -20,6 +20,7 @@ from avrsp.datasets.dataset_registry import ListedVideo, spec
 from avrsp.datasets.raw import fingerprint
 from avrsp.errors import EXIT_FAILURE, AvrspError, StoreError, one_line
 from avrsp.files import write_bytes
+from avrsp.processes import follow_snakemake
 from avrsp.store.manifest import Verdict, is_intact, read_verdict, verdict_path, write_record
 
 FRAMES: Final = 1_200
@@ -130,6 +131,7 @@ def _holds(verdict: Verdict, stores: Path, wanted: str) -> bool:
 @contextmanager
 def logged(log: str) -> Iterator[None]:
     """Send what is said on stderr to `log`; end in one line where an error allows it."""
+    follow_snakemake()
     with Path(log).open("w", buffering=1) as stream, redirect_stderr(stream):
         try:
             yield

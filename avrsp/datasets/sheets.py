@@ -104,7 +104,7 @@ def datasets_of(loaded: Params) -> tuple[str, ...]:
     """
     if loaded.preset == "sample":
         return tuple(sorted(loaded.world.datasets))
-    used = {loaded.pretraining_set, *loaded.audio_visual_sets}
+    used = {loaded.pretraining_set, *loaded.audio_visual_sets, *loaded.recordings}
     place = folder(loaded.data.sheets)
     return tuple(key for key in names() if key in used or (place / f"{key}.tsv").exists())
 

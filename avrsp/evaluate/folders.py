@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from avrsp import params, paths
 from avrsp.errors import StoreError
+from avrsp.evaluate.averages import summarise
 from avrsp.evaluate.map_files import STORE
 from avrsp.evaluate.map_values import Values
 from avrsp.evaluate.references import REFERENCES, centre_prior
 from avrsp.evaluate.run import evaluate, map_job, read_rows, reference_jobs
-from avrsp.evaluate.summary import summarise, table
-from avrsp.files import write_json
+from avrsp.evaluate.summary import Summaries, Summary, table, write_summary
 from avrsp.params import EvaluationParams, ProtocolName
 from avrsp.store.manifest import Role, read_manifest, store_path
 
@@ -118,7 +118,7 @@ def evaluate_folder(
     files = {target.method: target.out}
     if target.references:
         files |= _references(stores, videos, choice, target, seed)
-    summaries = {
+    summaries: dict[str, dict[str, Summary]] = {
         method: {
             name: summarise(
                 (part for part in read_rows(path) if part["method"].iat[0] == method),
@@ -131,7 +131,7 @@ def evaluate_folder(
         }
         for method, path in files.items()
     }
-    write_json(target.out.with_suffix(".json"), summaries)
+    write_summary(target.out.with_suffix(".json"), Summaries(summaries))
     return table(summaries), faults
 
 

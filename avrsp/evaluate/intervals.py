@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from avrsp.evaluate.protocols import PROTOCOLS
-from avrsp.evaluate.scores import METRICS
+from avrsp.evaluate.summary import METRICS
 from avrsp.params import ProtocolName
 
 LEVEL = (2.5, 97.5)

@@ -20,6 +20,7 @@ from avrsp.errors import AvrspError, StoreError, one_line
 from avrsp.evaluate import map_readers, references, scores
 from avrsp.evaluate.map_readers import Findings
 from avrsp.evaluate.map_values import REMARKS, Values
+from avrsp.evaluate.summary import METRICS
 from avrsp.files import code_digest, replacing
 from avrsp.params import ProtocolName
 from avrsp.progress import track
@@ -73,7 +74,7 @@ def evaluate_run(  # noqa: PLR0913 - where from, what, and where to
 def write_no_rows(out: Path) -> None:
     """Write a table without a row to `out`, for a method that there are no maps of."""
     named = ("dataset", "split", "video", "method", "protocol", "frame", "fixations")
-    empty = dict.fromkeys((*named, *scores.METRICS), pa.array([], pa.string()))
+    empty = dict.fromkeys((*named, *METRICS), pa.array([], pa.string()))
     with replacing(out) as temporary:
         parquet.write_table(pa.table(empty), temporary)
 

@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from avrsp.evaluate.protocols import PROTOCOLS
+from avrsp.evaluate.summary import METRICS
 from avrsp.metrics import definitions
 from avrsp.params import ProtocolName
 from avrsp.store.ground_truth import is_empty
 from avrsp.store.video_store import VideoStore
-
-METRICS = ("kl", "cc", "sim", "nss", "auc_judd")
 
 
 def score_video(

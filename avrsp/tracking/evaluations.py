@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from avrsp import paths
 from avrsp.files import sha256
@@ -79,11 +79,6 @@ def setting(loaded: Params, manifest: str) -> dict[str, str]:
     return dict(journal.flat({"manifest": manifest, **shared, **own}))
 
 
-def scores(summary: Mapping[str, Any]) -> dict[str, float]:
-    """Return the numbers of a summary by `<dataset>/<quantity>`, intervals by their ends."""
-    return dict(_numbers({**summary["datasets"], "mean": summary["mean"]}))
-
-
 def tell(folder: Path, told: Evaluation, *, experiment: str, pipeline: str) -> None:
     """Tell MLflow of an evaluation; while it does not answer, the record waits in `folder`."""
     name = NAMES[told.method]
@@ -134,15 +129,3 @@ def _understood(method: str, run: Run) -> Evaluation:
         run=str(run.info.run_id),
         time=int(run.info.start_time),
     )
-
-
-def _numbers(datasets: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, float]]:
-    for dataset, entry in datasets.items():
-        for quantity, value in entry.items():
-            pairs = {quantity: value}
-            if isinstance(value, list):
-                base = quantity.removesuffix("_interval")
-                pairs = dict(zip((f"{base}_low", f"{base}_high"), value, strict=True))
-            for name, number in pairs.items():
-                if number is not None:
-                    yield f"{dataset}/{name}", float(number)

@@ -18,7 +18,8 @@ import torch
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from avrsp.evaluate.scores import METRICS, measure
+from avrsp.evaluate.scores import measure
+from avrsp.evaluate.summary import METRICS
 
 HEIGHT, WIDTH, FIXATIONS, FRAMES, ROUNDS = 480, 640, 60, 16, 9
 LEAST_RATIO, TARGET_RATIO, LEAST_GPU_RATE = 4.0, 8.0, 5000.0

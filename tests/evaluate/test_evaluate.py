@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from avrsp.errors import StoreError
 from avrsp.evaluate import scores
 from avrsp.evaluate.run import Outcome, evaluate_run, read_rows
-from avrsp.evaluate.scores import METRICS, score_video
+from avrsp.evaluate.scores import score_video
+from avrsp.evaluate.summary import METRICS
 from avrsp.store.manifest import Verdict
 from avrsp.store.video_store import VideoStore, write_maps
 

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.signal import convolve2d
 
+from avrsp.evaluate.averages import summarise
 from avrsp.evaluate.protocols import PROTOCOLS
-from avrsp.evaluate.scores import METRICS, score_video
-from avrsp.evaluate.summary import summarise
+from avrsp.evaluate.scores import score_video
+from avrsp.evaluate.summary import METRICS
 from avrsp.params import ProtocolName
 from avrsp.store.manifest import Verdict
 from avrsp.store.video_store import VideoStore
@@ -65,31 +66,31 @@ COUNTED = {"avrsp": (48, 2), "stavis": (16, 34), "vinet": (49, 1), "dhf1k": (48,
 @pytest.mark.parametrize("name", get_args(ProtocolName))
 def test_the_miniature_dataset(name: ProtocolName) -> None:
     found = summarise(MINIATURE, name, 100, 0)
-    scores = found["datasets"]["avad"]
+    scores = found.datasets["avad"].model_dump()
     assert scores["cc"] == pytest.approx(CC[name], rel=1e-12)
     assert scores["nss"] == pytest.approx(NSS[name], rel=1e-12)
     assert (scores["frames"], scores["dropped"]) == COUNTED[name]
     assert (scores["videos"], scores["missing"], scores["empty"]) == (4, 1, 1)
-    assert found["mean"]["cc"] == scores["cc"]
+    assert found.mean.model_dump()["cc"] == scores["cc"]
 
 
 @pytest.mark.parametrize("name", get_args(ProtocolName))
 def test_a_video_at_a_time_gives_the_same(name: ProtocolName) -> None:
     parts = (part for _, part in MINIATURE.groupby(["video", "split"]))
-    found = summarise(parts, name, 100, 0)["mean"]
-    for key, value in summarise(MINIATURE, name, 100, 0)["mean"].items():
+    found = summarise(parts, name, 100, 0).mean.model_dump()
+    for key, value in summarise(MINIATURE, name, 100, 0).mean.model_dump().items():
         assert found[key] == pytest.approx(value, rel=1e-12)
 
 
 def test_the_mean_is_over_datasets() -> None:
     other = rows("x", 1, [0.5] * 40).assign(dataset="diem")
-    found = summarise(pd.concat([MINIATURE, other]), "avrsp", 100, 0)
-    assert found["mean"]["cc"] == pytest.approx((CC["avrsp"] + 0.5) / 2)
-    assert found["mean"]["videos"] == 5
+    found = summarise(pd.concat([MINIATURE, other]), "avrsp", 100, 0).mean
+    assert found.metrics["cc"].value == pytest.approx((CC["avrsp"] + 0.5) / 2)
+    assert found.videos == 5
 
 
 def test_what_is_undefined_everywhere_is_none() -> None:
-    found = summarise(rows("blind", 1, [NAN] * 10), "avrsp", 100, 0)["datasets"]["avad"]
+    found = summarise(rows("blind", 1, [NAN] * 10), "avrsp", 100, 0).datasets["avad"].model_dump()
     assert found["cc"] is None
     assert found["cc_interval"] == [None, None]
     assert found["dropped"] == 10

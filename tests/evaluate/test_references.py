@@ -15,7 +15,8 @@ from avrsp import metrics
 from avrsp.errors import StoreError
 from avrsp.evaluate import references
 from avrsp.evaluate.run import evaluate_references
-from avrsp.evaluate.scores import METRICS, score_video
+from avrsp.evaluate.scores import score_video
+from avrsp.evaluate.summary import METRICS
 from avrsp.store.manifest import Verdict
 from avrsp.store.video_store import VideoStore
 

@@ -10,8 +10,6 @@ from avrsp.tracking import evaluations
 from avrsp.tracking.evaluations import Evaluation
 from tests.tracking.conftest import free_port
 
-ENTRY = {"cc": 0.5, "cc_interval": [0.4, 0.6], "nss": None, "nss_interval": [None, None],
-         "videos": 3}  # fmt: skip
 TOLD = Evaluation(
     method="AV",
     fusion="mbt",
@@ -20,14 +18,6 @@ TOLD = Evaluation(
     trained={"1": "a-run", "2": "another"},
     commit="f00",
 )
-
-
-def test_scores_are_named_by_dataset_and_what_is_undefined_is_left_out() -> None:
-    summary = {"datasets": {"diem": ENTRY}, "mean": ENTRY, "faults": []}
-    one = {"cc": 0.5, "cc_low": 0.4, "cc_high": 0.6, "videos": 3.0}
-    assert evaluations.scores(summary) == {
-        f"{name}/{quantity}": value for name in ("diem", "mean") for quantity, value in one.items()
-    }
 
 
 def test_scores_wait_for_a_server_and_arrive_once(

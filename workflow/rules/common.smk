@@ -5,13 +5,15 @@ from functools import cache
 from pathlib import Path
 
 from avrsp import params, paths
-from avrsp.convert import parts
+from avrsp.convert import parts, snakemake_lock
 from avrsp.convert.collect import is_manifest_stale
 from avrsp.convert.convert_video import Layout
 from avrsp.datasets import sheets
 from avrsp.datasets.download import outcome
 from avrsp.datasets.dataset_registry import check_params, spec
+from avrsp.errors import cleaned
 from avrsp.files import code_digest
+from avrsp.processes import follow_starter
 from avrsp.sample import plan, writers
 
 

@@ -50,7 +50,7 @@ def read() -> dict[str, Pin]:
         fault = error.errors()[0]
         where = ".".join(map(str, fault["loc"])) or "the file"
         raise RawDataError(
-            f"{place()}: {where}: {fault['msg']}; correct it, or: git restore {place()}"
+            f"{place()}: {where}: {fault['msg']}; correct that, or take the file from git again"
         ) from None
 
 
@@ -62,6 +62,8 @@ def checked(name: str, path: Path) -> Pin:
     """
     noted = read().get(name)
     length = path.stat().st_size
+    if not length:
+        raise RawDataError(f"{path}: it is empty (0 bytes); get it again")
     if noted is not None and noted.bytes != length:
         raise RawDataError(f"{path}: {length} bytes, expected {noted.bytes}; {_advice(name)}")
     found = Pin(bytes=length, sha256=files.sha256(path))

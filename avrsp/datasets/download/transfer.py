@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -19,10 +20,10 @@ from typing import Final
 
 import requests
 from pydantic import BaseModel, ValidationError
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, NameResolutionError
 
 from avrsp import files, progress
-from avrsp.errors import RawDataError
+from avrsp.errors import RawDataError, cleaned
 
 MEGABYTE: Final = 1_000_000
 PIECE: Final = 1 << 16
@@ -127,6 +128,8 @@ class _Part:
             with requests.get(self.address, headers=headers, stream=True, timeout=waits) as answer:
                 return self._take(answer, said)
         except (requests.ConnectionError, requests.Timeout) as error:
+            if is_unresolved(error) and not self.length:
+                raise UnknownHostError(f"{self.shown}: its host is not known") from None
             raise PassingError(f"{self.shown}: {plain(error)}") from None
         except requests.RequestException as error:
             raise TransferError(f"{self.shown}: {plain(error)}") from None
@@ -197,6 +200,10 @@ class TransferError(RawDataError):
     """An address does not give the file."""
 
 
+class UnknownHostError(TransferError):
+    """The host's name leads nowhere: asking again, or by another scheme, does not help."""
+
+
 class PassingError(TransferError):
     """A fault that may be gone at the next attempt."""
 
@@ -224,7 +231,7 @@ def said_in(answer: requests.Response, address: str) -> Said:
     """Read what an answer says of the file it begins."""
     length = answer.headers.get("Content-Length", "")
     tag = answer.headers.get("ETag", "")
-    weak = not tag.startswith('"')
+    weak = not tag.startswith('"') or cleaned(tag) != tag
     return Said(
         address=address,
         validator=answer.headers.get("Last-Modified", "") if weak else tag,
@@ -234,7 +241,7 @@ def said_in(answer: requests.Response, address: str) -> Said:
 
 def bare(address: str) -> str:
     """Return an address as it may be shown: without a user's name, password or token."""
-    return re.sub(r"//[^/@]*@", "//", address).partition("?")[0]
+    return cleaned(address).partition("?")[0]
 
 
 def check(answer: requests.Response, address: str) -> None:
@@ -245,7 +252,7 @@ def check(answer: requests.Response, address: str) -> None:
         TransferError: It does not.
     """
     status = answer.status_code
-    fault = f"{address}: it answers {status} {answer.reason}"
+    fault = f"{address}: it answers {status} {cleaned(str(answer.reason))}"
     if status >= OWN_FAULT or status in {TIMED_OUT, TOO_MANY, BEYOND_THE_END}:
         raise PassingError(fault)
     if status not in {OK, PARTIAL}:
@@ -256,11 +263,22 @@ def check(answer: requests.Response, address: str) -> None:
 
 def plain(error: BaseException) -> str:
     """Say the innermost cause of a network error, which the libraries wrap several times."""
-    while True:
-        inner = getattr(error, "reason", None)
+    *_, innermost = causes(error)
+    reason = cleaned(str(innermost)).rstrip(".")
+    return re.sub(r"^\S*Connection\w*[(<].*?[)>]: ", "", reason)
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and those that it wraps, the innermost last."""
+    found: BaseException | None = error
+    while found is not None:
+        yield found
+        inner = getattr(found, "reason", None)
         if not isinstance(inner, BaseException):
-            inner = next((each for each in error.args if isinstance(each, BaseException)), None)
-        if inner is None:
-            said = " ".join(str(error).split()).rstrip(".")
-            return re.sub(r"^\S*Connection\w*[(<].*?[)>]: ", "", said)
-        error = inner
+            inner = next((each for each in found.args if isinstance(each, BaseException)), None)
+        found = inner
+
+
+def is_unresolved(error: BaseException) -> bool:
+    """Say whether a network error is that no address is known for the host's name."""
+    return any(isinstance(each, NameResolutionError | socket.gaierror) for each in causes(error))
