@@ -1,0 +1,52 @@
+"""Commands about recordings of one's own: look at them before use, bring them from trackers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from avrsp.errors import EXIT_FAILURE
+
+
+@click.group()
+def recordings() -> None:
+    """Check recordings of your own, and make them from exports of eye trackers."""
+
+
+@recordings.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for the contact sheets. [default: FOLDER/check]",
+)
+def check(folder: Path, out: Path | None) -> None:
+    """Name every fault of the recordings in FOLDER, and draw gaze on frames of each video.
+
+    FOLDER holds dataset.yaml, videos/ and gaze/<video>.csv. The exit code is 1 where something
+    must be corrected.
+    """
+    from avrsp.datasets import gaze_sheet, recordings_check
+
+    folder = folder.resolve()
+    faults = recordings_check.folder_faults(folder)
+    checks = []
+    for found in recordings_check.check(folder) if (folder / "dataset.yaml").is_file() else ():
+        checks.append(found)
+        name = found.video.video
+        click.echo(f"{name}: {found.facts or 'its gaze cannot be read'}")
+        for line in found.doubts:
+            click.echo(f"{name}: doubt: {line}")
+        if found.gaze is not None:
+            path = (out or folder / "check") / f"{name}.png"
+            gaze_sheet.draw_sheet(path, found.video, found.gaze)
+            click.echo(f"{name}: {path}")
+        faults += found.faults
+    faults += recordings_check.pooled_faults(checks)
+    for line in faults:
+        click.echo(f"fault: {line}", err=True)
+    if faults:
+        raise SystemExit(EXIT_FAILURE)
+    doubts = sum(len(each.doubts) for each in checks)
+    click.echo(f"no fault was found{f'; doubts: {doubts}, named above' if doubts else ''}")
