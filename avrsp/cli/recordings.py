@@ -50,3 +50,45 @@ def check(folder: Path, out: Path | None) -> None:
         raise SystemExit(EXIT_FAILURE)
     doubts = sum(len(each.doubts) for each in checks)
     click.echo(f"no fault was found{f'; doubts: {doubts}, named above' if doubts else ''}")
+
+
+@recordings.command("import")
+@click.argument(
+    "kind",
+    metavar="FORMAT",
+    type=click.Choice(["eyelink-asc", "tobii-tsv", "pupil-surface", "gazepoint", "smi", "bids"]),
+)
+@click.argument("exports", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--to",
+    "folder",
+    required=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of the recordings: dataset.yaml says the screen and how videos stood on it.",
+)
+@click.option("--video", required=True, help="Name of the video in its folder videos/.")
+@click.option(
+    "--fixations",
+    type=click.Choice(["none", "tracker", "idt", "ivt"]),
+    default="none",
+    show_default=True,
+    help="Write samples, the tracker's own fixations, or those that I-DT or I-VT detects.",
+)
+@click.option("--observer", "viewer", help="Who looked, where the file does not say it.")
+@click.option(
+    "--start",
+    help="Text of the message, or seconds of the tracker's clock, at which the video began.",
+)
+def import_exports(
+    kind: str, exports: tuple[Path, ...], folder: Path, video: str, **how: str
+) -> None:
+    """Make gaze/<video>.csv of the EXPORTS of an eye tracker, a viewer or several in each."""
+    from avrsp.datasets import tracker_import
+    from avrsp.datasets.recorded_video import RecordedVideo
+
+    folder = folder.resolve()
+    recorded = RecordedVideo(folder, str(folder), Path(video).stem)
+    choice = tracker_import.Choice(how["fixations"], how["viewer"], how["start"])
+    for line in tracker_import.bring(kind, exports, recorded, choice):
+        click.echo(line)
+    click.echo(recorded.gaze_file)
