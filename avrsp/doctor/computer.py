@@ -28,8 +28,6 @@ from avrsp.types import SOUND_RATE
 PACKAGES: Final = ("torch", "snakemake", "dvc", "mlflow", "zarr")
 PROGRAMS: Final = ("git", "snakemake", "dvc")
 MEDIA: Final = ("ffmpeg", "ffprobe")
-CLIP: Final = 5
-"""Frames that are encoded and decoded to see whether it works."""
 
 SECONDS: Final = 1.0
 """Time that a program has to answer."""
