@@ -5,6 +5,7 @@ Axes: B clips, T frames of a window, H rows, W columns, S sound samples.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, runtime_checkable
 
@@ -21,6 +22,8 @@ SOUND_RATE = 22_050
 
 Predicted = Literal["last", "middle"]
 Start = Literal["reversed", "repeated"]
+WindowRule = Callable[[int, int], NDArray[np.int64]]
+"""From a frame, and how many a video has, to the frames of the window that its map is for."""
 Resampling = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 
 
@@ -75,11 +78,12 @@ class InputSpec:
         height: H, rows of a frame.
         width: W, columns of a frame.
         audio: Whether it takes sound.
-        predicted: The frame that the map is for; `middle` is the lower one of the two in the middle
-            of an even T.
+        predicted: The frame that the map is for; `middle` is number T // 2 from 0.
         start: What stands in for frames before a video's first one: windows that run backwards from
             the future (paper, IV-B), or the frame at that end again.
         step: Frames of the video from one frame of the window to the next.
+        rule: A method's own rule (a module's function or a `partial` of one) in place of the three
+            before; a window reaches `step` (T - 1) frames back from its frame at most.
         resize: The filter by which stored frames of another size are brought to H x W; None: such
             frames are refused, because the store was made for this size.
     """
@@ -91,6 +95,7 @@ class InputSpec:
     predicted: Predicted = "last"
     start: Start = "reversed"
     step: int = 1
+    rule: WindowRule | None = None
     resize: Resampling | None = None
 
     @property
@@ -101,7 +106,7 @@ class InputSpec:
     @property
     def position(self) -> int:
         """Place in the window, from 0, of the frame that the map is for."""
-        return self.length - 1 if self.predicted == "last" else (self.length - 1) // 2
+        return self.length - 1 if self.predicted == "last" else self.length // 2
 
 
 def sound_samples(length: int) -> int:

@@ -4,14 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from torch import Tensor
 
 from avrsp.params import PresetName, TrainParams
 
-Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""From maps, densities with maximum 1, and fixated pixels (bool), all B x H x W, to one number."""
+
+class Truth(NamedTuple):
+    """What a loss compares with.
+
+    Attributes:
+        density: B x H x W, maximum 1.
+        fixations: B x H x W bool, the pixels that somebody fixated.
+        progress: Share of the training's epochs that are done.
+    """
+
+    density: Tensor
+    fixations: Tensor
+    progress: float
+
+
+Loss = Callable[[Any, Truth], Tensor]
+"""From what the network returns, maps B x H x W or what `Recipe.output` names, to one number."""
 PhaseName = Literal["pretrain", "finetune"]
 
 
@@ -38,6 +53,8 @@ class Recipe:
     """Loss, optimiser and numbers of a training; what is None or empty is as params.yaml says.
 
     Attributes:
+        output: The network's method that returns what the loss is of, called with frames, waveform
+            and has_sound; None: the network itself, which returns maps.
         loss: None: equation 19 with the weights of params.yaml.
         optimiser: Which of PyTorch's.
         options: Its further arguments, such as momentum.
@@ -52,6 +69,7 @@ class Recipe:
         start: What the authors start from, in words.
     """
 
+    output: str | None = None
     loss: Loss | None = None
     optimiser: Literal["adamw", "adam", "sgd"] = "adamw"
     options: Mapping[str, float] = field(default_factory=dict)

@@ -18,6 +18,8 @@ from PIL import Image
 from avrsp.errors import StoreError
 from avrsp.types import SOUND_RATE, InputSpec, Samples
 
+ENDLESS: Final = 1 << 40
+"""More frames than any video has."""
 UNEVEN: Final = 1.5
 """Average frame distances above which two frames of a window are not evenly spaced."""
 
@@ -31,18 +33,18 @@ def window_of(frame: int, count: int, spec: InputSpec) -> NDArray[np.int64]:
     Raises:
         IndexError: The video has no frame `frame`.
     """
+    _check(frame, count)
+    if spec.rule is not None:
+        return spec.rule(frame, count)
     if spec.start == "reversed" and spec.predicted == "last":
         return ending_at(frame, spec.length, count, spec.step)
-    _check(frame, count)
     indices = frame + spec.step * (np.arange(spec.length, dtype=np.int64) - spec.position)
     return _reflected(indices, count) if spec.start == "reversed" else indices.clip(0, count - 1)
 
 
 def last_read(frame: int, spec: InputSpec) -> int:
     """Return the latest frame that the window of `frame` shows in a video that is long enough."""
-    before, after = spec.step * spec.position, spec.step * (spec.length - 1 - spec.position)
-    backwards = spec.start == "reversed" and spec.predicted == "last" and frame < before
-    return frame + (before if backwards else after)
+    return int(window_of(frame, ENDLESS, spec).max())
 
 
 def ending_at(frame: int, length: int, count: int, step: int = 1) -> NDArray[np.int64]:

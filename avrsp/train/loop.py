@@ -261,10 +261,11 @@ def validate(training: Training, batches: Iterable[Batch]) -> dict[str, float]:
 
 @torch.inference_mode()
 def _means(training: Training, sample: Sample) -> dict[str, Tensor]:
-    density = sample.density.to(training.device)
-    pred = training.predict(on(training.device, sample.clip))
+    clip, truth = on(training.device, sample.clip), training.truth(sample)
+    pred, density = training.predict(clip), truth.density
+    output = pred if training.recipe.method.output is None else training.output(clip)
     found = (
-        loss_of(training.recipe, pred, density, sample.fixations.to(training.device)),
+        loss_of(training.recipe, output, truth),
         metrics.kl(pred, density).mean(),
         metrics.cc(pred, density).mean(),
         metrics.sim(pred, density).mean(),

@@ -12,7 +12,7 @@ from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from avrsp.models.loss import saliency_loss
-from avrsp.models.recipe import Recipe
+from avrsp.models.recipe import Recipe, Truth
 from avrsp.params import LossParams, OptimiserParams, TrainParams
 
 OPTIMISERS: Final[Mapping[str, type[Optimizer]]] = {"adamw": AdamW, "adam": Adam, "sgd": SGD}
@@ -106,8 +106,22 @@ class Schedule:
                 return 1.0
 
 
-def loss_of(numbers: Numbers, maps: Tensor, density: Tensor, fixations: Tensor) -> Tensor:
-    """Return the recipe's loss of maps, all B x H x W; by default equation 19."""
+class TrainingOutput(nn.Module):
+    """A network called for what its loss is of, which is not always its maps."""
+
+    def __init__(self, network: nn.Module, method: Recipe) -> None:
+        super().__init__()
+        self.network = network
+        self._method = method.output
+
+    def forward(self, *clip: Tensor) -> Any:  # noqa: ANN401 - what the recipe's loss takes
+        """Return maps B x H x W, or what the method that the recipe names returns."""
+        called = self.network if self._method is None else getattr(self.network, self._method)
+        return called(*clip)
+
+
+def loss_of(numbers: Numbers, output: Any, truth: Truth) -> Tensor:  # noqa: ANN401 - as above
+    """Return the recipe's loss of a network's output; by default equation 19 of its maps."""
     if numbers.method.loss is None:
-        return saliency_loss(maps, density, numbers.loss)
-    return numbers.method.loss(maps, density, fixations)
+        return saliency_loss(output, truth.density, numbers.loss)
+    return numbers.method.loss(output, truth)

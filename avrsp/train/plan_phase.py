@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -118,7 +118,8 @@ def digest(phase: Phase, videos: Videos) -> str:
     recipe = phase.recipe
     weights = [*([phase.start / WEIGHTS] if phase.start else []), *phase.parts.values()]
     parts = {
-        "phase": [phase.name, phase.entry.name, phase.settings, asdict(phase.spec)],
+        "phase": [phase.name, phase.entry.name, phase.settings],
+        "input": repr(replace(phase.spec, rule=None)),
         "sections": [
             each.model_dump() for each in (phase.clip, recipe.train, recipe.optimiser, recipe.loss)
         ],

@@ -12,6 +12,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,10 +20,11 @@ from torch import Tensor, nn
 from avrsp.compute import autocasting, check_trainable
 from avrsp.errors import AvrspError
 from avrsp.models.recipe import Recipe as Method
+from avrsp.models.recipe import Truth
 from avrsp.params import LossParams, OptimiserParams, Precision, TrainParams
 from avrsp.train.checkpoint import Checkpoint
 from avrsp.train.clips import Batch
-from avrsp.train.optimisation import Schedule, loss_of, optimiser_for
+from avrsp.train.optimisation import Schedule, TrainingOutput, loss_of, optimiser_for
 from avrsp.train.ranks import ALONE, Ranks
 from avrsp.train.sampling import seed_of
 from avrsp.types import Clip, Sample
@@ -57,7 +59,7 @@ class Training:
         self.at = Position()
         self.best: dict[str, Tensor] = {}
         check_trainable(self.device, recipe.precision)
-        self._shared = ranks.sharing(model)
+        self._shared = ranks.sharing(TrainingOutput(model, recipe.method))
         self._optimiser = optimiser_for(model, recipe)
         self._schedule = Schedule(self._optimiser, recipe)
 
@@ -68,11 +70,22 @@ class Training:
 
     def predict(self, clip: Clip) -> Tensor:
         """Return B x H x W float32 maps of a clip that lies on the device."""
-        return self._called(self.model, clip)
-
-    def _called(self, network: nn.Module, clip: Clip) -> Tensor:
         with autocasting(self.device, self.recipe.precision):
-            return network(*clip).float()  # type: ignore[no-any-return]
+            return self.model(*clip).float()  # type: ignore[no-any-return]
+
+    def output(self, clip: Clip) -> Any:  # noqa: ANN401 - what the recipe's loss takes
+        """Return what the loss is of (`Recipe.output`), of a clip that lies on the device."""
+        return self._called(TrainingOutput(self.model, self.recipe.method), clip)
+
+    def truth(self, sample: Sample) -> Truth:
+        """Return what the loss compares with, on the device."""
+        density, fixations = sample.density.to(self.device), sample.fixations.to(self.device)
+        return Truth(density, fixations, self.at.epoch / self.recipe.train.epochs)
+
+    def _called(self, network: nn.Module, clip: Clip) -> Any:  # noqa: ANN401 - as above
+        with autocasting(self.device, self.recipe.precision):
+            output = network(*clip)
+        return output.float() if isinstance(output, Tensor) else [each.float() for each in output]
 
     def update(self, batches: Sequence[Batch]) -> None:
         """Make one optimiser step by the mean gradient over all clips of `batches`.
@@ -108,16 +121,15 @@ class Training:
         self.at.clips += int(clips)
 
     def _loss(self, network: nn.Module, sample: Sample, *, counted: bool) -> Tensor:
-        pred = self._called(network, on(self.device, sample.clip))
+        output = self._called(network, on(self.device, sample.clip))
         if not counted:
-            return 0.0 * pred.sum()
-        density, fixations = sample.density.to(self.device), sample.fixations.to(self.device)
-        return loss_of(self.recipe, pred, density, fixations)
+            return sum((0.0 * each.sum() for each in output), torch.zeros((), device=self.device))
+        return loss_of(self.recipe, output, self.truth(sample))
 
     def holds(self, sample: Sample) -> bool:
         """Say whether the device's memory holds a step on `sample`, which is tried in vain."""
         try:
-            self._loss(self.model, sample, counted=True).backward()  # type: ignore[no-untyped-call]
+            self._loss(self._shared, sample, counted=True).backward()  # type: ignore[no-untyped-call]
         except torch.OutOfMemoryError:
             return False
         finally:

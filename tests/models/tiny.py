@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from avrsp.metrics import kl, nss
-from avrsp.models.recipe import Group, Recipe
-from avrsp.models.registry import Checkpoint, ModelSpec, Size
+from avrsp.models.recipe import Group, Recipe, Truth
+from avrsp.models.registry import Checkpoint, ModelSpec, Size, register
 from avrsp.types import InputSpec
 
 
@@ -36,12 +36,18 @@ class Tiny(nn.Module):
         self, frames: Tensor, waveform: Tensor | None = None, has_sound: Tensor | None = None
     ) -> Tensor:
         """Map B x 3 x T x H x W uint8 to B x H x W in [0, 1]."""
-        logits = self.head(self.encoder(2 * frames / 255 - 1).relu().mean(2))[:, 0]
+        return torch.sigmoid(self.logits(frames, waveform, has_sound))
+
+    def logits(
+        self, frames: Tensor, waveform: Tensor | None = None, has_sound: Tensor | None = None
+    ) -> Tensor:
+        """Map the same to the logits of the maps."""
+        logits: Tensor = self.head(self.encoder(2 * frames / 255 - 1).relu().mean(2))[:, 0]
         if self.gain is not None and waveform is not None:
             level = waveform.square().mean((1, 2))
             counted = level if has_sound is None else torch.where(has_sound, level, 0.0)
             logits = logits * (1 + self.gain * counted[:, None, None])
-        return torch.sigmoid(logits)
+        return logits
 
 
 def window(settings: Settings, size: Size | None) -> InputSpec:
@@ -50,9 +56,11 @@ def window(settings: Settings, size: Size | None) -> InputSpec:
     return InputSpec(6, height, width, settings.audio, predicted="middle", start="repeated")
 
 
-def loss(maps: Tensor, density: Tensor, fixations: Tensor) -> Tensor:
+def loss(logits: Tensor, truth: Truth) -> Tensor:
     """Return KL - 0.1 NSS."""
-    return kl(maps, density).mean() - 0.1 * nss(maps, fixations).nan_to_num(1.0).mean()
+    maps = logits.sigmoid()
+    lift = nss(maps, truth.fixations).nan_to_num(1.0)
+    return (kl(maps, truth.density) - 0.1 * lift).mean()
 
 
 ENTRY: Final = ModelSpec(
@@ -66,6 +74,7 @@ ENTRY: Final = ModelSpec(
     without_sound={"audio": False},
     with_sound={"audio": True},
     recipe=Recipe(
+        output="logits",
         loss=loss,
         optimiser="sgd",
         options={"momentum": 0.9},
@@ -85,3 +94,5 @@ ENTRY: Final = ModelSpec(
         )
     },
 )
+
+register(ENTRY)

@@ -22,6 +22,15 @@ SPEC = InputSpec(T, 32, 32, audio=True)
 SILENT = InputSpec(T, 32, 32, audio=False)
 REPEATED = InputSpec(T, 32, 32, audio=True, start="repeated")
 MIDDLE = InputSpec(T, 32, 32, audio=True, predicted="middle")
+
+
+def wrapped(frame: int, count: int) -> NDArray[np.int64]:
+    """The frames around one from its fourth predecessor on; past the end, the first ones again."""
+    first = max(0, frame - 4)
+    return first + np.arange(8) % min(8, count - first)
+
+
+WRAPPED = InputSpec(8, 32, 32, audio=True, predicted="middle", rule=wrapped)
 SPARSE = InputSpec(5, 32, 32, audio=False, step=4)
 
 
@@ -75,7 +84,7 @@ def test_streaming_equals_the_definition(count: int, batch: int) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 4, 16, 17, 40])
-@pytest.mark.parametrize("spec", [REPEATED, MIDDLE, SPARSE])
+@pytest.mark.parametrize("spec", [REPEATED, MIDDLE, SPARSE, WRAPPED])
 @pytest.mark.parametrize("stride", [1, 7, 30])
 def test_every_window_rule_is_streamed(count: int, spec: InputSpec, stride: int) -> None:
     frames, sound = video(count)
