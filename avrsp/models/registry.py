@@ -55,24 +55,22 @@ class Encoder:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A whole network's published weights.
+    """A published file of a whole network's weights.
 
     Attributes:
+        file: Its name.
         learnt_from: Datasets that it was trained on.
         place: Where a person finds it.
         licence: Its terms.
-        settings: Of the network that it fits.
-        published_key: From our name of a tensor to that in the file.
-        ignored: How names of tensors in the file begin that the network has no use for.
+        variant: Which network it is of.
         sha256: Of the file, where known.
     """
 
+    file: str
     learnt_from: tuple[str, ...]
     place: str
     licence: str
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    published_key: Callable[[str], str] = str
-    ignored: tuple[str, ...] = ()
+    variant: str = "v"
     sha256: str | None = None
 
 
@@ -93,7 +91,11 @@ class ModelSpec:
         without_sound: Settings that make the network without sound.
         with_sound: Settings that make the one with sound; None where there is none.
         recipe: How it is trained.
-        checkpoints: Published weights of whole networks by name.
+        variants: Settings of the networks that published weights are of, by name; the first is
+            what `avrsp import-weights` takes by default.
+        published_key: From our name of a tensor to that in published files.
+        ignored: How names of tensors in them begin that the network has no use for.
+        checkpoints: Published weights of whole networks.
         encoders: Parts that start from published weights.
         engine: How it predicts a video: `windows`, one by one, which works for any network;
             `reuse` (`types.SharesWindows`); `recurrent` (`types.Recurrent`).
@@ -112,7 +114,10 @@ class ModelSpec:
     with_sound: Mapping[str, Any] | None = None
     weights_licence: str | None = None
     recipe: Recipe = field(default_factory=Recipe)
-    checkpoints: Mapping[str, Checkpoint] = field(default_factory=dict)
+    variants: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"v": {}})
+    published_key: Callable[[str], str] = str
+    ignored: tuple[str, ...] = ()
+    checkpoints: tuple[Checkpoint, ...] = ()
     encoders: tuple[Encoder, ...] = ()
     engine: EngineName = "windows"
     tiny: Mapping[str, Any] = field(default_factory=dict)

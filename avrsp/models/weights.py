@@ -1,12 +1,14 @@
-"""Published encoder weights: converted once to safetensors, and loaded by exact name and shape."""
+"""Published weights of encoders, converted once to safetensors; files of tensors, read safely."""
 
 from __future__ import annotations
 
 import re
+import struct
 import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,15 +149,23 @@ NAMED: Final = 3
 """Tensors that an error names before it only counts."""
 
 
+DAMAGE: Final = (
+    *(UnpicklingError, RuntimeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error),
+    *(struct.error, LookupError, TypeError, AttributeError, OverflowError),
+)
+"""What readers of archives and pickles raise for files that are not what they seem."""
+
+
 def read_torch(path: Path) -> State:
     """Return the tensors of a PyTorch checkpoint, read with `weights_only=True`.
 
     Raises:
         WeightsError: It is not a checkpoint, or holds more than tensors.
     """
+    _check_zip(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251 - here
-    except (UnpicklingError, RuntimeError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except DAMAGE as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise WeightsError(
             f"{path.name}: refused, {reason}; expected a PyTorch file of tensors and nothing else. "
@@ -179,8 +189,21 @@ def read_arrays(path: Path) -> State:
     }
 
 
+def _check_zip(path: Path) -> None:
+    """Refuse an archive of tensors of which one is not what was written; PyTorch does not look."""
+    if not zipfile.is_zipfile(path):
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+    except DAMAGE as error:
+        damaged = str(error) or type(error).__name__
+    if damaged is not None:
+        raise WeightsError(f"{path.name}: damaged ({damaged}); download it again")
+
+
 @dataclass(frozen=True, slots=True)
-class Source:
+class EncoderFormat:
     """One published format: how it is read, whose weights it holds, how it names them, its head."""
 
     read: Callable[[Path], State]
@@ -189,11 +212,11 @@ class Source:
     heads: tuple[str, ...]
 
 
-SOURCES: Final[Mapping[str, Source]] = {
-    "s3d-kylemin": Source(read_torch, S3D, (kylemin,), ("fc.",)),
-    "s3d-torchvision": Source(read_torch, S3D, (torchvision,), ("classifier.",)),
-    "soundnet8-pytorch": Source(read_torch, SoundNet, (numbered, lettered), ("conv8",)),
-    "soundnet8-npy": Source(read_arrays, SoundNet, (arrays,), ("conv8",)),
+ENCODER_FORMATS: Final[Mapping[str, EncoderFormat]] = {
+    "s3d-kylemin": EncoderFormat(read_torch, S3D, (kylemin,), ("fc.",)),
+    "s3d-torchvision": EncoderFormat(read_torch, S3D, (torchvision,), ("classifier.",)),
+    "soundnet8-pytorch": EncoderFormat(read_torch, SoundNet, (numbered, lettered), ("conv8",)),
+    "soundnet8-npy": EncoderFormat(read_arrays, SoundNet, (arrays,), ("conv8",)),
 }
 
 
@@ -210,14 +233,14 @@ def convert(name: str, path: Path, folder: Path) -> tuple[Path, str | None]:
     """
     if not path.is_file():
         raise WeightsError(f"{path}: no such file; download the weights and name that file")
-    source = SOURCES[name]
+    source = ENCODER_FORMATS[name]
     found = source.read(path)
     with torch.device("meta"):
         expected = source.encoder().state_dict()
     heads = [key for key in found if key.startswith(source.heads)]
     body = {key: tensor for key, tensor in found.items() if key not in heads}
     keys = _key_map(expected, body, source.namings)
-    state = _fitted(path.name, expected, body, keys)
+    state = fitted(path.name, expected, body, keys)
     warning = _lost_statistics(path.name, state)
     target = folder / f"{name}.safetensors"
     with replacing(target) as temporary:
@@ -243,7 +266,7 @@ def load_into(module: nn.Module, path: Path) -> None:
             f"{path}: {error}; expected converted weights, make them with `avrsp import-weights`"
         ) from None
     expected = module.state_dict()
-    module.load_state_dict(_fitted(path.name, expected, state, {key: key for key in expected}))
+    module.load_state_dict(fitted(path.name, expected, state, {key: key for key in expected}))
 
 
 def _tensors(path: Path, content: Any) -> State:  # noqa: ANN401 - a foreign file
@@ -259,9 +282,20 @@ def _key_map(expected: Iterable[str], found: State, namings: tuple[Naming, ...])
     return max(maps, key=lambda keys: len(found.keys() & set(keys.values())))
 
 
-def _fitted(name: str, expected: State, found: State, keys: Mapping[str, str]) -> State:
-    """Return `found` under our names, or say which tensors do not fit."""
-    state, missing, misshapen = {}, [], []
+def fitted(name: str, expected: State, found: State, keys: Mapping[str, str]) -> State:
+    """Return the tensors of a file under our names.
+
+    Args:
+        name: The file's.
+        expected: Our names, and tensors of the right shape.
+        found: The file's tensors.
+        keys: From our names to the file's.
+
+    Raises:
+        WeightsError: A tensor is missing, extra, misshapen or not finite; names them.
+    """
+    state: State = {}
+    missing, misshapen, broken = list[str](), list[str](), list[str]()
     for key, wanted in expected.items():
         tensor = found.get(keys[key])
         if tensor is None and key.endswith(COUNTER):
@@ -274,13 +308,12 @@ def _fitted(name: str, expected: State, found: State, keys: Mapping[str, str]) -
         if tensor.shape != wanted.shape:
             shapes = f"{tuple(tensor.shape)}, expected {tuple(wanted.shape)}"
             misshapen.append(f"{keys[key]}: {shapes}")
+        elif not tensor.isfinite().all():
+            broken.append(keys[key])
         state[key] = tensor.to(wanted.dtype).contiguous()
     extra = sorted(set(found) - set(keys.values()))
-    faults = [
-        f"{kind} {_listed(names)}"
-        for kind, names in (("missing", missing), ("extra", extra), ("misshapen", misshapen))
-        if names
-    ]
+    kinds = {"missing": missing, "extra": extra, "misshapen": misshapen, "not finite": broken}
+    faults = [f"{kind} {_listed(names)}" for kind, names in kinds.items() if names]
     if faults:
         raise WeightsError(
             f"{name}: {'; '.join(faults)}. Expected exactly the network's tensors: choose the "

@@ -134,9 +134,13 @@ def test_it_says_what_it_is(name: str) -> None:
         published = models.build(name)
     parts = {part for part, _ in published.named_modules()}
     assert {each.part for each in entry.encoders} <= parts
-    for checkpoint in entry.checkpoints.values():
-        assert all((checkpoint.learnt_from, checkpoint.place, checkpoint.licence))
-        entry.checked(checkpoint.settings)
+    for variant in entry.variants.values():
+        entry.checked(variant)
+    for checkpoint in entry.checkpoints:
+        assert all((checkpoint.file, checkpoint.learnt_from, checkpoint.place, checkpoint.licence))
+        assert checkpoint.variant in entry.variants
+    keys = [entry.published_key(key) for key in published.state_dict()]
+    assert len(set(keys)) == len(keys)
     if not entry.audio_visual:
         with pytest.raises(ParamsError, match="takes no sound"):
             entry.chosen({}, audio=True)

@@ -83,16 +83,15 @@ ENTRY: Final = ModelSpec(
         clip_norm=2.0,
         sample={"decay": "steps"},
     ),
-    checkpoints={
-        "published": Checkpoint(
-            learnt_from=("diem",),
-            place="the test",
-            licence="MIT",
-            settings={"channels": 2, "audio": False},
-            published_key=lambda key: key.replace("encoder", "backbone"),
-            ignored=("classifier.",),
-        )
-    },
+    variants={"v": {"audio": False}, "av": {"channels": 2}},
+    published_key=lambda key: key.replace("encoder", "backbone"),
+    ignored=("classifier.",),
+    checkpoints=(
+        Checkpoint(file="tiny.pth", learnt_from=("diem",), place="the test", licence="MIT"),
+        Checkpoint(
+            file="tiny_av.pth", learnt_from=("avad",), place="here", licence="MIT", variant="av"
+        ),
+    ),
 )
 
 register(ENTRY)

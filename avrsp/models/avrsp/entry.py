@@ -55,6 +55,7 @@ ENTRY: Final = ModelSpec(
             audio=True,
         ),
     ),
+    variants={"v": {"audio": False}, "av": {"audio": True}},
     engine="reuse",
     tiny={"width": 0.05, "heads": 2, "blocks": 1},
 )
