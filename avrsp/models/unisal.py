@@ -278,7 +278,7 @@ def published_key(key: str) -> str:
         return key
     root, domain = match.groups()
     inner = {"coarse_gaussians": "", "adaptation": ".0.", "smoothing": "."}[root]
-    return f"{root}_{domain}{inner}{key[match.end():]}"
+    return f"{root}_{domain}{inner}{key[match.end() :]}"
 
 
 def window(settings: Settings, size: Size | None) -> InputSpec:
@@ -351,7 +351,7 @@ ENTRY: Final = ModelSpec(
         optimiser="sgd",
         options={"momentum": 0.9},
         weight_decay=1e-4,
-        # the authors keep the encoder as it is in the first two epochs, here it learns from the start
+        # the authors leave the encoder as it is for two epochs, here it learns from the start
         groups=(Group(pattern=r"^cnn\.", rate=0.1, weight_decay=1e-5),),
         factor=0.8,
         clip_norm=2.0,

@@ -11,6 +11,7 @@ from avrsp.models.vinet.audiovisual import IGNORED, audio_visual_key, build
 from avrsp.models.vinet.visual import Settings, loss, visual_key
 from avrsp.types import InputSpec
 
+
 def window(settings: Settings, size: Size | None) -> InputSpec:
     """Return the input, whose size stands in the settings.
 
