@@ -86,7 +86,7 @@ class Protocol:
         others: Where the other fixations of shuffled AUC come from: other frames of the same video
             as in STAViS' code, or ten random frames of the dataset as in DHF1K's.
         frame_score: The scoring of one frame (prediction, density, k x 2 fixations) where the
-            definitions are not those of `avrsp.metrics`; the metrics in the order of `msu_scores.NAMES`.
+            definitions are not those of `avrsp.metrics`; the metrics as named there.
         same_size: Whether maps of another size than the ground truth's are refused.
     """
 
