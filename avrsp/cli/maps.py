@@ -135,6 +135,11 @@ def predict(
     help="What the numbers of the maps are, where they are not saliency: log densities, logits, or "
     "colours of a colour map.",
 )
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    help="Processes that score, of one thread each.  [default: all processors; 1 for little work]",
+)
 @click.option("--allow-missing", is_flag=True, help="Exit with 0 although maps were unusable.")
 def evaluate(
     maps: Path,
@@ -159,6 +164,7 @@ def evaluate(
         out=options["out"] or Path(f"{method}.parquet"),
         references=options["references"],
         values=options["values"],
+        workers=options["workers"],
     )
     choice = folders.VideoChoice(options["datasets"], options["split"], options["role"])
     text, faults = folders.evaluate_folder(maps, stores, choice, target, settings, seed)

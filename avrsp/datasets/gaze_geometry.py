@@ -1,4 +1,4 @@
-"""How a video stood on a screen: from places on the screen to its pixels, and pixels in a degree."""
+"""How a video stood on a screen: from the screen's pixels to its own, and pixels in a degree."""
 
 from __future__ import annotations
 

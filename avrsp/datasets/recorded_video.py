@@ -45,6 +45,10 @@ FASTEST: Final = 1 / 5000
 LONG_FIXATION: Final = 20.0
 """Seconds at the median that no fixations last."""
 
+FRACTION: Final = 1.5
+MOST_PLACES: Final = 0.95
+"""Greatest place, of this share of all, that a fraction of the picture may reach."""
+
 OUTSIDE_KNOWN: Final = 0.1
 OUTSIDE: Final = 0.4
 """Share of places beyond the video from which pixels of the screen are believed: where it is known,
@@ -317,7 +321,7 @@ def _time_unit(gaze: Gaze, length: float) -> str:
     steps = np.diff(gaze.time)[np.diff(gaze.observer) == 0]
     usual = float(np.median(steps)) if len(steps) else 1.0
     if usual < FASTEST:
-        return f"samples follow after {usual:g} s: divided twice?; expected seconds"
+        return f"samples follow after {usual:g} s: were seconds divided by 1000?; expected seconds"
     return ""
 
 
@@ -327,8 +331,9 @@ def _place_unit(gaze: Gaze, size: tuple[int, int], screen: Screen | None) -> str
         return "no row holds a place: every one is lost"
     x, y = gaze.x[seen], gaze.y[seen]
     reach = f"x and y reach {x.max():.0f} and {y.max():.0f}, the video has {size[1]} x {size[0]}"
-    if max(x.max(), y.max()) <= 1.5 and min(size) > 4:  # noqa: PLR2004 - with some overshoot
-        return f"x and y reach {x.max():.3g} and {y.max():.3g}: fractions?; expected pixels"
+    most = float(np.quantile(np.abs(np.concatenate([x, y])), MOST_PLACES))
+    if most <= FRACTION and min(size) > FRACTION:
+        return f"x and y are at most {most:.3g}: fractions of the picture?; expected pixels"
     outside = float(((x < 0) | (y < 0) | (x >= size[1]) | (y >= size[0])).mean())
     if screen is not None and screen.rectangle(size) != (0, 0, size[1], size[0]):
         on = float(((x >= 0) & (y >= 0) & (x < screen.width) & (y < screen.height)).mean())

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from avrsp.evaluate.intervals import Scores, entries, interval, resample
-from avrsp.evaluate.summary import COUNTS, METRICS, DatasetScores, Estimate, Summary
+from avrsp.evaluate.summary import COLUMNS, COUNTS, DatasetScores, Estimate, Summary
 from avrsp.params import ProtocolName
 
 
@@ -37,8 +37,8 @@ def summarise(
     datasets, draws, values = {}, [], []
     for name, own in found.groupby("dataset", sort=True):
         videos = own.groupby("video").sum()
-        total = videos[list(METRICS)].to_numpy(np.float64)
-        weight = videos[[f"{metric}_weight" for metric in METRICS]].to_numpy(np.float64)
+        total = videos[list(COLUMNS)].to_numpy(np.float64)
+        weight = videos[[f"{metric}_weight" for metric in COLUMNS]].to_numpy(np.float64)
         drawn = resample(
             total, weight, resamples, np.random.default_rng([seed, *str(name).encode()])
         )
@@ -62,7 +62,7 @@ def summarise(
 def _scores(values: Scores, draws: Scores, counts: Mapping[str, int], videos: int) -> DatasetScores:
     metrics = {
         name: Estimate(value=float(value), low=_known(low), high=_known(high))
-        for name, value, column in zip(METRICS, values, draws.T, strict=True)
+        for name, value, column in zip(COLUMNS, values, draws.T, strict=True)
         for low, high in [interval(column, videos)]
         if not math.isnan(value)
     }

@@ -5,7 +5,7 @@ Reports read this without torch; `averages` makes it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -24,8 +24,20 @@ from avrsp.files import write_json
 from avrsp.store.ground_truth import EMPTY_RULE
 
 METRICS = ("kl", "cc", "sim", "nss", "auc_judd")
+"""Metrics of which a frame counts as scored only if all that its protocol has are defined."""
 
-LABELS = {"kl": "KL", "cc": "CC", "sim": "SIM", "nss": "NSS", "auc_judd": "AUC-J"}
+COLUMNS = (*METRICS, "auc_shuffled", "ig")
+"""All metrics; the last two need fixations of other frames, and a centre prior."""
+
+LABELS = {
+    "kl": "KL",
+    "cc": "CC",
+    "sim": "SIM",
+    "nss": "NSS",
+    "auc_judd": "AUC-J",
+    "auc_shuffled": "s-AUC",
+    "ig": "IG",
+}
 """Metrics of the printed table and their headings there."""
 
 COUNTS = ("videos", "frames", "dropped", "missing", "empty")
@@ -75,7 +87,7 @@ class DatasetScores(_Typed):
             return given
         rest = dict(given)
         metrics: dict[str, Any] = {}
-        for name in METRICS:
+        for name in COLUMNS:
             value, ends = rest.pop(name, None), rest.pop(f"{name}_interval", [None, None])
             match ends:
                 case [low, high]:
@@ -88,7 +100,7 @@ class DatasetScores(_Typed):
     @model_serializer
     def _flat(self) -> dict[str, Any]:
         found: dict[str, Any] = {name: getattr(self, name) for name in COUNTS}
-        for name in METRICS:
+        for name in dict.fromkeys((*METRICS, *self.metrics)):
             each = self.metrics.get(name)
             found[name] = each.value if each else None
             found[f"{name}_interval"] = [each.low, each.high] if each else [None, None]
@@ -211,7 +223,8 @@ def table(summaries: Mapping[str, Mapping[str, Summary]]) -> str:
     A line of a block is a method by a protocol, with the interval of each score behind it.
     """
     width = max(map(len, ("method", *summaries)))
-    head = f"{'method':<{width}}  protocol" + "".join(f"  {each:<20}" for each in LABELS.values())
+    shown = _shown(summaries)
+    head = f"{'method':<{width}}  protocol" + "".join(f"  {LABELS[each]:<20}" for each in shown)
     head += "".join(f"  {name:>6}" for name in COUNTS)
     blocks = [f"Scores with 95 % intervals over videos. Of KL, less is better. {EMPTY_RULE}"]
     first = next(iter(next(iter(summaries.values())).values()))
@@ -222,13 +235,20 @@ def table(summaries: Mapping[str, Mapping[str, Summary]]) -> str:
             for name, summary in protocols.items():
                 scores = summary.by_dataset.get(dataset)
                 if scores:
-                    lines.append(f"{method:<{width}}  {name:<8}{_cells(scores)}")
+                    lines.append(f"{method:<{width}}  {name:<8}{_cells(scores, shown)}")
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks)
 
 
-def _cells(scores: DatasetScores) -> str:
-    cells = "".join(f"  {_cell(scores.metrics.get(metric)):<20}" for metric in LABELS)
+def _shown(summaries: Mapping[str, Mapping[str, Summary]]) -> list[str]:
+    """Return the metrics that any summary has."""
+    every = (each.mean.metrics for own in summaries.values() for each in own.values())
+    known = {metric for metrics in every for metric in metrics}
+    return [metric for metric in LABELS if metric in known]
+
+
+def _cells(scores: DatasetScores, shown: Sequence[str]) -> str:
+    cells = "".join(f"  {_cell(scores.metrics.get(metric)):<20}" for metric in shown)
     return cells + "".join(f"  {getattr(scores, name):>{max(6, len(name))}}" for name in COUNTS)
 
 

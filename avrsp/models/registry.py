@@ -17,14 +17,14 @@ from pydantic import BaseModel, ValidationError
 from torch import nn
 
 from avrsp.errors import ParamsError
-from avrsp.models.recipe import Recipe
+from avrsp.models.recipe import MethodRecipe
 from avrsp.types import InputSpec
 
 EngineName = Literal["windows", "reuse", "recurrent"]
 PACKAGE: Final = "avrsp.models"
 
 
-class Size(NamedTuple):
+class WindowSize(NamedTuple):
     """Frames of a window, and their rows and columns, that a phase would like."""
 
     length: int
@@ -54,7 +54,7 @@ class Encoder:
 
 
 @dataclass(frozen=True, slots=True)
-class Checkpoint:
+class PublishedWeights:
     """A published file of a whole network's weights.
 
     Attributes:
@@ -108,16 +108,16 @@ class ModelSpec:
     citation: str
     licence: str
     settings: type[BaseModel]
-    window: Callable[[Any, Size | None], InputSpec]
+    window: Callable[[Any, WindowSize | None], InputSpec]
     build: Callable[[Any], nn.Module]
     without_sound: Mapping[str, Any] = field(default_factory=dict)
     with_sound: Mapping[str, Any] | None = None
     weights_licence: str | None = None
-    recipe: Recipe = field(default_factory=Recipe)
+    recipe: MethodRecipe = field(default_factory=MethodRecipe)
     variants: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"v": {}})
     published_key: Callable[[str], str] = str
     ignored: tuple[str, ...] = ()
-    checkpoints: tuple[Checkpoint, ...] = ()
+    checkpoints: tuple[PublishedWeights, ...] = ()
     encoders: tuple[Encoder, ...] = ()
     engine: EngineName = "windows"
     tiny: Mapping[str, Any] = field(default_factory=dict)
@@ -157,7 +157,7 @@ class ModelSpec:
         known = {name: wanted[name] for name in self.settings.model_fields.keys() & wanted.keys()}
         return self.checked({**known, **(own or {})}).model_dump(mode="json")
 
-    def input(self, given: Mapping[str, Any], size: Size | None = None) -> InputSpec:
+    def input(self, given: Mapping[str, Any], size: WindowSize | None = None) -> InputSpec:
         """Return the input of the network with these settings, of the wanted size if it can be.
 
         Raises:

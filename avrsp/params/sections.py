@@ -18,7 +18,7 @@ from pydantic_core import PydanticCustomError
 
 PresetName = Literal["sample", "paper"]
 FusionName = Literal["visual", "add", "mul", "concat", "bilinear", "mbt", "ravf"]
-ProtocolName = Literal["avrsp", "stavis", "vinet", "dhf1k"]
+ProtocolName = Literal["avrsp", "stavis", "vinet", "dhf1k", "msu2024", "crowdsal"]
 Precision = Literal["float32", "bf16"]
 
 Count = Annotated[int, Field(strict=True, gt=0)]

@@ -65,7 +65,8 @@ class Predictor:
 
     def __str__(self) -> str:
         """Say to a person how it runs."""
-        return f"{self.speed}{HOW[self.method]}"
+        learnt = ", ".join(self.learnt_from) or "unknown videos"
+        return f"{self.speed}{HOW[self.method]}; trained on {learnt}"
 
     @cached_property
     def speed(self) -> Speed:

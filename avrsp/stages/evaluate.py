@@ -39,8 +39,8 @@ def main() -> None:
     test = manifest.videos(loaded.audio_visual_sets, split, "test")
     run, protocol = run_name(what, split), loaded.evaluation.protocol
     out = paths.workspace() / "data" / "scores" / f"{run}.parquet"
+    training = manifest.videos(loaded.audio_visual_sets, split, "train")
     if what == "references":
-        training = manifest.videos(loaded.audio_visual_sets, split, "train")
         faults, remarks = evaluate_references(
             stores, test, training, split=split, out=out, seed=loaded.seed, names=(protocol,)
         )
@@ -53,7 +53,15 @@ def main() -> None:
             write_summary(place, no_scores(protocol, loaded.preset))
             return
         faults, remarks = evaluate_run(
-            maps, stores, test, method=what, split=split, out=out, names=(protocol,)
+            maps,
+            stores,
+            test,
+            training,
+            method=what,
+            split=split,
+            out=out,
+            seed=loaded.seed,
+            names=(protocol,),
         )
     for line in faults + remarks:
         sys.stderr.write(f"avrsp: {line}\n")

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import csv
 import os
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 import pytest
@@ -10,11 +12,11 @@ from PIL import Image
 
 from avrsp.convert import parts
 from avrsp.convert.collect import VERDICTS, is_manifest_stale, write_index, write_manifest
-from avrsp.convert.convert_video import Layout
+from avrsp.convert.convert_video import Layout, convert
 from avrsp.convert.quality import write_picture
-from avrsp.datasets.dataset_registry import ListedVideo
+from avrsp.datasets.dataset_registry import DatasetSpec, ListedVideo
 from avrsp.errors import StoreError
-from avrsp.store.manifest import read_manifest, read_verdict
+from avrsp.store.manifest import Verdict, read_manifest, read_verdict
 from tests.raw_videos import MirrorFiles
 
 
@@ -150,6 +152,27 @@ def test_other_code_or_another_layout_redoes_every_video(
     assert place.is_stale()
     place.run()
     assert all(time != before[name] for name, time in place.written().items())
+
+
+def test_a_part_that_was_killed_goes_on_where_it_stopped(
+    place: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.layout = replace(place.layout, code="other")
+
+    def killed(dataset: DatasetSpec, row: ListedVideo, *places: Any) -> Verdict:
+        if row.video == "b":
+            raise KeyboardInterrupt
+        return convert(dataset, row, *places)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(parts, "convert", killed)
+        with pytest.raises(KeyboardInterrupt):
+            place.run()
+    assert place.is_stale()
+    before = place.written()
+    place.run()
+    after = place.written()
+    assert {name for name, time in after.items() if time != before.get(name)} == {"b.json"}
 
 
 def test_another_role_rewrites_the_verdict_alone(place: Workplace) -> None:

@@ -19,7 +19,7 @@ CASES = GOLDEN["cases"]
 
 
 def arrays(name: str) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.int64]]:
-    """Return prediction, truth and fixations of a case, and make sure that they are the golden's."""
+    """Return prediction, truth and fixations of a case; they are those that were scored."""
     case, stem = CASES[name], f"msu:{GOLDEN['set']}:{name}"
     drawn = "truth" if case["prediction"].get("field") == "truth" else "prediction"
     pred = msu_inputs.picture(f"{stem}:{drawn}", case["prediction"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from click.testing import CliRunner
 from torch import Tensor
 
 from avrsp import models
-from avrsp.cli.material import import_weights
+from avrsp.cli.models import import_weights, list_models
 from avrsp.errors import ParamsError, WeightsError
 from avrsp.files import sha256
 from avrsp.models.import_checkpoint import import_checkpoint
@@ -121,3 +122,18 @@ def test_the_command_prints_the_folder(workspace: Path) -> None:
     assert json.loads((folder / "model.json").read_text())["learnt_from"] == ["diem"]
     with pytest.raises(ParamsError, match=r"expected one of s3d-kylemin, .* avrsp, .*tiny"):
         CliRunner().invoke(import_weights, ["vin", "tiny.pth"], catch_exceptions=False)
+
+
+def test_the_list_of_models_says_what_each_costs_and_where_its_weights_are(workspace: Path) -> None:
+    torch.save(published(), workspace / "tiny.pth")
+
+    def rows() -> dict[str, str]:
+        done = CliRunner().invoke(list_models, catch_exceptions=False)
+        return {line.split()[0]: line for line in done.output.splitlines()}
+
+    before = rows()
+    assert set(before) == {"model", *models.names()}
+    assert re.search(r"AVRSP +yes +\d+\.\d +8\d\.\d +MIT +train it: dvc repro", before["avrsp"])
+    assert "tiny.pth: the test; tiny_av.pth: here" in before["tiny"]
+    import_checkpoint(ENTRY, workspace / "tiny.pth", workspace / "data" / "models")
+    assert rows()["tiny"].endswith("here: tiny-v-tiny")

@@ -149,7 +149,7 @@ class _Fetching:
     def source(self) -> Source:
         """Bring the archive's folder to its place and say where it came from."""
         if self.place.is_dir():
-            return self._said(str(self.place), None)
+            return self._source_from(str(self.place), None)
         pins.read()  # a damaged one must not cost a download
         brought = incoming.find(self.archive)
         if brought is None:
@@ -159,7 +159,7 @@ class _Fetching:
         held = incoming.rooted(brought, self.archive, self.videos)
         self._clear()
         self.place.symlink_to(held.resolve())
-        return self._said(str(brought), None)
+        return self._source_from(str(brought), None)
 
     def _from_mirrors(self) -> Source:
         faults = []
@@ -227,7 +227,7 @@ class _Fetching:
         finally:
             shutil.rmtree(staging, ignore_errors=True)
         pins.note(name, pin)
-        return self._said(origin, pin)
+        return self._source_from(origin, pin)
 
     def _clear(self) -> None:
         """Make the place's parent, and remove a link there that leads nowhere."""
@@ -235,7 +235,7 @@ class _Fetching:
         if self.place.is_symlink():
             self.place.unlink()
 
-    def _said(self, origin: str, pin: pins.Pin | None) -> Source:
+    def _source_from(self, origin: str, pin: pins.Pin | None) -> Source:
         return Source(
             archive=self.archive.name,
             origin=origin,
@@ -304,4 +304,4 @@ def _forget(name: str) -> None:
     if name not in known:
         listed = ", ".join(sorted(pins.read())) or "none yet"
         raise RawDataError(f"{name}: no such archive; noted are: {listed}")
-    pins.forget(name)
+    pins.remove(name)

@@ -1,7 +1,7 @@
 """Size and SHA-256 of every archive, noted when it is first unpacked and enforced from then on.
 
 None of the datasets' sites publishes a checksum. The notes are in git, so that a second machine is
-told if it is served something else than the first one was.
+warned if it is served something else than the first one was.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def note(name: str, pin: Pin) -> None:
     _change(lambda pins: {**pins, name: pin})
 
 
-def forget(name: str) -> None:
+def remove(name: str) -> None:
     """Take the next archive of that name as it comes."""
     _change(lambda pins: {key: pin for key, pin in pins.items() if key != name})
 

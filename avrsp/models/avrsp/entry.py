@@ -6,13 +6,13 @@ from typing import Final
 
 from avrsp.errors import ParamsError
 from avrsp.models.avrsp.network import AVRSP, COARSEST, LENGTHS, Settings
-from avrsp.models.registry import Encoder, ModelSpec, Size
+from avrsp.models.registry import Encoder, ModelSpec, WindowSize
 from avrsp.types import InputSpec
 
-PUBLISHED: Final = Size(32, 224, 384)
+PUBLISHED: Final = WindowSize(32, 224, 384)
 
 
-def window(settings: Settings, size: Size | None) -> InputSpec:
+def window(settings: Settings, size: WindowSize | None) -> InputSpec:
     """Return the input: windows that end at their frame, and run backwards where a video starts.
 
     Raises:
