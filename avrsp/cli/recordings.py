@@ -32,7 +32,7 @@ def check(folder: Path, out: Path | None) -> None:
     folder = folder.resolve()
     faults = recordings_check.folder_faults(folder)
     checks = []
-    for found in recordings_check.check(folder) if (folder / "dataset.yaml").is_file() else ():
+    for found in recordings_check.check(folder):
         checks.append(found)
         name = found.video.video
         click.echo(f"{name}: {found.facts or 'its gaze cannot be read'}")

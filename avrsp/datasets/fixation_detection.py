@@ -50,26 +50,33 @@ Detector: TypeAlias = Callable[[Floats, Floats, Floats], Iterator[tuple[int, int
 def detect(
     name: str, times: Floats, x: Floats, y: Floats, per_degree: tuple[float, float]
 ) -> Fixations:
-    """Return the fixations in one viewer's samples.
+    """Return the fixations in one viewer's samples; `spans` says what it takes."""
+    found = [
+        (times[first], lasting, x[first:after].mean(), y[first:after].mean())
+        for first, after, lasting in spans(name, times, x, y, per_degree)
+    ]
+    table = np.array(found, np.float64).reshape(-1, 4)
+    return Fixations(*table.T)
+
+
+def spans(
+    name: str, times: Floats, x: Floats, y: Floats, per_degree: tuple[float, float]
+) -> Iterator[tuple[int, int, float]]:
+    """Yield first sample, the one after the last, and seconds of each fixation of one viewer.
 
     Args:
         name: `idt` or `ivt`.
         times: Seconds, N, rising.
         x: Columns in pixels, N; NaN where gaze was lost.
-        y: Rows in pixels, N.
+        y: Rows in pixels.
         per_degree: Pixels in a degree down and along the rows.
     """
     down, along = per_degree
-    found: list[tuple[float, float, float, float]] = []
     for begin, end, step in _segments(times, np.isfinite(x) & np.isfinite(y)):
         part = slice(begin, end)
-        spans = DETECTORS[name](times[part], x[part] / along, y[part] / down)
-        for first, after in spans:
-            span = slice(begin + first, begin + after)
+        for first, after in DETECTORS[name](times[part], x[part] / along, y[part] / down):
             lasting = times[begin + after - 1] - times[begin + first] + step
-            found.append((times[begin + first], lasting, x[span].mean(), y[span].mean()))
-    table = np.array(found, np.float64).reshape(-1, 4)
-    return Fixations(*table.T)
+            yield begin + first, begin + after, float(lasting)
 
 
 def statement(name: str) -> str:

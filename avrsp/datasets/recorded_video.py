@@ -8,13 +8,13 @@ from functools import lru_cache
 from itertools import islice
 from math import isclose
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from avrsp.datasets import gaze_csv
-from avrsp.datasets.fixation_detection import detect, statement
+from avrsp.datasets.fixation_detection import spans, statement
 from avrsp.datasets.gaze import Annotation, blurred
 from avrsp.datasets.gaze_csv import Gaze
 from avrsp.datasets.gaze_geometry import Screen
@@ -31,6 +31,9 @@ EVERY: Final = "none: every sample"
 GIVEN: Final = "as given, with their durations"
 SAMPLE_RULE: Final = "a sample counts in the frame that is shown at its time"
 MIDDLE_RULE: Final = "a fixation counts in each frame whose middle it covers"
+PLACE_RULE: Final = f"{MIDDLE_RULE}, where gaze was then"
+
+FRAME_RULES: Final = {EVERY: SAMPLE_RULE, GIVEN: MIDDLE_RULE}
 
 ROUNDING: Final = 5e-7
 """Seconds by which a time in a file may be rounded."""
@@ -169,7 +172,7 @@ class RecordedVideo:
             "source": f"gaze/{self.video}.csv, {self.about.gaze}",
             "viewers": len(gaze.viewers),
             "fixations": stated,
-            "frame_rule": SAMPLE_RULE if gaze.duration is None and stated == EVERY else MIDDLE_RULE,
+            "frame_rule": FRAME_RULES.get(stated, PLACE_RULE),
             "sigma_pixels": round(along, 3),
         }
         if not isclose(down, along):
@@ -223,74 +226,81 @@ def points_by_frame(
 
     Places beyond the frame are left out.
     """
-    if gaze.duration is None and about.detector == "none":
-        frame, rows, stated = *_of_samples(gaze, times), EVERY
-        x, y, who = gaze.x[rows], gaze.y[rows], gaze.observer[rows]
+    if gaze.duration is not None:
+        found, stated = _of_given(gaze, gaze.duration, times), GIVEN
+    elif about.detector == "none":
+        found, stated = _of_samples(gaze, times), EVERY
     else:
-        start, duration, x, y, who, stated = _fixations(gaze, about, size)
-        frame, rows = _covered(start, duration, times)
-        x, y, who = x[rows], y[rows], who[rows]
-    pixels = np.floor(np.column_stack([y, x]))
+        found, stated = _of_detected(gaze, times, about, size), statement(about.detector)
+    pixels = np.floor(np.column_stack([found.y, found.x]))
     kept = ((pixels >= 0) & (pixels < size)).all(axis=1)
-    order = np.flatnonzero(kept)[np.argsort(frame[kept], kind="stable")]
-    edges = np.searchsorted(frame[order], np.arange(1, len(times)))
+    order = np.flatnonzero(kept)[np.argsort(found.frame[kept], kind="stable")]
+    edges = np.searchsorted(found.frame[order], np.arange(1, len(times)))
     points = np.split(pixels[order].astype(np.int16), edges)
-    return points, np.split(who[order].astype(np.int16), edges), stated
+    return points, np.split(found.viewer[order].astype(np.int16), edges), stated
 
 
-def _of_samples(
-    gaze: Gaze, times: NDArray[np.float64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the frame of each sample that holds a place while the video is shown, and its row."""
+class _Places(NamedTuple):
+    """Places of gaze, n each: the frame, column and row in pixels, and the viewer."""
+
+    frame: NDArray[np.int64]
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    viewer: NDArray[np.int16]
+
+
+def _of_samples(gaze: Gaze, times: NDArray[np.float64]) -> _Places:
+    """Return every sample that holds a place while the video is shown."""
     frame = np.searchsorted(times, gaze.time + ROUNDING, side="right") - 1
-    within = (frame >= 0) & (gaze.time < _end(times)) & gaze.seen
-    rows = np.flatnonzero(within)
-    return frame[rows], rows
+    rows = np.flatnonzero((frame >= 0) & (gaze.time < _end(times)) & gaze.seen)
+    return _Places(frame[rows], gaze.x[rows], gaze.y[rows], gaze.observer[rows])
 
 
-def _covered(
-    start: NDArray[np.float64], duration: NDArray[np.float64], times: NDArray[np.float64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return a frame and a fixation's number for each frame whose middle a fixation covers."""
-    middles = (times + np.append(times[1:], _end(times))) / 2
+def _of_given(gaze: Gaze, duration: NDArray[np.float64], times: NDArray[np.float64]) -> _Places:
+    """Return each fixation once for each frame whose middle it covers."""
+    middles = _middles(times)
+    seen = np.flatnonzero(gaze.seen)
+    start = gaze.time[seen]
     first = np.searchsorted(middles, start)
-    count = np.maximum(np.searchsorted(middles, start + duration) - first, 0)
-    rows = np.repeat(np.arange(len(start)), count)
-    within = np.arange(len(rows)) - np.repeat(np.cumsum(count) - count, count)
-    return first[rows] + within, rows
+    count = np.maximum(np.searchsorted(middles, start + duration[seen]) - first, 0)
+    number = np.repeat(np.arange(len(seen)), count)
+    within = np.arange(len(number)) - np.repeat(np.cumsum(count) - count, count)
+    rows = seen[number]
+    return _Places(first[number] + within, gaze.x[rows], gaze.y[rows], gaze.observer[rows])
+
+
+def _of_detected(
+    gaze: Gaze, times: NDArray[np.float64], about: About, size: tuple[int, int]
+) -> _Places:
+    """Return where each viewer looked at the middle of each frame that a fixation covers.
+
+    Not a fixation's mean: in a video, gaze that rests on something may well move with it.
+    """
+    degree = about.per_degree(size)
+    assert degree is not None  # dataset.yaml would have been refused
+    middles = _middles(times)
+    parts = [_Places(np.zeros(0, np.int64), np.zeros(0), np.zeros(0), np.zeros(0, np.int16))]
+    for viewer in range(len(gaze.viewers)):
+        own = gaze.observer == viewer
+        time, x, y = gaze.time[own], gaze.x[own], gaze.y[own]
+        for first, after, lasting in spans(about.detector, time, x, y, degree):
+            reach = np.searchsorted(middles, [time[first], time[first] + lasting])
+            frame = np.arange(*reach)
+            span = slice(first, after)
+            along, down = (np.interp(middles[frame], time[span], each[span]) for each in (x, y))
+            parts.append(_Places(frame, along, down, np.full(len(frame), viewer, np.int16)))
+    return _Places(*(np.concatenate(each) for each in zip(*parts, strict=True)))
+
+
+def _middles(times: NDArray[np.float64]) -> NDArray[np.float64]:
+    found: NDArray[np.float64] = (times + np.append(times[1:], _end(times))) / 2
+    return found
 
 
 def _end(times: NDArray[np.float64]) -> float:
     """Return when the last frame ends, supposing that it is shown as long as the others."""
     steps = np.diff(times)
     return float(times[-1] + (np.median(steps) if len(steps) else 1.0))
-
-
-def _fixations(
-    gaze: Gaze, about: About, size: tuple[int, int]
-) -> tuple[
-    NDArray[np.float64],
-    NDArray[np.float64],
-    NDArray[np.float64],
-    NDArray[np.float64],
-    NDArray[np.int16],
-    str,
-]:
-    if gaze.duration is not None:
-        seen = gaze.seen
-        found = (gaze.time, gaze.duration, gaze.x, gaze.y)
-        start, duration, x, y = (each[seen] for each in found)
-        return start, duration, x, y, gaze.observer[seen], GIVEN
-    degree = about.per_degree(size)
-    assert degree is not None  # dataset.yaml would have been refused
-    tables, who = [], []
-    for number in range(len(gaze.viewers)):
-        own = gaze.observer == number
-        each = detect(about.detector, gaze.time[own], gaze.x[own], gaze.y[own], degree)
-        tables.append(np.array(each))
-        who.append(np.full(len(each.start), number, np.int16))
-    start, duration, x, y = np.concatenate(tables, axis=1)
-    return start, duration, x, y, np.concatenate(who), statement(about.detector)
 
 
 def implausible(

@@ -21,7 +21,7 @@ from avrsp.datasets import gaze_csv
 from avrsp.datasets.gaze_csv import Gaze
 from avrsp.datasets.recorded_video import RecordedVideo, implausible, points_by_frame
 from avrsp.datasets.recordings_about import ENTRY, About, read_about, video_files
-from avrsp.errors import ParamsError, RawDataError
+from avrsp.errors import RawDataError
 from avrsp.media import decode
 
 ROWS: Final = 54
@@ -77,11 +77,13 @@ def check(folder: Path) -> Iterator[VideoCheck]:
 
 
 def folder_faults(folder: Path) -> list[str]:
-    """Return what is wrong with a folder as a whole: files without a video, splits of no video."""
-    try:
-        about, videos = read_about(folder), video_files(folder)
-    except (ParamsError, RawDataError) as error:
-        return [" ".join(str(error).split())]
+    """Return what is wrong with a folder as a whole: files without a video, splits of no video.
+
+    Raises:
+        ParamsError: `dataset.yaml` is missing or wrong.
+        RawDataError: There is no video.
+    """
+    about, videos = read_about(folder), video_files(folder)
     said = [
         f"{path}: no video of this name; found {', '.join(videos)}"
         for path in sorted((folder / "gaze").glob("*.csv"))

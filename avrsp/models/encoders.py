@@ -14,6 +14,30 @@ from avrsp.params import EncoderParams
 RANDOM = "random"
 
 
+def s3d_encoder(part: str) -> Encoder:
+    """Return the S3D that a network's part starts from."""
+    return Encoder(
+        part=part,
+        title="S3D, trained on Kinetics-400",
+        key="s3d",
+        formats=("s3d-kylemin", "s3d-torchvision"),
+        place="S3D_kinetics400.pt, linked from the README of github.com/kylemin/S3D, or "
+        "torchvision's s3d-d76dad2f.pth",
+    )
+
+
+def soundnet_encoder(part: str) -> Encoder:
+    """Return the SoundNet that a network's part starts from."""
+    return Encoder(
+        part=part,
+        title="SoundNet-8, trained on two million videos",
+        key="soundnet",
+        formats=("soundnet8-npy", "soundnet8-pytorch"),
+        place="sound8.npy, linked from the README of github.com/eborboihuc/SoundNet-tensorflow",
+        audio=True,
+    )
+
+
 def wanted(entry: ModelSpec, *, audio: bool, started: bool = False) -> list[Encoder]:
     """Return the encoders that start from published weights.
 

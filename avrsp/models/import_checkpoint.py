@@ -45,18 +45,19 @@ def import_checkpoint(
         raise WeightsError(f"{path}: no such file; download one of {places}")
     digest = files.sha256(path)
     known = _known(entry, path, digest, chosen)
-    settings = entry.checked(entry.variants[chosen])
+    form = entry.variants[chosen]
+    settings = entry.checked(form.settings)
     model = entry.build(settings)
     found = {
-        key: tensor for key, tensor in read_torch(path).items() if not key.startswith(entry.ignored)
+        key: tensor for key, tensor in read_torch(path).items() if not key.startswith(form.ignored)
     }
     expected = model.state_dict()
     model.load_state_dict(
         under_our_names(
-            path.name, expected, found, {key: entry.published_key(key) for key in expected}
+            path.name, expected, found, {key: form.published_key(key) for key in expected}
         )
     )
-    spec = entry.input(entry.variants[chosen])
+    spec = entry.input(form.settings)
     config = ModelConfig(
         model=entry.name,
         settings=settings.model_dump(mode="json"),

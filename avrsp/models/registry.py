@@ -31,6 +31,19 @@ class WindowSize(NamedTuple):
     height: int
     width: int
 
+    def checked(self, name: str, multiple: int) -> WindowSize:
+        """Return this size, for a network whose frames are multiples of something.
+
+        Raises:
+            ParamsError: They are not.
+        """
+        if self.height % multiple or self.width % multiple:
+            raise ParamsError(
+                f"{name}: found frames of {self.height} x {self.width}, expected multiples of "
+                f"{multiple}; choose another `clip` size"
+            )
+        return self
+
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
@@ -74,6 +87,21 @@ class PublishedWeights:
     sha256: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One of the networks that published weights are of, and how their files name its tensors.
+
+    Attributes:
+        settings: That make it.
+        published_key: From our name of a tensor to that in the files.
+        ignored: How names of tensors in the files begin that the network has no use for.
+    """
+
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    published_key: Callable[[str], str] = str
+    ignored: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSpec:
     """All that the package knows about a network.
@@ -91,10 +119,10 @@ class ModelSpec:
         without_sound: Settings that make the network without sound.
         with_sound: Settings that make the one with sound; None where there is none.
         recipe: How it is trained.
-        variants: Settings of the networks that published weights are of, by name; the first is
-            what `avrsp import-weights` takes by default.
-        published_key: From our name of a tensor to that in published files.
-        ignored: How names of tensors in them begin that the network has no use for.
+        sound_recipe: How the network with sound is, where its authors do otherwise.
+        visual_only: Parts of the network without sound that the one with sound has no place for.
+        variants: The networks that published weights are of, by name; the first is what
+            `avrsp import-weights` takes by default.
         checkpoints: Published weights of whole networks.
         encoders: Parts that start from published weights.
         engine: How it predicts a video: `windows`, one by one, which works for any network;
@@ -114,9 +142,9 @@ class ModelSpec:
     with_sound: Mapping[str, Any] | None = None
     weights_licence: str | None = None
     recipe: MethodRecipe = field(default_factory=MethodRecipe)
-    variants: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"v": {}})
-    published_key: Callable[[str], str] = str
-    ignored: tuple[str, ...] = ()
+    sound_recipe: MethodRecipe | None = None
+    visual_only: tuple[str, ...] = ()
+    variants: Mapping[str, Variant] = field(default_factory=lambda: {"v": Variant()})
     checkpoints: tuple[PublishedWeights, ...] = ()
     encoders: tuple[Encoder, ...] = ()
     engine: EngineName = "windows"
@@ -127,6 +155,10 @@ class ModelSpec:
     def audio_visual(self) -> bool:
         """Whether there is a network that takes sound."""
         return self.with_sound is not None
+
+    def recipe_for(self, *, audio: bool) -> MethodRecipe:
+        """Return how the network with sound or without is trained."""
+        return self.sound_recipe or self.recipe if audio else self.recipe
 
     def checked(self, given: Mapping[str, Any]) -> BaseModel:
         """Return the settings that `given` and the defaults make.

@@ -3,48 +3,44 @@
 Tsiami, Koutras and Maragos, "STAViS: Spatio-Temporal AudioVisual Saliency Network", CVPR 2020.
 Written from a description of the published network (github.com/atsiami/STAViS, commit 71fd51f, MIT,
 with parts of 3D-ResNets-PyTorch, MIT) and equal to it to rounding; tensors have the published
-names. A batch of one works here. 21,815,398 parameters at width 1, those of SoundNet and of the
-fusion, which the variant `v` does not use, among them.
+names, but for SoundNet's; those that a variant does not use are left out. A batch of one works here.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, Literal, NamedTuple
+from functools import partial
+from typing import Any, Final, Literal
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from avrsp.metrics import cc, nss
-from avrsp.models.checkpoint import Checkpoint
-from avrsp.models.layers.blur import blurred
+from avrsp.models.encoders import soundnet_encoder
 from avrsp.models.layers.conv import MaxPool, scaled
 from avrsp.models.layers.pixels import Colour, normalised
 from avrsp.models.layers.resnet3d import EXPANSION, STEM, layer, stem
-from avrsp.models.layers.soundnet import INPUT_SCALE, LAYERS, STRIDE, SoundNet
-from avrsp.types import SOUND_RATE
+from avrsp.models.layers.soundnet import INPUT_SCALE, SoundNet, scaled_sound
+from avrsp.models.recipe import GroundTruth, MethodRecipe, ParameterGroup
+from avrsp.models.registry import ModelSpec, PublishedWeights, Variant, WindowSize
+from avrsp.types import InputSpec, sound_samples
 
-LENGTH: Final = 16
-"""Frames of a window, consecutive; the published weights are for 16."""
-SIZE: Final = (112, 112)
-"""H and W that the network was trained at.
-
-The original resizes twice: Pillow to 320 x 240 without naming a filter (nearest before Pillow 7.0,
-bicubic since), then bilinear to 112 x 112. Stores here are resized once, so that published weights
-see slightly other frames.
-"""
+PUBLISHED: Final = WindowSize(16, 112, 112)
+"""The original resizes twice: Pillow to 320 x 240 without naming a filter (nearest before Pillow
+7.0, bicubic since), then bilinear to 112 x 112. Here frames are resized once, bilinear, so that
+published weights see slightly other frames."""
+SHORT: Final = 8
+"""Frames of the windows of phases that would like fewer than 16."""
 MULTIPLE: Final = 16
 """H and W must be multiples of it."""
 MEAN: Final[Colour] = (114.7748 / 255, 107.7354 / 255, 99.4750 / 255)
 STD: Final[Colour] = (1 / 255, 1 / 255, 1 / 255)
 """Of RGB in [0, 1]: the network reads values from 0 to 255 less ActivityNet's mean."""
-PREDICTED: Final = "middle"
-"""Which frame of the window the map is for: the ninth of 16, number T / 2 from 0."""
-STEP: Final = 1
-"""Frames from one predicted frame to the next."""
 SIDE: Final = 16
 """Channels of each of the four sides, at every width."""
 FUSED: Final = (128, 64)
@@ -53,23 +49,19 @@ ENLARGED: Final = 8
 """How much larger the frames are than the feature that sound is fused with."""
 FIRST_BIAS: Final = -6.0
 """What the biases of all logits start at: few pixels are salient."""
-BLUR: Final = (2.0, 6)
-"""Deviation and radius, in pixels of the network's size, of the original's blur of its maps."""
 
 
 class Settings(BaseModel):
     """Which STAViS this is; the defaults are the published network without sound.
 
     Attributes:
-        variant: Whether it listens.
-        length: T of a window; the sound of one is 2,205 samples a frame.
+        variant: Without sound (v) or with it (av).
         width: Multiplier of the channels of the 3D ResNet and of SoundNet.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     variant: Literal["v", "av"] = "v"
-    length: Literal[8, 16] = LENGTH
     width: float = Field(default=1.0, gt=0)
 
 
@@ -146,12 +138,15 @@ class STAViS(nn.Module):
             Side(each, 2**depth) for depth, each in enumerate(channels, start=1)
         )
         sides = len(channels) * SIDE
-        self.fuse = nn.Conv2d(sides, 1, 1)
-        self.fuseav = nn.Conv2d(sides + FUSED[1], 1, 1)
-        source = SoundNet(width=self.settings.width)
-        self.fusion3 = Fusion(channels[2], source.channels)
-        _initialise(self)
-        self.soundnet8 = _published_soundnet(source)
+        if self.settings.variant == "v":
+            self.fuse = nn.Conv2d(sides, 1, 1)
+            _initialise(self)
+        else:
+            soundnet = SoundNet(width=self.settings.width)
+            self.fuseav = nn.Conv2d(sides + FUSED[1], 1, 1)
+            self.fusion3 = Fusion(channels[2], soundnet.channels)
+            _initialise(self)
+            self.soundnet8 = soundnet
 
     def forward(
         self, frames: Tensor, waveform: Tensor | None = None, has_sound: Tensor | None = None
@@ -168,24 +163,24 @@ class STAViS(nn.Module):
         Returns:
             B x H x W in [0, 1].
         """
-        dtype = self.conv1.weight.dtype
-        if waveform is not None:
-            waveform = waveform.to(dtype) * INPUT_SCALE
-            if has_sound is not None:
-                waveform = torch.where(has_sound[:, None, None], waveform, 0)
-        return self.from_normalised(normalised(frames, MEAN, STD, dtype), waveform).sigmoid()
+        return self.supervised(frames, waveform, has_sound)[-1].float().sigmoid()
+
+    def supervised(
+        self, frames: Tensor, waveform: Tensor | None = None, has_sound: Tensor | None = None
+    ) -> list[Tensor]:
+        """Return all logits that the loss is of, each B x H x W: the prediction's are the last.
+
+        It takes what `forward` does.
+        """
+        pictures = normalised(frames, MEAN, STD, self.conv1.weight.dtype)
+        return self.all_logits(pictures, scaled_sound(waveform, has_sound))
 
     def from_normalised(self, frames: Tensor, waveform: Tensor | None = None) -> Tensor:
         """Map frames less `MEAN`, and sound in [-256, 256], to logits B x H x W."""
-        return self.supervised(frames, waveform)[-1]
+        return self.all_logits(frames, waveform)[-1]
 
-    def supervised(self, frames: Tensor, waveform: Tensor | None = None) -> list[Tensor]:
-        """Return all logits that the loss is for, each B x H x W: the prediction's are the last.
-
-        Args:
-            frames: B x 3 x T x H x W, as `from_normalised` reads them.
-            waveform: B x 1 x S, as `from_normalised` reads it.
-        """
+    def all_logits(self, frames: Tensor, waveform: Tensor | None = None) -> list[Tensor]:
+        """Return what `supervised` does, from what `from_normalised` takes."""
         x = frames.contiguous(memory_format=torch.channels_last_3d)
         x = F.relu(self.bn1(self.conv1(x)), inplace=True)
         side0, logits0, x = self.score_dsn[0](x)
@@ -198,34 +193,14 @@ class STAViS(nn.Module):
             fused = self.fuse(torch.cat(sides, dim=1))[:, 0]
             return [logits0, logits1, logits2, logits3, fused]
         if waveform is None:
-            waveform = x.new_zeros(len(x), 1, SOUND_RATE * self.settings.length // 10)
-        sound = self.soundnet8(waveform[:, :, None]).flatten(1)
+            waveform = frames.new_zeros(len(frames), 1, sound_samples(frames.shape[2]))
+        # SoundNet scales by itself; the scale is a power of two, so nothing is lost.
+        sound = F.max_pool1d(self.soundnet8(waveform / INPUT_SCALE), 2).flatten(1)
         return [self.fuseav(torch.cat([*sides, self.fusion3(middle, sound)], dim=1))[:, 0]]
 
 
-def _published_soundnet(source: SoundNet) -> nn.Sequential:
-    """Return `source` as one sequence of 1 x k convolutions in two dimensions, and a last pool.
-
-    B x 1 x 1 x S becomes B x C x 1 x 1 where S is 2,205 samples a frame, 8 or 16 frames.
-    """
-    layers: list[nn.Module] = []
-    for each, block in zip(LAYERS, source.layers.children(), strict=True):
-        start = block.get_parameter("0.weight").data
-        outputs, inputs, kernel = start.shape
-        conv = nn.Conv2d(inputs, outputs, (1, kernel), (1, STRIDE), (0, each.padding))
-        conv.weight.data = start[:, :, None]
-        nn.init.zeros_(conv.get_parameter("bias"))
-        layers += [conv, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
-        if each.pool > 1:
-            layers.append(nn.MaxPool2d((1, each.pool)))
-    return nn.Sequential(*layers, nn.MaxPool2d((1, 2)))
-
-
 def _initialise(network: STAViS) -> None:
-    """Start as the original does, but for SoundNet, a filter bank until weights are loaded.
-
-    There the original has noise of deviation 0.001, and always loads weights.
-    """
+    """Start as the original does; it always loads weights of SoundNet, which is left out here."""
     for part in network.modules():
         if isinstance(part, nn.Conv3d | nn.Linear | nn.Bilinear):
             nn.init.kaiming_normal_(part.weight, mode="fan_out", nonlinearity="relu")
@@ -235,10 +210,9 @@ def _initialise(network: STAViS) -> None:
             part.weight.data = _interpolation(part.in_channels, part.stride[0])
         if isinstance(part, nn.Conv2d | nn.Linear | nn.Bilinear):
             nn.init.zeros_(part.get_parameter("bias"))
-    scores = [network.get_parameter(f"score_dsn.{depth}.score_dsn.bias") for depth in range(4)]
-    for bias in (network.fuse.bias, network.fuseav.bias, *scores):
-        assert bias is not None
-        nn.init.constant_(bias, FIRST_BIAS)
+    for name, parameter in network.named_parameters():
+        if name.endswith((".score_dsn.bias", "fuse.bias", "fuseav.bias")):
+            nn.init.constant_(parameter, FIRST_BIAS)
 
 
 def _interpolation(channels: int, stride: int) -> Tensor:
@@ -248,43 +222,64 @@ def _interpolation(channels: int, stride: int) -> Tensor:
     return torch.einsum("ij,y,x->ijyx", torch.eye(channels), taps, taps)
 
 
-def window(frame: int, frames: int, length: int = LENGTH) -> list[int]:
-    """Return which frames of a video the map of `frame` is predicted from, in order.
+PLACES: Final = (0, 4, 8, 11, 14, 18, 21)
+"""Numbers of SoundNet's convolutions in the published sequence; each normalisation follows one."""
+
+
+def published_key(key: str) -> str:
+    """Return the published name of a tensor; SoundNet's kernels have a third axis of 1 there."""
+    root, _, rest = key.partition("soundnet8.layers.")
+    if root or not rest:
+        return key
+    number, part, leaf = rest.split(".")
+    return f"soundnet8.{PLACES[int(number)] + int(part)}.{leaf}"
+
+
+def window_rule(frame: int, count: int, *, length: int) -> NDArray[np.int64]:
+    """Return the frame indices of the window whose map is that of `frame`, of `count` frames.
 
     It is the ninth of 16. Frames that would lie past the end are the window's first ones again, as
     in the original; the first eight frames, which it does not predict, get the ninth's map.
     """
     first = max(0, frame - length // 2)
-    shown = min(length, frames - first)
-    return [first + at % shown for at in range(length)]
+    shown = min(length, count - first)
+    return first + np.arange(length, dtype=np.int64) % shown
 
 
-def trained_frame(first: int, length: int = LENGTH) -> int:
-    """Return the frame whose map training compares with, of the window that starts at `first`.
+RULES: Final = {each: partial(window_rule, length=each) for each in (SHORT, PUBLISHED.length)}
 
-    The original rounds the median of numbers from 1 to the even one, so that this is the eighth
-    frame of a window that starts at an even place (from 0) and the ninth of one at an odd place.
+
+def window(settings: Settings, size: WindowSize | None) -> InputSpec:
+    """Return the input: 16 frames of 112 x 112, or less where a phase would like less.
+
+    Raises:
+        ParamsError: The height or the width is no multiple of 16.
     """
-    return round(first + 1 + (length - 1) / 2) - 1
+    wanted = (size or PUBLISHED).checked("stavis", MULTIPLE)
+    length = PUBLISHED.length if wanted.length >= PUBLISHED.length else SHORT
+    return InputSpec(
+        length,
+        min(wanted.height, PUBLISHED.height),
+        min(wanted.width, PUBLISHED.width),
+        audio=settings.variant == "av",
+        predicted="middle",
+        rule=RULES[length],
+        resize="bilinear",
+    )
 
 
-def loss(
-    supervised: Sequence[Tensor], density: Tensor, fixations: Tensor, *, progress: float
-) -> Tensor:
-    """Return 0.1 BCE - 2 CC - NSS, summed over the items and divided by the recipe's batch.
+def loss(supervised: Sequence[Tensor], truth: GroundTruth) -> Tensor:
+    """Return 0.1 BCE - 2 CC - NSS, the mean over the items.
 
-    Args:
-        supervised: What `STAViS.supervised` returns. All but the last are weighted less and less.
-        density: Ground truth with maximum 1, B x H x W.
-        fixations: Where somebody looked, B x H x W bool.
-        progress: Share of the training's epochs that are done.
+    The original sums over 128 items and divides by 128. All of what `STAViS.supervised` returns
+    but the last counts less and less as training goes on.
     """
-    weights = [1.0 - progress] * (len(supervised) - 1) + [1.0]
+    weights = [1.0 - truth.progress] * (len(supervised) - 1) + [1.0]
     terms = []
     for weight, logits in zip(weights, supervised, strict=True):
-        bce, correlation, lift = loss_terms(logits, density, fixations)
-        terms.append(weight * (0.1 * bce + 2 * correlation + lift).sum())
-    return torch.stack(terms).sum() / RECIPE.batch
+        bce, correlation, lift = loss_terms(logits, truth.density, truth.fixations)
+        terms.append(weight * (0.1 * bce + 2 * correlation + lift).mean())
+    return torch.stack(terms).sum()
 
 
 def loss_terms(logits: Tensor, density: Tensor, fixations: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -298,102 +293,84 @@ def loss_terms(logits: Tensor, density: Tensor, fixations: Tensor) -> tuple[Tens
     return bce, -cc(pred, density), -lift
 
 
-def finished(maps: Tensor) -> Tensor:
-    """Return maps, B x H x W at the network's size, as the original scores them.
-
-    They are stretched to [0, 1] and blurred; the scorer's code then enlarges them, bicubic. The
-    original saves 8-bit JPEG files in between. A constant map becomes zeros.
-    """
-    x = maps - maps.amin((1, 2), keepdim=True)
-    return blurred(x / x.amax((1, 2), keepdim=True).clamp_min(torch.finfo(x.dtype).tiny), *BLUR)
-
-
-class Rates(NamedTuple):
-    """First learning rates of the parts.
-
-    Attributes:
-        trunk: Of the 3D ResNet.
-        sides: Of the sides' 3 x 3 convolutions; all else of the sides, and `fuse` and `fuseav`,
-            have a tenth of it. Biases of either have twice as much.
-        sound: Of SoundNet.
-        fusion: Of the fusion.
-    """
-
-    trunk: float
-    sides: float = 1e-4
-    sound: float = 1e-3
-    fusion: float = 1e-2
+PAPER: Final[dict[str, Any]] = {
+    "epochs": 60,
+    "clips_per_video": 12,  # the authors draw one of each 74 frames of a video
+    "batch": 16,
+    "accumulate": 8,  # 128 windows a step
+    "decay": "steps",
+    "flip": True,
+}
+SIDES: Final = 1e-4
+"""Learning rate of the sides' 3 x 3 convolutions; all else of the sides, and `fuse` and `fuseav`,
+have a tenth of it, the enlarging kernels too, and biases have twice as much."""
 
 
-class Recipe(NamedTuple):
-    """How the original is trained, for each split on the training lists of all six sets joined.
-
-    Attributes:
-        start: What the variants start from.
-        rates: Learning rates of the variants.
-        dampening: Of SGD's momentum.
-        weight_decay: Of every parameter, biases and normalisations too.
-        lr_factor: Of all learning rates at each of the epochs in `milestones`.
-        batch: Windows of a step, accumulated where fewer fit into memory.
-        section: Frames of the pieces that every video is cut into, one window drawn from each.
-        section_step: Frames from one piece's start to the next one's.
-        flip: How likely a window is mirrored, with its map and fixations.
-    """
-
-    start: tuple[tuple[str, str], ...] = (
-        ("v", "3D ResNet-50 of Kinetics (resnet-50-kinetics.pth)"),
-        ("av", "STAViS v of the same split, and SoundNet-8 (soundnet8.pth)"),
+def groups(trunk: float) -> tuple[ParameterGroup, ...]:
+    """Return the parts' learning rates as multiples of the trunk's, which is the phase's."""
+    sides = SIDES / trunk
+    return (
+        ParameterGroup(pattern=r"^soundnet8\.", rate=1e-3 / trunk),
+        ParameterGroup(pattern=r"^fusion3\.", rate=1e-2 / trunk),
+        ParameterGroup(pattern=r"\.side_prep\.bias$", rate=2 * sides),
+        ParameterGroup(pattern=r"\.side_prep\.weight$", rate=sides),
+        ParameterGroup(pattern=r"^(score_dsn|fuse|fuseav)\..*bias$", rate=2 * sides / 10),
+        ParameterGroup(pattern=r"^(score_dsn|fuse|fuseav)\.", rate=sides / 10),
     )
-    rates: tuple[tuple[str, Rates], ...] = (("v", Rates(trunk=1e-3)), ("av", Rates(trunk=1e-4)))
-    optimiser: str = "SGD"
-    momentum: float = 0.9
-    dampening: float = 0.9
-    weight_decay: float = 1e-5
-    lr_factor: float = 0.1
-    milestones: tuple[int, int] = (30, 45)
-    batch: int = 128
-    epochs: int = 60
-    section: int = 90
-    section_step: int = 74
-    flip: float = 0.5
 
 
-RECIPE: Final = Recipe()
+def recipe(trunk: float) -> MethodRecipe:
+    """Return how the network is trained whose trunk has this learning rate."""
+    return MethodRecipe(
+        output="supervised",
+        loss=loss,
+        optimiser="sgd",
+        options={"momentum": 0.9, "dampening": 0.9},
+        weight_decay=1e-5,
+        groups=groups(trunk),
+        milestones=(0.5, 0.75),
+        paper=dict.fromkeys(("pretrain", "finetune"), {**PAPER, "lr": trunk}),
+        sample={"lr": trunk, "decay": "steps"},
+        start="3D ResNet-50 of Kinetics, for which there is no import: here random numbers; with "
+        "sound the network without it, of the same split, and SoundNet-8",
+    )
 
 
-def parameter_groups(network: STAViS) -> list[dict[str, Any]]:
-    """Return a group for `torch.optim.SGD` of each learning rate, parts as the original's.
-
-    The sides' enlarging kernels, meant to stay fixed, learn there too.
-    """
-    rates = dict(RECIPE.rates)[network.settings.variant]
-    groups: dict[float, list[nn.Parameter]] = {}
-    for name, parameter in network.named_parameters():
-        groups.setdefault(_rate(name, rates), []).append(parameter)
-    return [{"params": parameters, "lr": rate} for rate, parameters in groups.items()]
-
-
-def _rate(name: str, rates: Rates) -> float:
-    if name.startswith("soundnet8."):
-        return rates.sound
-    if name.startswith("fusion3."):
-        return rates.fusion
-    if not name.startswith(("score_dsn.", "fuse.", "fuseav.")):
-        return rates.trunk
-    rate = rates.sides if ".side_prep." in name else rates.sides / 10
-    return 2 * rate if name.endswith("bias") else rate
-
-
-def _checkpoints() -> Iterator[Checkpoint]:
-    mirror = "pretrained_models.tar.gz of http://cvsp.cs.ntua.gr/research/stavis/data/"
-    form = "dictionary with the state dict under state_dict, keys after module."
-    for variant, folder in (
-        ("visual", "stavis_visual_only"),
-        ("audiovisual", "stavis_audiovisual"),
-    ):
+def checkpoints() -> Iterator[PublishedWeights]:
+    """Yield what the authors' own data mirror holds: for each split both networks."""
+    for variant, name in (("v", "visual"), ("av", "audiovisual")):
+        folder = "stavis_visual_only" if variant == "v" else "stavis_audiovisual"
         for split in (1, 2, 3):
-            file = f"{folder}/{variant}_split{split}_save_60.pth"
-            yield Checkpoint(f"the six sets, split {split}", f"{file} in {mirror}", "MIT", form)
+            yield PublishedWeights(
+                file=f"{name}_split{split}_save_60.pth",
+                learnt_from=("diem", "coutrot1", "coutrot2", "avad", "etmd", "summe"),
+                place=f"folder {folder} of pretrained_models.tar.gz at "
+                "http://cvsp.cs.ntua.gr/research/stavis/data/",
+                licence="MIT",
+                variant=variant,
+            )
 
 
-CHECKPOINTS: Final = tuple(_checkpoints())
+ENTRY: Final = ModelSpec(
+    name="stavis",
+    title="STAViS",
+    citation="Tsiami, Koutras, Maragos: STAViS: Spatio-Temporal AudioVisual Saliency Network, "
+    "CVPR 2020",
+    licence="MIT",
+    weights_licence="MIT",
+    settings=Settings,
+    window=window,
+    build=STAViS,
+    without_sound={"variant": "v"},
+    with_sound={"variant": "av"},
+    recipe=recipe(trunk=1e-3),
+    sound_recipe=recipe(trunk=1e-4),
+    visual_only=("fuse",),
+    variants={
+        "v": Variant({"variant": "v"}, published_key, ("soundnet8.", "fusion3.", "fuseav.")),
+        "av": Variant({"variant": "av"}, published_key, ("fuse.",)),
+    },
+    checkpoints=tuple(checkpoints()),
+    encoders=(soundnet_encoder("soundnet8"),),
+    tiny={"width": 0.05},
+)

@@ -9,42 +9,37 @@ and equal to it to rounding; tensors have the published names, but for S3D's (`p
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Final
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from avrsp.metrics import kl
-from avrsp.models.checkpoint import Checkpoint
-from avrsp.models.layers.blur import blurred
+from avrsp.models.encoders import s3d_encoder
 from avrsp.models.layers.conv import scaled
 from avrsp.models.layers.pixels import Colour, normalised
 from avrsp.models.layers.s3d import EPS, S3D
 from avrsp.models.layers.s3d_keys import based
 from avrsp.models.layers.unpool import peaks, unpooled
+from avrsp.models.recipe import GroundTruth, MethodRecipe, ParameterGroup
+from avrsp.models.registry import ModelSpec, PublishedWeights, Variant, WindowSize
+from avrsp.types import InputSpec
 
-LENGTH: Final = 32
-"""Frames of a window, consecutive; the decoder's last layers are for this T only."""
-SIZE: Final = (224, 384)
-"""H and W that the network was trained at, from OpenCV's bilinear resizing (no antialiasing)."""
+PUBLISHED: Final = WindowSize(32, 224, 384)
+"""T is fixed: the decoder's last layers are for 32 frames only. The authors resize frames with
+OpenCV's bilinear filter, which does not average where it shrinks; here one that does is used."""
 MULTIPLE: Final = 32
 """H and W must be multiples of it."""
 MEAN: Final[Colour] = (0.5, 0.5, 0.5)
 STD: Final[Colour] = (0.5, 0.5, 0.5)
 """Of RGB in [0, 1]: the network reads values in [-1, 1]."""
-PREDICTED: Final = "last"
-"""Which frame of the window the map is for."""
-STEP: Final = 1
-"""Frames from one predicted frame to the next."""
 MOMENTUM: Final = 0.001
 """Of every batch normalisation."""
 REDUCED: Final = 4
 """T of the decoder: what the places of S3D's finer features are reduced to."""
 LAST: Final = 4
 """Channels of the decoder's last layers, at every width."""
-BLUR: Final = (7.0, 28)
-"""Deviation and radius, in pixels of the network's size, of the original's blur of its maps."""
 
 
 class Settings(BaseModel):
@@ -60,7 +55,7 @@ class Settings(BaseModel):
 
 
 class TASED(nn.Module):
-    """S3D (`encoder`), then four blocks with unpooling between them; it does not listen."""
+    """S3D (`encoder`), then four blocks with unpooling between them; it takes no sound."""
 
     def __init__(self, settings: Settings | None = None) -> None:
         super().__init__()
@@ -146,80 +141,67 @@ def published_key(key: str) -> str:
     return based(key.removeprefix("encoder.")) if key.startswith("encoder.") else key
 
 
-def window(frame: int, frames: int) -> list[int]:
-    """Return which frames of a video the map of `frame` is predicted from, in the order given.
+def window(settings: Settings, size: WindowSize | None) -> InputSpec:
+    """Return the input: 32 frames, of which the map is for the last.
 
-    The last of them is `frame`. Before the first whole window it is the window that starts at
-    `frame`, played backwards. The original refuses videos of fewer than 63 frames; here a window
-    that would run past the end shows the last frame instead.
+    Before the first whole window it is the window that starts at its frame, played backwards; where
+    a short video ends, windows turn round (the original refuses videos of fewer than 63 frames).
+
+    Raises:
+        ParamsError: The height or the width is no multiple of 32.
     """
-    if frame >= LENGTH - 1:
-        return list(range(frame - LENGTH + 1, frame + 1))
-    return [min(at, frames - 1) for at in range(frame + LENGTH - 1, frame - 1, -1)]
+    _, height, width = (size or PUBLISHED).checked("tased", MULTIPLE)
+    return InputSpec(PUBLISHED.length, height, width, audio=False, resize="bilinear")
 
 
-def loss(pred: Tensor, density: Tensor) -> Tensor:
+def loss(maps: Tensor, truth: GroundTruth) -> Tensor:
     """Return the divergence of the maps, B x H x W, with the whole batch as one distribution."""
-    divergence = kl(pred.flatten(0, 1), density.flatten(0, 1))  # b h w -> (b h) w
-    return divergence.to(torch.promote_types(pred.dtype, torch.float32))
+    divergence = kl(maps.flatten(0, 1), truth.density.flatten(0, 1))  # b h w -> (b h) w
+    return divergence.to(torch.promote_types(maps.dtype, torch.float32))
 
 
-def finished(maps: Tensor) -> Tensor:
-    """Return maps, B x H x W at the network's size, as the original saves them, before rounding.
+PAPER: Final = {
+    "epochs": 67,  # about 1,000 steps of 40 windows, one of each of DHF1K's 600 videos an epoch
+    "clips_per_video": 1,
+    "batch": 8,
+    "accumulate": 5,
+    "lr": 0.1,
+    "decay": "steps",
+    "flip": True,
+}
 
-    They are rounded down to multiples of 1/255, blurred, and divided by their maximum.
-    """
-    x = blurred((maps * 255).floor() / 255, *BLUR)
-    return x / x.amax((1, 2), keepdim=True).clamp_min(torch.finfo(x.dtype).tiny)
-
-
-class Recipe(NamedTuple):
-    """How the original is trained on DHF1K: a random window of a random video, 8 at a time.
-
-    Attributes:
-        start: What the encoder starts from.
-        lr_decoder: First learning rate of the decoder.
-        lr_encoder: Learning rate of the encoder, constant.
-        lr_factor: Of the decoder's learning rate after each of the steps in `milestones`.
-        milestones: Steps after which it is applied.
-        batch: Windows that are one distribution in the loss.
-        accumulate: Batches whose gradients are summed for one step.
-        steps: In all. Nothing is validated.
-        flip: How likely a window is mirrored, with its map.
-    """
-
-    start: str = "S3D of Kinetics-400 (s3d-kylemin)"
-    optimiser: str = "SGD"
-    momentum: float = 0.9
-    weight_decay: float = 2e-7
-    lr_decoder: float = 0.1
-    lr_encoder: float = 0.001
-    lr_factor: float = 0.1
-    milestones: tuple[int, int] = (750, 950)
-    batch: int = 8
-    accumulate: int = 5
-    steps: int = 1000
-    flip: float = 0.5
-
-
-RECIPE: Final = Recipe()
-
-
-def parameter_groups(network: TASED) -> list[dict[str, Any]]:
-    """Return the groups for `torch.optim.SGD`: the decoder, and the encoder."""
-    decoder = [p for name, p in network.named_parameters() if name.startswith("convtsp")]
-    return [
-        {"params": decoder, "lr": RECIPE.lr_decoder},
-        {"params": list(network.encoder.parameters()), "lr": RECIPE.lr_encoder},
-    ]
-
-
-CHECKPOINTS: Final = (
-    Checkpoint(
-        "DHF1K, from S3D of Kinetics-400",
-        "TASED_updated.pt, linked from the README of github.com/MichiganCOG/TASED-Net "
-        "(Google Drive 1y4KSTm-e7kP84k0IyVI-rRtmYZkrC-wL)",
-        "MIT",
-        form="state dict, keys plain or after module.",
+ENTRY: Final = ModelSpec(
+    name="tased",
+    title="TASED-Net",
+    citation="Min, Corso: TASED-Net: Temporally-Aggregating Spatial Encoder-Decoder Network for "
+    "Video Saliency Detection, ICCV 2019",
+    licence="MIT",
+    weights_licence="MIT",
+    settings=Settings,
+    window=window,
+    build=TASED,
+    recipe=MethodRecipe(
+        loss=loss,
+        optimiser="sgd",
+        options={"momentum": 0.9},
+        weight_decay=2e-7,
+        groups=(ParameterGroup(pattern=r"^encoder\.", rate=0.01, scheduled=False),),
+        milestones=(0.75, 0.95),
+        summed=True,
+        paper={"pretrain": PAPER, "finetune": PAPER},
+        sample={"epochs": 4, "clips_per_video": 1, "lr": 0.1, "decay": "steps"},
+        start="S3D of Kinetics-400; the authors train on DHF1K only",
     ),
+    variants={"v": Variant(published_key=published_key)},
+    checkpoints=(
+        PublishedWeights(
+            file="TASED_updated.pt",
+            learnt_from=("dhf1k",),
+            place="the README of github.com/MichiganCOG/TASED-Net (Google Drive "
+            "1y4KSTm-e7kP84k0IyVI-rRtmYZkrC-wL)",
+            licence="MIT",
+        ),
+    ),
+    encoders=(s3d_encoder("encoder"),),
+    tiny={"width": 0.05},
 )

@@ -1,8 +1,8 @@
 """UNISAL: a light recurrent network for videos and images, with parts for each source of data.
 
 Droste, Jiao and Noble, "Unified Image and Video Saliency Modeling", ECCV 2020.
-Original: github.com/rdroste/unisal (Apache-2.0), commit 0440df7. Written from a description of it;
-tensors have the published names, so that the published weights (Apache-2.0) load as they are.
+Original: github.com/rdroste/unisal (Apache-2.0), commit 0440df7. Written from a description of it,
+and equal to it to rounding.
 
 MobileNetV2 and learned Gaussian priors describe each frame, a convolutional GRU carries a state
 from frame to frame, a decoder with two skip connections gives a log-probability of each pixel.
@@ -13,10 +13,10 @@ UCF-Sports and SALICON (images: no recurrence). 3,714,872 parameters at width 1.
 from __future__ import annotations
 
 import functools
-import itertools
+import re
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final, Literal, NamedTuple
+from collections.abc import Callable
+from typing import Final, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -32,6 +32,9 @@ from avrsp.models.layers.mobilenet import InvertedResidual, MobileNetV2
 from avrsp.models.layers.pixels import IMAGENET_MEAN, IMAGENET_STD, normalised
 from avrsp.models.layers.priors import COUNT, first_priors, gaussian, prior_maps
 from avrsp.models.layers.smoothing import enlarged_and_smoothed
+from avrsp.models.recipe import GroundTruth, MethodRecipe, ParameterGroup
+from avrsp.models.registry import ModelSpec, PublishedWeights, Variant, WindowSize
+from avrsp.types import InputSpec
 
 Domain = Literal["dhf1k", "hollywood", "ucfsports", "salicon"]
 
@@ -64,8 +67,6 @@ MULTIPLE: Final = 32
 """Height and width are multiples of it: the decoder doubles what the encoder has halved."""
 LENGTH: Final = 12
 """Frames of a training clip, `frame_step` apart."""
-CHUNK: Final = 6
-"""Frames that the original predicts at a time; all of them get a map, and the state is carried."""
 
 CHANNELS: Final = 256
 PRIOR_SCALE: Final = 6.0
@@ -110,15 +111,15 @@ class Skip(nn.Module):
 
 
 class Unisal(nn.Module):
-    """The network; `select` changes the domain that `Settings` names.
+    """The network; the parts of the domain that `Settings` names act and learn.
 
-    It is given no sound: `waveform` and `has_sound` are ignored.
+    It takes no sound: `waveform` and `has_sound` are ignored.
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
         super().__init__()
         settings = settings or Settings()
-        self.domain: Domain = settings.domain
+        self.settings = settings
         momenta = {source.key: source.momentum for source in DOMAINS.values()}
         norm = functools.partial(DomainNorm, momenta=momenta, domain=DOMAINS[settings.domain].key)
         self.cnn = MobileNetV2(width=settings.width)
@@ -143,19 +144,11 @@ class Unisal(nn.Module):
         for part in self.modules():
             if isinstance(part, nn.Conv2d):  # the encoder's normalisations would not even it out
                 nn.init.kaiming_normal_(part.weight, nonlinearity="relu")
-        for domain in DOMAINS:
-            self.register_parameter(f"coarse_gaussians_{domain}", nn.Parameter(first_priors()))
-            self.add_module(f"adaptation_{domain}", nn.Sequential(nn.Conv2d(skip_4x, 1, 1)))
-            smoothing = nn.Conv2d(1, 1, SMOOTHING, bias=False)
-            smoothing.weight = nn.Parameter(_first_smoothing())
-            self.add_module(f"smoothing_{domain}", smoothing)
-
-    def select(self, domain: Domain) -> None:
-        """Let the parts of another domain act."""
-        self.domain = domain
-        for part in self.modules():
-            if isinstance(part, DomainNorm):
-                part.domain = DOMAINS[domain].key
+        self.coarse_gaussians = nn.ParameterDict({each: first_priors() for each in DOMAINS})
+        self.adaptation = nn.ModuleDict({each: nn.Conv2d(skip_4x, 1, 1) for each in DOMAINS})
+        self.smoothing = nn.ModuleDict({each: _first_smoothing() for each in DOMAINS})
+        for name, parameter in self.named_parameters():
+            parameter.requires_grad = _acts(name, settings.domain)
 
     def train(self, mode: bool = True) -> Unisal:
         """Set the mode, but leave the encoder's normalisations at their running statistics."""
@@ -169,17 +162,21 @@ class Unisal(nn.Module):
         self, frames: Tensor, waveform: Tensor | None = None, has_sound: Tensor | None = None
     ) -> Tensor:
         """Map frames B x 3 x T x H x W uint8 RGB to the last one's saliency B x H x W in [0, 1]."""
-        del waveform, has_sound
+        return saliency(self.last_log_probabilities(frames, waveform, has_sound))
+
+    def last_log_probabilities(
+        self, frames: Tensor, waveform: Tensor | None = None, has_sound: Tensor | None = None
+    ) -> Tensor:
+        """Return the last frame's log-probabilities B x H x W; it takes what `forward` does."""
         features, _ = self._features(self.normalised(frames), None, recurrent=self._moves(frames))
         last = tuple(each[:, -1:] for each in features)
-        return saliency(self._decoded(*last)[:, 0])
+        return self._decoded(*last)[:, 0].float()
 
     def from_normalised(self, frames: Tensor, waveform: Tensor | None = None) -> Tensor:
         """Map normalised frames B x 3 x T x H x W to log-probabilities B x T x H x W.
 
         A single frame, and any in the domain `salicon`, is an image: the GRU is bypassed.
         """
-        del waveform
         features, _ = self._features(frames, None, recurrent=self._moves(frames))
         return self._decoded(*features)
 
@@ -192,16 +189,24 @@ class Unisal(nn.Module):
 
         However a sequence is cut, the maps are those of the whole. `salicon` carries no state.
         """
-        features, state = self._features(frames, state, recurrent=self.domain != "salicon")
+        features, state = self._features(frames, state, recurrent=self.settings.domain != "salicon")
         return self._decoded(*features), state
+
+    def advance(self, frames: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Map each sequence's next frame, B x 3 x H x W uint8 RGB, to saliency in [0, 1].
+
+        A sequence of a single frame goes through the GRU like any other.
+        """
+        logs, state = self.step(self.normalised(frames[:, :, None]), state)
+        return saliency(logs[:, 0]), state
 
     def normalised(self, frames: Tensor) -> Tensor:
         """Map frames B x 3 x T x H x W uint8 RGB to the network's input, of the same shape."""
-        dtype = self.get_parameter(f"coarse_gaussians_{self.domain}").dtype
+        dtype = self.coarse_gaussians[self.settings.domain].dtype
         return normalised(frames, IMAGENET_MEAN, IMAGENET_STD, dtype)
 
     def _moves(self, frames: Tensor) -> bool:
-        return frames.shape[2] > 1 and self.domain != "salicon"
+        return frames.shape[2] > 1 and self.settings.domain != "salicon"
 
     def _features(
         self, frames: Tensor, state: Tensor | None, *, recurrent: bool
@@ -217,7 +222,7 @@ class Unisal(nn.Module):
 
     def _encoded(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         coarse, middle, fine = self.cnn(images.contiguous(memory_format=torch.channels_last))
-        parameters = self.get_parameter(f"coarse_gaussians_{self.domain}")
+        parameters = self.coarse_gaussians[self.settings.domain]
         priors = PRIOR_SCALE * prior_maps(parameters, *coarse.shape[-2:])
         described = torch.cat([coarse, priors.expand(len(coarse), -1, -1, -1)], dim=1)
         return self.post_cnn(described), middle, fine
@@ -230,8 +235,8 @@ class Unisal(nn.Module):
         """Map features B x C x h x w of the three resolutions to logits B x H x W."""
         x = self.upsampling_2(torch.cat([_doubled(coarse), self.skip_2x(middle)], dim=1))
         x = self.post_upsampling_2(torch.cat([_doubled(x), self.skip_4x(fine)], dim=1))
-        x = self.get_submodule(f"adaptation_{self.domain}")(x)
-        kernel = self.get_submodule(f"smoothing_{self.domain}").get_parameter("weight")
+        x = self.adaptation[self.settings.domain](x)
+        kernel = self.smoothing[self.settings.domain].get_parameter("weight")
         return (enlarged_and_smoothed(x, kernel, STRIDE)[:, 0],)
 
     def _by_frame(
@@ -255,130 +260,118 @@ def saliency(log_probabilities: Tensor) -> Tensor:
     return (log_probabilities - log_probabilities.amax((-2, -1), keepdim=True)).exp()
 
 
-def subsequences(frames: int, frame_step: int) -> list[list[range]]:
-    """Return the original's order of work on a video: interleaved sequences, cut into chunks.
+def _acts(name: str, domain: Domain) -> bool:
+    """Say whether a parameter acts in the domain."""
+    own = (f"bn_{DOMAINS[domain].key}.", f".{domain}")
+    others = [each for each in DOMAINS if each != domain]
+    foreign = [part for each in others for part in (f"bn_{DOMAINS[each].key}.", f".{each}")]
+    return any(part in name for part in own) or not any(part in name for part in foreign)
 
-    Sequence k has frames k, k + frame_step, ...; together they hold every frame once, so that each
-    frame is predicted and none is interpolated. The state starts with a sequence and is carried
-    from chunk to chunk.
+
+PER_DOMAIN: Final = re.compile(r"^(coarse_gaussians|adaptation|smoothing)\.([a-z0-9]+)(?:\.|$)")
+
+
+def published_key(key: str) -> str:
+    """Return the published name of a tensor."""
+    match = PER_DOMAIN.match(key)
+    if match is None:
+        return key
+    root, domain = match.groups()
+    inner = {"coarse_gaussians": "", "adaptation": ".0.", "smoothing": "."}[root]
+    return f"{root}_{domain}{inner}{key[match.end() :]}"
+
+
+def window(settings: Settings, size: WindowSize | None) -> InputSpec:
+    """Return the input: frames of the domain's size, some frames of the video apart.
+
+    A video is predicted frame by frame: the sequences of every fifth frame (by domain) go on side
+    by side, each with its state, so that every frame is predicted. In training the map is for the
+    last of at most 12 such frames, with copies of the first frame before a video's beginning.
+
+    Raises:
+        ParamsError: The height or the width is no multiple of 32.
     """
-    whole = (range(first, frames, frame_step) for first in range(min(frame_step, frames)))
-    return [[each[at : at + CHUNK] for at in range(0, len(each), CHUNK)] for each in whole]
+    source = DOMAINS[settings.domain]
+    wanted = size or WindowSize(LENGTH, source.height, source.width)
+    length, height, width = wanted.checked("unisal", MULTIPLE)
+    return InputSpec(
+        min(length, LENGTH),
+        height,
+        width,
+        audio=False,
+        start="repeated",
+        step=source.frame_step,
+        resize="lanczos",
+    )
 
 
-def predict_video(network: Unisal, frames: Iterable[Tensor]) -> Iterator[Tensor]:
-    """Predict every frame of a video, 3 x H x W uint8 RGB, in order: maps H x W in [0, 1].
+def loss(log_probabilities: Tensor, truth: GroundTruth) -> Tensor:
+    """Return KL - 0.1 NSS - 0.1 CC of log-probabilities B x H x W, averaged over clips.
 
-    The interleaved sequences advance side by side, as a batch of `frame_step` with one state each:
-    `frame_step` frames are held at a time. The maps are those of `subsequences`. A sequence of a
-    single frame (a very short video) goes through the GRU like any other.
+    The original averages over all frames of a clip, here the last one counts. A frame that nobody
+    fixated has NSS 1.
     """
-    remaining = iter(frames)
-    state: Tensor | None = None
-    frame_step = DOMAINS[network.domain].frame_step
-    while block := list(itertools.islice(remaining, frame_step)):
-        clips = torch.stack(block)[:, :, None]
-        before = None if state is None else state[: len(block)]
-        with torch.inference_mode():
-            logs, state = network.step(network.normalised(clips), before)
-        yield from saliency(logs[:, 0])
-
-
-def loss(log_probabilities: Tensor, density: Tensor, fixations: Tensor) -> Tensor:
-    """Return KL - 0.1 NSS - 0.1 CC, averaged over clips and frames.
-
-    Args:
-        log_probabilities: What `from_normalised` returns, B x T x H x W.
-        density: Ground truth of any scale and size, B x T x h x w.
-        fixations: Where somebody looked, B x T x h x w bool. A frame without any has NSS 1.
-    """
-    kl, lift, correlation = loss_terms(log_probabilities, density, fixations)
+    kl, lift, correlation = loss_terms(log_probabilities, truth.density, truth.fixations)
     return (kl - 0.1 * lift - 0.1 * correlation).mean()
 
 
 def loss_terms(
     log_probabilities: Tensor, density: Tensor, fixations: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the divergence of the density from the prediction, NSS and CC of each frame, B x T."""
-    # Normalised again, enlarged log-probabilities are those of the enlarged logits.
-    enlarged = F.interpolate(log_probabilities, density.shape[-2:], mode="bilinear")
-    logs = F.log_softmax(enlarged.flatten(-2), dim=-1).view_as(enlarged)
+    """Return the divergence of the density from the prediction, NSS and CC, of ... x H x W each."""
     distribution = density / density.sum((-2, -1), keepdim=True)
-    kl = F.kl_div(logs, distribution, reduction="none").sum((-2, -1))
-    pred = logs.exp()
+    kl = F.kl_div(log_probabilities, distribution, reduction="none").sum((-2, -1))
+    pred = log_probabilities.exp()
     lift = torch.nan_to_num(nss(pred, fixations), nan=1.0)
     return kl, lift, cc(pred, density)
 
 
-class Recipe(NamedTuple):
-    """How the original is trained: SGD, one pass over batches of the four sets, shuffled.
+PAPER: Final = {
+    "epochs": 16,
+    "clips_per_video": 1,
+    "batch": 4,
+    "accumulate": 1,
+    "lr": 0.04,
+    "decay": "exponential",
+    "flip": False,
+}
 
-    A clip starts at random and all its frames have targets, which are resized to `target_sizes`.
-    No augmentation is known. Parameters that a batch does not use, such as those of another domain,
-    are left alone: they do not decay either.
-
-    Attributes:
-        start: What the encoder starts from; the rest starts as `Unisal` initialises it.
-        lr: Learning rate of all but the encoder in the first epoch.
-        momentum: Of SGD.
-        weight_decay: Of all but the encoder.
-        encoder_factor: Of the encoder's learning rate and of its weight decay.
-        encoder_frozen: First epochs in which the encoder does not learn; its batch normalisations
-            keep ImageNet's statistics throughout.
-        lr_decay: Of the learning rate from one epoch to the next.
-        epochs: In all.
-        clip_norm: Largest norm of the gradient.
-        batch_videos: Clips of a batch of videos.
-        batch_images: Images of a batch of SALICON.
-        target_sizes: Height and width of the ground truth of DHF1K and of SALICON.
-    """
-
-    start: str = "MobileNetV2 of ImageNet (mobilenet_v2.pth.tar of the original's repository)"
-    lr: float = 0.04
-    momentum: float = 0.9
-    weight_decay: float = 1e-4
-    encoder_factor: float = 0.1
-    encoder_frozen: int = 2
-    lr_decay: float = 0.8
-    epochs: int = 16
-    clip_norm: float = 2.0
-    batch_videos: int = 4
-    batch_images: int = 32
-    target_sizes: tuple[tuple[int, int], tuple[int, int]] = ((360, 640), (480, 640))
-
-
-RECIPE: Final = Recipe()
-
-
-def parameter_groups(network: Unisal) -> list[dict[str, Any]]:
-    """Return the groups for `torch.optim.SGD`: the encoder, and all others."""
-    encoder = list(network.cnn.parameters())
-    others = [each for name, each in network.named_parameters() if not name.startswith("cnn.")]
-    lr, decay, factor = RECIPE.lr, RECIPE.weight_decay, RECIPE.encoder_factor
-    return [
-        {"params": encoder, "lr": lr * factor, "weight_decay": decay * factor},
-        {"params": others, "lr": lr, "weight_decay": decay},
-    ]
-
-
-class Checkpoint(NamedTuple):
-    """Published weights: what they were trained on, where they are found, under which terms."""
-
-    trained_on: str
-    source: str
-    licence: str
-    form: str = "state dict, plain keys"
-    sha256: str | None = None
-
-
-CHECKPOINTS: Final = (
-    Checkpoint(
-        "DHF1K, Hollywood-2, UCF-Sports and SALICON, from ImageNet",
-        "https://github.com/rdroste/unisal/raw/0440df77f6fb4c93bb6f5ba1aa8cf543061ffc56/"
-        "training_runs/pretrained_unisal/weights_best.pth (also in the wheel pyautoflip 0.2.1)",
-        "Apache-2.0",
-        sha256="4a9157411f1741d588b15670d15295e998805648b8b6348599fe447298338481",
+ENTRY: Final = ModelSpec(
+    name="unisal",
+    title="UNISAL",
+    citation="Droste, Jiao, Noble: Unified Image and Video Saliency Modeling, ECCV 2020",
+    licence="Apache-2.0",
+    weights_licence="Apache-2.0",
+    settings=Settings,
+    window=window,
+    build=Unisal,
+    recipe=MethodRecipe(
+        output="last_log_probabilities",
+        loss=loss,
+        optimiser="sgd",
+        options={"momentum": 0.9},
+        weight_decay=1e-4,
+        # the authors keep the encoder as it is in the first two epochs, here it learns from the start
+        groups=(ParameterGroup(pattern=r"^cnn\.", rate=0.1, weight_decay=1e-5),),
+        factor=0.8,
+        clip_norm=2.0,
+        paper={"pretrain": PAPER, "finetune": PAPER},
+        sample={"lr": 0.04, "decay": "exponential", "batch": 4, "flip": False},
+        start="MobileNetV2 of ImageNet, for which there is no import: here random numbers. The "
+        "authors train on four sets in turn, here one domain learns",
     ),
+    variants={"v": Variant(published_key=published_key)},
+    checkpoints=(
+        PublishedWeights(
+            file="weights_best.pth",
+            learnt_from=("dhf1k", "hollywood2", "ucf-sports", "salicon"),
+            place="avrsp fetch-weights unisal",
+            licence="Apache-2.0",
+            sha256="4a9157411f1741d588b15670d15295e998805648b8b6348599fe447298338481",
+        ),
+    ),
+    engine="recurrent",
+    tiny={"width": 0.25},
 )
 
 
@@ -390,8 +383,10 @@ def _doubled(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
 
 
-def _first_smoothing() -> Tensor:
-    """Return a centred Gaussian of deviation exp(-2) of the kernel's size, with sum 1."""
+def _first_smoothing() -> nn.Conv2d:
+    """Return a convolution with a centred Gaussian of deviation exp(-2) of its size, with sum 1."""
     row = gaussian(SMOOTHING, torch.tensor(0.5), torch.tensor(-2.0))
     kernel = row[:, None] * row
-    return (kernel / kernel.sum())[None, None]
+    smoothing = nn.Conv2d(1, 1, SMOOTHING, bias=False)
+    smoothing.weight = nn.Parameter((kernel / kernel.sum())[None, None])
+    return smoothing

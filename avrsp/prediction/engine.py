@@ -4,7 +4,8 @@
 * `reuse`: what windows share is computed once. A window and the next one have T - 1 of T frames in
   common; of S3D's first two stages and of AVRSP's neck all that does not touch a window's ends
   is shared, which leaves 45 G of 85 G multiply-accumulates a frame at full size. The windows of a
-  video's first frames run backwards; they move over the same frames in reverse.
+  video's first frames run backwards and move over the same frames in reverse, or they begin with
+  copies of the first frame, which then stand before the video.
 * `recurrent`: from frame to frame with a state.
 """
 
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from avrsp.compute import at_precision, autocasting
+from avrsp.models.layers.domainnorm import folded
 from avrsp.models.registry import EngineName
 from avrsp.models.windows import ending_at
 from avrsp.prediction.reuse import Prepared, Slide, Task
@@ -114,6 +116,21 @@ class Reusing:
         coming.check(request.count)
 
     def _predicted(self, task: Task, frames: Iterator[Image]) -> NumberedMaps:
+        if self.spec.start == "repeated":
+            return self._padded(task, frames)
+        return self._reversed(task, frames)
+
+    def _padded(self, task: Task, frames: Iterator[Image]) -> NumberedMaps:
+        """Predict windows that begin with copies of the first frame."""
+        length, stride = task.length, task.stride
+        for first in islice(frames, 1):
+            copies = max(length, stride) - 1
+            shown = (np.arange(end - length + 1, end + 1).clip(0) for end in _onward(0, stride))
+            coming = chain([first] * (copies + 1), frames)
+            yield from Slide(self.prepared, task).over(coming, copies + 1 - stride, shown)
+
+    def _reversed(self, task: Task, frames: Iterator[Image]) -> NumberedMaps:
+        """Predict windows of which the first ones run backwards."""
         length, stride = task.length, task.stride
         head = list(islice(frames, 2 * length - 2))
         if head:
@@ -176,9 +193,10 @@ def _reusing(model: torch.nn.Module, spec: InputSpec, speed: Speed) -> Engine:
 
 
 def _recurrent(model: torch.nn.Module, spec: InputSpec, speed: Speed) -> Engine:
-    if not isinstance(model, Recurrent):
+    network = folded(model)
+    if not isinstance(network, Recurrent):
         raise TypeError(f"{type(model).__name__} has no state to advance by")
-    return FrameByFrame(model, spec, speed)
+    return FrameByFrame(network, spec, speed)
 
 
 ENGINES: Final[Mapping[EngineName, Callable[[torch.nn.Module, InputSpec, Speed], Engine]]] = {

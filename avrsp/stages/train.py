@@ -75,7 +75,8 @@ def finetune(loaded: Params, kind: Kind, split: str) -> None:
         summary = here / "reports" / "training" / f"{run}.json"
         absent.write(why, [here / "data" / "models" / run, summary])
         return
-    schedule = entry.recipe.train(loaded.preset, "finetune", loaded.active.finetune)
+    recipe = entry.recipe_for(audio=kind == AUDIO_VISUAL)
+    schedule = recipe.train(loaded.preset, "finetune", loaded.active.finetune)
     fusion = loaded.fusion if kind == AUDIO_VISUAL else None
     datasets = loaded.audio_visual_sets
     phase = _phase(loaded, run, entry, schedule, datasets, fusion=fusion, started=True)
@@ -112,6 +113,7 @@ def _phase(  # noqa: PLR0913 - what differs between the runs
     ablation: Ablation | None = None,
 ) -> Phase:
     preset, network = loaded.active, loaded.network
+    left_behind = () if fusion is None else entry.visual_only
     if ablation is not None:
         parts = {"synergy": ablation.synergy, "gate": ablation.gate, "pairs": ablation.pairs}
         network = network.model_copy(update=parts)
@@ -130,11 +132,11 @@ def _phase(  # noqa: PLR0913 - what differs between the runs
             loss=loaded.loss,
             seed=loaded.seed,
             precision=preset.compute.precision,
-            method=entry.recipe,
+            method=entry.recipe_for(audio=fusion is not None),
         ),
         compute=preset.compute,
         start=paths.workspace() / "data" / "models" / PRETRAINING if started else None,
-        reset=ablation.reset(loaded.network.pairs) if ablation else (),
+        reset=ablation.reset(loaded.network.pairs) if ablation else left_behind,
         learnt_from=training.learnt_from(loaded.preset, datasets),
     )
 

@@ -64,7 +64,9 @@ def test_importing_the_package_reads_no_layout_yet() -> None:
 
 
 def test_an_unknown_dataset_is_named_with_those_there_are() -> None:
-    with pytest.raises(ParamsError, match=r"^avadd: no such dataset; expected one of avad, avimos"):
+    with pytest.raises(
+        ParamsError, match=r"^avadd: no such dataset; expected one of avad, avimos, cou"
+    ):
         datasets.spec("avadd")
 
 

@@ -130,17 +130,18 @@ def test_it_says_what_it_is(name: str) -> None:
     assert all((entry.title, entry.citation, entry.licence))
     assert entry.input({}).length > 0
     assert set(entry.tiny) <= entry.settings.model_fields.keys()
-    with torch.device("meta"):
-        published = models.build(name)
-    parts = {part for part, _ in published.named_modules()}
-    assert {each.part for each in entry.encoders} <= parts
+    parts: set[str] = set()
     for variant in entry.variants.values():
-        entry.checked(variant)
+        with torch.device("meta"):
+            network = models.build(name, **variant.settings)
+        keys = [variant.published_key(key) for key in network.state_dict()]
+        assert len(set(keys)) == len(keys)
+        assert not [key for key in keys if key.startswith(variant.ignored)]
+        parts |= {part for part, _ in network.named_modules()}
+    assert {each.part for each in entry.encoders} <= parts
     for checkpoint in entry.checkpoints:
         assert all((checkpoint.file, checkpoint.learnt_from, checkpoint.place, checkpoint.licence))
         assert checkpoint.variant in entry.variants
-    keys = [entry.published_key(key) for key in published.state_dict()]
-    assert len(set(keys)) == len(keys)
     if not entry.audio_visual:
         with pytest.raises(ParamsError, match="takes no sound"):
             entry.chosen({}, audio=True)

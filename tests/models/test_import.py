@@ -28,7 +28,7 @@ State = dict[str, Tensor]
 def published(variant: str = "v") -> State:
     """Return what the authors' file holds: their names, and a head that nobody needs."""
     torch.manual_seed(3)
-    own = ENTRY.build(ENTRY.checked(ENTRY.variants[variant])).state_dict()
+    own = ENTRY.build(ENTRY.checked(ENTRY.variants[variant].settings)).state_dict()
     return {
         **{key.replace("encoder", "backbone"): tensor for key, tensor in own.items()},
         "classifier.weight": torch.zeros(5),

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from avrsp.metrics import kl, nss
 from avrsp.models.recipe import GroundTruth, MethodRecipe, ParameterGroup
-from avrsp.models.registry import ModelSpec, PublishedWeights, WindowSize, register
+from avrsp.models.registry import ModelSpec, PublishedWeights, Variant, WindowSize, register
 from avrsp.types import InputSpec
 
 
@@ -63,6 +63,11 @@ def loss(logits: Tensor, truth: GroundTruth) -> Tensor:
     return (kl(maps, truth.density) - 0.1 * lift).mean()
 
 
+def published_key(key: str) -> str:
+    """Return what the authors call a tensor."""
+    return key.replace("encoder", "backbone")
+
+
 ENTRY: Final = ModelSpec(
     name="tiny",
     title="Tiny",
@@ -83,9 +88,10 @@ ENTRY: Final = ModelSpec(
         clip_norm=2.0,
         sample={"decay": "steps"},
     ),
-    variants={"v": {"audio": False}, "av": {"channels": 2}},
-    published_key=lambda key: key.replace("encoder", "backbone"),
-    ignored=("classifier.",),
+    variants={
+        "v": Variant({"audio": False}, published_key, ("classifier.",)),
+        "av": Variant({"channels": 2}, published_key, ("classifier.",)),
+    },
     checkpoints=(
         PublishedWeights(file="tiny.pth", learnt_from=("diem",), place="the test", licence="MIT"),
         PublishedWeights(

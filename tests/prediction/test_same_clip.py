@@ -29,7 +29,7 @@ KINDS = {
     "flv": "-c:v flv -q:v 1 -c:a pcm_s16le",
     "mpg": "-c:v mpeg2video -q:v 1 -bf 2 -c:a mp2",
     "wmv": "-c:v wmv2 -q:v 1 -c:a wmav2",
-    "nut": "-c:v ffv1 -pix_fmt yuv420p -ac 2 -c:a flac",
+    "nut": "-c:v ffv1 -pix_fmt yuv420p -c:a flac",
     "mxf": "-c:v mpeg2video -q:v 1 -vf scale=720:576 -ar 48000 -c:a pcm_s16le",
 }
 

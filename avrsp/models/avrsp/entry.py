@@ -6,7 +6,8 @@ from typing import Final
 
 from avrsp.errors import ParamsError
 from avrsp.models.avrsp.network import AVRSP, COARSEST, LENGTHS, Settings
-from avrsp.models.registry import Encoder, ModelSpec, WindowSize
+from avrsp.models.encoders import s3d_encoder, soundnet_encoder
+from avrsp.models.registry import ModelSpec, Variant, WindowSize
 from avrsp.types import InputSpec
 
 PUBLISHED: Final = WindowSize(32, 224, 384)
@@ -37,25 +38,8 @@ ENTRY: Final = ModelSpec(
     build=AVRSP,
     without_sound={"audio": False},
     with_sound={"audio": True},
-    encoders=(
-        Encoder(
-            part="encoder",
-            title="S3D, trained on Kinetics-400",
-            key="s3d",
-            formats=("s3d-kylemin", "s3d-torchvision"),
-            place="S3D_kinetics400.pt, linked from the README of github.com/kylemin/S3D, or "
-            "torchvision's s3d-d76dad2f.pth",
-        ),
-        Encoder(
-            part="listen.soundnet",
-            title="SoundNet-8, trained on two million videos",
-            key="soundnet",
-            formats=("soundnet8-npy", "soundnet8-pytorch"),
-            place="sound8.npy, linked from the README of github.com/eborboihuc/SoundNet-tensorflow",
-            audio=True,
-        ),
-    ),
-    variants={"v": {"audio": False}, "av": {"audio": True}},
+    encoders=(s3d_encoder("encoder"), soundnet_encoder("listen.soundnet")),
+    variants={"v": Variant({"audio": False}), "av": Variant({"audio": True})},
     engine="reuse",
     tiny={"width": 0.05, "heads": 2, "blocks": 1},
 )

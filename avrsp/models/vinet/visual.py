@@ -3,14 +3,14 @@
 Jain, Yarlagadda, Jyoti, Karthik, Subramanian and Gandhi, "ViNet: Pushing the limits of Visual
 Modality for Audio-Visual Saliency Prediction", IROS 2021. Written from a description of the
 published network (github.com/samyak0210/ViNet, MIT) and equal to it to rounding; tensors have the
-published names, but for S3D's (`published_key`). 31,099,585 parameters.
+published names, but for S3D's. 31,099,585 parameters.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Final, Literal, NamedTuple, Self
+from typing import Final, Literal, Self
 
 import torch
 import torch.nn.functional as F
@@ -22,43 +22,37 @@ from avrsp.models.layers.conv import as_clip, as_frames, scaled
 from avrsp.models.layers.pixels import IMAGENET_MEAN, IMAGENET_STD, normalised
 from avrsp.models.layers.s3d import S3D
 from avrsp.models.layers.s3d_keys import based
+from avrsp.models.layers.soundnet import scaled_sound
+from avrsp.models.recipe import GroundTruth
 
 LENGTH: Final = 32
 """Frames of a window, consecutive; the published weights are for 32."""
 SIZE: Final = (224, 384)
-"""H and W that the network was trained at; both must be multiples of `MULTIPLE`."""
+"""H and W that the network was trained at."""
 MULTIPLE: Final = 32
-PREDICTED: Final = "last"
-"""Which frame of the window the map is for."""
-STEP: Final = 1
-"""Frames from one predicted frame to the next."""
-START: Final = "reversed"
-"""Frames before the first whole window are predicted from the window that starts there, played
-backwards (its sound too). The original skips videos of fewer than 63 frames."""
+"""H and W must be multiples of it."""
 MOMENTUM: Final = 0.001
 """Of batch normalisation in S3D."""
 TAIL: Final = (64, 32)
 """The decoder's last channels."""
-BLUR: Final = 11
-"""Side of the Gaussian that the original's test code blurs maps with; deviation 2 pixels."""
 
-Variant = Literal["v", "av-bilinear", "av-bilinear-transformer", "av-concat-transformer"]
+VariantName = Literal["v", "av-bilinear", "av-bilinear-transformer", "av-concat-transformer"]
 
 
 class Settings(BaseModel):
     """Which ViNet this is; the defaults are the published network without sound.
 
     Attributes:
-        variant: What it listens with, if at all (`avrsp.models.avinet`).
+        variant: How it fuses sound, if it takes sound (`audiovisual`).
         length: T of a window.
         skips: How many of S3D's three finer features the decoder joins; fewer only with T 32.
         width: Multiplier of every channel count.
-        size: H and W of the frames, which AV fusions are built for; without sound any size runs.
+        size: H and W of the frames, for which the fusions with sound are built.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    variant: Variant = "v"
+    variant: VariantName = "v"
     length: Literal[8, 16, 32] = LENGTH
     skips: Literal[0, 1, 2, 3] = 3
     width: float = Field(default=1.0, gt=0)
@@ -167,8 +161,8 @@ class ViNet(nn.Module):
 
     Args:
         settings: Its variant is not read.
-        coarsest: Channels of what replaces the coarsest feature in a network that listens; None:
-            as many as S3D has.
+        coarsest: Channels of what replaces the coarsest feature in a network with sound; None: as
+            many as S3D has.
     """
 
     def __init__(self, settings: Settings, *, coarsest: int | None = None) -> None:
@@ -183,126 +177,87 @@ class ViNet(nn.Module):
             width=settings.width,
         )
 
+    @property
+    def stages(self) -> nn.ModuleList:
+        """S3D's stages, from the picture on."""
+        return self.backbone.stages
+
+    @property
+    def necks(self) -> list[None]:
+        """Nothing follows S3D's stages before the decoder."""
+        return [None] * len(self.stages)
+
     def forward(
         self, frames: Tensor, waveform: Tensor | None = None, has_sound: Tensor | None = None
     ) -> Tensor:
-        """Predict the map of each window's last frame; sound is not read.
+        """Predict the map of each window's last frame.
 
         Args:
             frames: B x 3 x T x H x W uint8 RGB; H and W multiples of 32.
-            waveform: Ignored.
-            has_sound: Ignored.
+            waveform: B x 1 x S in [-1, 1], or None: every clip is silent. Variant v ignores it.
+            has_sound: B bool; None: every clip has sound. Where false, zeros take its place.
 
         Returns:
             B x H x W in [0, 1].
         """
-        return self.from_normalised(imagenet(frames, self))
+        return self.from_features(self.encode(frames), waveform, has_sound)
+
+    def normalised(self, frames: Tensor) -> Tensor:
+        """Return uint8 frames on ImageNet's scale."""
+        return imagenet(frames, self)
 
     def from_normalised(self, frames: Tensor, waveform: Tensor | None = None) -> Tensor:
-        """Map ImageNet-normalised frames, B x 3 x T x H x W, to B x H x W in [0, 1]."""
-        return self.decode(self.backbone(frames))
+        """Map frames on ImageNet's scale, and sound in [-256, 256], to B x H x W in [0, 1]."""
+        return self.decode(self.backbone(frames), waveform)
+
+    def encode(self, frames: Tensor) -> list[Tensor]:
+        """Return S3D's four features of uint8 frames, fine to coarse."""
+        features: list[Tensor] = self.backbone(self.normalised(frames))
+        return features
+
+    def from_features(
+        self,
+        features: list[Tensor],
+        waveform: Tensor | None = None,
+        has_sound: Tensor | None = None,
+    ) -> Tensor:
+        """Predict from S3D's four features, fine to coarse, and sound in [-1, 1]."""
+        maps = self.decode(features, scaled_sound(waveform, has_sound))
+        return maps.to(torch.promote_types(maps.dtype, torch.float32))
+
+    def from_pyramid(
+        self,
+        pyramid: list[Tensor],
+        waveform: Tensor | None = None,
+        has_sound: Tensor | None = None,
+    ) -> Tensor:
+        """Predict from S3D's four features, coarse to fine, and sound in [-1, 1]."""
+        return self.from_features(pyramid[::-1], waveform, has_sound)
 
     def decode(self, features: Sequence[Tensor], waveform: Tensor | None = None) -> Tensor:
-        """Map S3D's features, fine to coarse, to B x H x W in [0, 1]."""
+        """Map S3D's features, fine to coarse, to B x H x W in [0, 1]; sound is not read."""
         decoded: Tensor = self.decoder(features)
         return decoded
 
 
 def imagenet(frames: Tensor, network: nn.Module) -> Tensor:
-    """Normalise uint8 frames by ImageNet's mean and deviation, in the type of the weights."""
-    return normalised(frames, IMAGENET_MEAN, IMAGENET_STD, next(network.parameters()).dtype)
+    """Normalise uint8 frames by ImageNet's mean and deviation, at the weights' precision at least.
+
+    Weights of half precision are those of single layers that are run so.
+    """
+    dtype = torch.promote_types(next(network.parameters()).dtype, torch.float32)
+    return normalised(frames, IMAGENET_MEAN, IMAGENET_STD, dtype)
 
 
-def published_key(key: str) -> str:
-    """Return the published name of a tensor of this network."""
+def visual_key(key: str) -> str:
+    """Return the published name of a tensor of ViNet without sound, and of ViNet-S."""
     before, root, rest = key.partition("backbone.")
     return f"{before}{root}{based(rest)}" if root else key
 
 
-def loss(pred: Tensor, density: Tensor) -> Tensor:
+def loss(maps: Tensor, truth: GroundTruth) -> Tensor:
     """Return the batch's mean Kullback-Leibler divergence of the maps, B x H x W, as distributions.
 
     The published settings; CC, SIM and L1 are options of the original that are off.
     """
-    return kl(pred, density).mean().to(torch.promote_types(pred.dtype, torch.float32))
-
-
-def finished(maps: Tensor, height: int, width: int) -> Tensor:
-    """Return maps as the original's test code saves them, before rounding to 8 bits.
-
-    B x H x W are enlarged to the video's size, bilinear, blurred by a Gaussian of `BLUR` x `BLUR`
-    with mirrored borders, and stretched to [0, 1]; a constant map becomes zeros.
-    """
-    side, deviation = BLUR // 2, 0.3 * (BLUR // 2 - 1) + 0.8
-    taps = torch.exp(-0.5 * (torch.arange(-side, side + 1, device=maps.device) / deviation) ** 2)
-    taps = (taps / taps.sum()).to(maps.dtype)
-    x = F.interpolate(maps[:, None], size=(height, width), mode="bilinear", align_corners=False)
-    x = F.pad(x, (side, side, side, side), mode="reflect")
-    x = F.conv2d(F.conv2d(x, taps.view(1, 1, -1, 1)), taps.view(1, 1, 1, -1))[:, 0]
-    constant = maps.amin((1, 2), keepdim=True) == maps.amax((1, 2), keepdim=True)
-    x = torch.where(constant, 0, x - x.amin((1, 2), keepdim=True))
-    return x / x.amax((1, 2), keepdim=True).clamp_min(torch.finfo(x.dtype).tiny)
-
-
-class Recipe(NamedTuple):
-    """How the original is trained.
-
-    Attributes:
-        start: What the first training starts from, then what training on the AV sets starts from.
-        lr: Learning rate of all parameters.
-        batch: Windows of a step on DHF1K, then on the AV sets.
-        epochs: How many, each of `clips_per_video` random windows of every video; one whose map is
-            empty is drawn again.
-        joined: Whether the AV sets are trained on together.
-        flip: Whether windows are mirrored at random; nothing else is varied.
-        selection: Which epoch's weights are kept.
-        validation_step: Frames between the validation windows on DHF1K, then on the AV sets.
-    """
-
-    start: tuple[str, str]
-    lr: float
-    batch: tuple[int, int]
-    epochs: int
-    joined: bool
-    optimiser: str = "Adam"
-    weight_decay: float = 0.0
-    schedule: str = "constant"
-    accumulate: int = 1
-    clips_per_video: int = 1
-    flip: bool = False
-    selection: str = "lowest validation loss"
-    validation_step: tuple[int, int] = (128, 64)
-
-
-RECIPE: Final = Recipe(
-    start=("S3D of Kinetics-400 (s3d-kylemin)", "ViNet of DHF1K and SoundNet-8"),
-    lr=1e-4,
-    batch=(8, 8),
-    epochs=40,
-    joined=True,
-)
-
-
-class Checkpoint(NamedTuple):
-    """Published weights: what they were trained on, where a person finds them, and their terms."""
-
-    trained_on: str
-    source: str
-    licence: str
-    form: str = "state dict, plain keys"
-    sha256: str | None = None
-
-
-CHECKPOINTS: Final = (
-    Checkpoint(
-        "DHF1K",
-        "links of github.com/samyak0210/ViNet (dead since 2022); a user's copy, mega.nz file "
-        "B1pFWKxT, in its issue 41",
-        "MIT",
-    ),
-    Checkpoint(
-        "a split of AVE that is not STAViS's",
-        "ViNet_Dave.pt and AViNet_Dave.pt of the GASP project (University of Hamburg)",
-        "not stated for the files; the code of GASP and of ViNet is MIT",
-    ),
-)
+    return kl(maps, truth.density).mean().to(torch.promote_types(maps.dtype, torch.float32))

@@ -1,10 +1,9 @@
-"""AViNet: ViNet that listens with SoundNet, whose output joins the coarsest feature.
+"""AViNet: ViNet with SoundNet, whose output is fused with the coarsest feature.
 
 The audio-visual networks of "ViNet: Pushing the limits of Visual Modality for Audio-Visual Saliency
 Prediction" (Jain et al., IROS 2021), written from a description of the published ones
-(github.com/samyak0210/ViNet, MIT) and equal to them to rounding. Tensors have the published names,
-but for the encoders' (`published_key`); those that the original stores and never reads (`unread`)
-are left out. All of SoundNet is trained; `visual_model` starts from a ViNet trained on DHF1K.
+(github.com/samyak0210/ViNet, MIT) and equal to them to rounding. Tensors that the original stores
+and never reads (`IGNORED`) are left out.
 """
 
 from __future__ import annotations
@@ -17,12 +16,12 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from avrsp.models import vinet
+from avrsp.errors import ParamsError
 from avrsp.models.layers.conv import scaled
 from avrsp.models.layers.soundnet import INPUT_SCALE, LAYERS, STRIDE, SoundNet
-from avrsp.models.vinet import Settings, Variant, ViNet, imagenet
+from avrsp.models.vinet.visual import Settings, VariantName, ViNet, visual_key
 from avrsp.models.weights import lettered
-from avrsp.types import InputSpec
+from avrsp.types import sound_samples
 
 COARSEST: Final = 32
 """Pixels of one position of S3D's coarsest feature; it has one for every 8 frames."""
@@ -34,26 +33,22 @@ BLOCKS: Final = 3
 HEADS: Final = 4
 DROPOUT: Final = 0.1
 
-_HEADS_OF_SOUNDNET: Final = {
-    "audionet.conv8_objs.weight": (1000, 1024, 8, 1),
-    "audionet.conv8_objs.bias": (1000,),
-    "audionet.conv8_scns.weight": (401, 1024, 8, 1),
-    "audionet.conv8_scns.bias": (401,),
+CLASSIFIERS: Final = "audionet.conv8_"
+"""SoundNet's, which the original stores and never reads."""
+IGNORED: Final[dict[VariantName, tuple[str, ...]]] = {
+    "av-bilinear": (CLASSIFIERS,),
+    "av-bilinear-transformer": (CLASSIFIERS,),
+    "av-concat-transformer": (CLASSIFIERS, "bilinear."),
 }
-_SPARE: Final = {"bilinear.weight": (336, 42, 3), "bilinear.bias": (336,)}
+"""How the published tensors begin that no output depends on."""
 
 
-def unread(variant: Variant) -> dict[str, tuple[int, ...]]:
-    """Return names and shapes of the published tensors that no output depends on."""
-    if variant == "v":
-        return {}
-    return _HEADS_OF_SOUNDNET | (_SPARE if variant == "av-concat-transformer" else {})
-
-
-def published_key(key: str) -> str:
+def audio_visual_key(key: str) -> str:
     """Return the published name of a tensor; SoundNet's kernels have a last axis of 1 there."""
-    _, root, rest = key.partition("audionet.")
-    return root + lettered(rest) if root else vinet.published_key(key)
+    root, _, rest = key.partition(".")
+    if root == "audionet":
+        return f"audionet.{lettered(rest)}"
+    return f"visual_model.{visual_key(key)}" if root in ("backbone", "decoder") else key
 
 
 def sounded(samples: int) -> int:
@@ -64,13 +59,13 @@ def sounded(samples: int) -> int:
     return samples
 
 
-def build(settings: Settings) -> ViNet | AViNet:
+def build(settings: Settings) -> ViNet:
     """Build the variant that `settings` name.
 
     Raises:
-        ValueError: The fusion cannot be built at this width or size.
+        ParamsError: The fusion cannot be built at this width or size.
     """
-    variants: dict[Variant, type[ViNet] | type[AViNet]] = {
+    variants: dict[VariantName, type[ViNet]] = {
         "v": ViNet,
         "av-bilinear": Bilinear,
         "av-bilinear-transformer": BilinearTransformer,
@@ -79,8 +74,10 @@ def build(settings: Settings) -> ViNet | AViNet:
     return variants[settings.variant](settings)
 
 
-class AViNet(nn.Module, ABC):
-    """ViNet, `visual_model`, and SoundNet, `audionet`; `fuse` is what the variants differ in.
+class AViNet(ViNet, ABC):
+    """ViNet, and SoundNet as `audionet`; `fuse` is what the variants differ in.
+
+    A clip without sound gets zeros, as from the original's loader.
 
     Attributes:
         grid: T, H and W of the coarsest feature.
@@ -88,37 +85,11 @@ class AViNet(nn.Module, ABC):
     """
 
     def __init__(self, settings: Settings, *, coarsest: int | None = None) -> None:
-        super().__init__()
+        super().__init__(settings, coarsest=coarsest)
         height, width = settings.size
-        self.settings = settings
         self.grid = (settings.length // 8, height // COARSEST, width // COARSEST)
-        self.samples = InputSpec(settings.length, height, width, audio=True).samples
-        self.visual_model = ViNet(settings, coarsest=coarsest)
+        self.samples = sound_samples(settings.length)
         self.audionet = SoundNet(width=settings.width)
-
-    def forward(
-        self, frames: Tensor, waveform: Tensor | None = None, has_sound: Tensor | None = None
-    ) -> Tensor:
-        """Predict the map of each window's last frame.
-
-        Args:
-            frames: B x 3 x T x H x W uint8 RGB, of the size in `settings`.
-            waveform: B x 1 x S in [-1, 1] at 22,050 Hz, or None: every clip is silent.
-            has_sound: B bool; None: every clip sounds. Where false, zeros are heard, which is what
-                the original's loader feeds for a video without a sound file.
-
-        Returns:
-            B x H x W in [0, 1].
-        """
-        if waveform is not None:
-            waveform = waveform * INPUT_SCALE
-            if has_sound is not None:
-                waveform = torch.where(has_sound[:, None, None], waveform, 0)
-        return self.from_normalised(imagenet(frames, self), waveform)
-
-    def from_normalised(self, frames: Tensor, waveform: Tensor | None = None) -> Tensor:
-        """Map ImageNet-normalised frames and sound in [-256, 256] to B x H x W in [0, 1]."""
-        return self.decode(self.visual_model.backbone(frames), waveform)
 
     def decode(self, features: Sequence[Tensor], waveform: Tensor | None = None) -> Tensor:
         """Map S3D's features, fine to coarse, and sound in [-256, 256] to B x H x W in [0, 1]."""
@@ -126,12 +97,12 @@ class AViNet(nn.Module, ABC):
         if waveform is None:
             waveform = coarsest.new_zeros(len(coarsest), 1, self.samples)
         # SoundNet scales by itself; the scale is a power of two, so nothing is lost.
-        heard = self.audionet(waveform / INPUT_SCALE)
-        return self.visual_model.decode([*finer, self.fuse(coarsest, heard)])
+        sound = self.audionet(waveform / INPUT_SCALE)
+        return super().decode([*finer, self.fuse(coarsest, sound)])
 
     @abstractmethod
-    def fuse(self, coarsest: Tensor, heard: Tensor) -> Tensor:
-        """Return what replaces the coarsest feature, B x C x T x H x W; `heard` is B x C x M."""
+    def fuse(self, coarsest: Tensor, sound: Tensor) -> Tensor:
+        """Return what replaces the coarsest feature, B x C x T x H x W; `sound` is B x C x M."""
 
 
 class Bilinear(AViNet):
@@ -139,10 +110,10 @@ class Bilinear(AViNet):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        seen, heard = self.visual_model.backbone.channels[-1], self.audionet.channels
-        if seen != heard:
-            raise ValueError(
-                f"found {seen} channels of the picture and {heard} of sound at width "
+        visual, audio = self.backbone.channels[-1], self.audionet.channels
+        if visual != audio:
+            raise ParamsError(
+                f"vinet: found {visual} channels of the picture and {audio} of sound at width "
                 f"{settings.width}; expected as many, which a width of 1, 1/2, 1/4 or 1/8 has"
             )
         time, height, width = self.grid
@@ -150,10 +121,10 @@ class Bilinear(AViNet):
             height * math.ceil(width / 2), sounded(self.samples), time * height * width
         )
 
-    def fuse(self, coarsest: Tensor, heard: Tensor) -> Tensor:
+    def fuse(self, coarsest: Tensor, sound: Tensor) -> Tensor:
         """Combine the largest value over time at every second column with the steps of sound."""
         picture = coarsest.amax(2)[..., ::2].flatten(2)  # a pooling whose stride leaves columns out
-        fused: Tensor = self.bilinear(picture, heard)
+        fused: Tensor = self.bilinear(picture, sound)
         return fused.view(coarsest.shape)
 
 
@@ -165,17 +136,17 @@ class BilinearTransformer(Bilinear):
         channels, reduced = self.audionet.channels, scaled(REDUCED, settings.width)
         positions = math.prod(self.grid)
         if positions % HEADS:
-            raise ValueError(
-                f"found {positions} positions at size {settings.size} and length "
+            raise ParamsError(
+                f"vinet: found {positions} positions at size {settings.size} and length "
                 f"{settings.length}; expected a multiple of the {HEADS} attention heads"
             )
         self.conv_in_1x1 = nn.Conv3d(channels, reduced, 1)
         self.conv_out_1x1 = nn.Conv3d(reduced, channels, 1)
         self.transformer = Transformer(tokens=reduced, channels=positions)
 
-    def fuse(self, coarsest: Tensor, heard: Tensor) -> Tensor:
+    def fuse(self, coarsest: Tensor, sound: Tensor) -> Tensor:
         """Fuse, then let channels, as tokens of all positions, attend to one another."""
-        reduced = self.conv_in_1x1(super().fuse(coarsest, heard))
+        reduced = self.conv_in_1x1(super().fuse(coarsest, sound))
         attended = self.transformer(reduced.flatten(2)).view(reduced.shape)
         widened: Tensor = self.conv_out_1x1(attended)
         return widened
@@ -187,21 +158,21 @@ class ConcatTransformer(AViNet):
     def __init__(self, settings: Settings) -> None:
         token = scaled(TOKEN, settings.width)
         super().__init__(settings, coarsest=2 * token)
-        self.conv_in_1x1 = nn.Conv3d(self.visual_model.backbone.channels[-1], token, 1)
+        self.conv_in_1x1 = nn.Conv3d(self.backbone.channels[-1], token, 1)
         self.audio_conv_1x1 = nn.Conv2d(self.audionet.channels, token, 1)
         steps = sounded(self.samples)
         self.transformer = Transformer(tokens=math.prod(self.grid) + steps, channels=token)
 
-    def fuse(self, coarsest: Tensor, heard: Tensor) -> Tensor:
+    def fuse(self, coarsest: Tensor, sound: Tensor) -> Tensor:
         """Return the positions' tokens beside the mean of the sound's."""
         picture = self.conv_in_1x1(coarsest)
-        sound = self.audio_conv_1x1(heard[..., None]).flatten(2)
+        audio = self.audio_conv_1x1(sound[..., None]).flatten(2)
         positions = picture[0, 0].numel()
-        both = torch.cat([picture.flatten(2), sound], dim=2).transpose(1, 2)  # b c n -> b n c
+        both = torch.cat([picture.flatten(2), audio], dim=2).transpose(1, 2)  # b c n -> b n c
         attended = self.transformer(both).transpose(1, 2)
-        seen = attended[..., :positions].reshape(picture.shape)
+        visual = attended[..., :positions].reshape(picture.shape)
         average = attended[..., positions:].mean(2)
-        return torch.cat([seen, average[..., None, None, None].expand_as(seen)], dim=1)
+        return torch.cat([visual, average[..., None, None, None].expand_as(visual)], dim=1)
 
 
 class Transformer(nn.Module):
