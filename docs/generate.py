@@ -19,6 +19,8 @@ from avrsp.cli import commands
 from avrsp.datasets import sheets
 from avrsp.evaluate.protocols import PROTOCOLS
 from avrsp.evaluate.summary import LABELS, METRICS
+from avrsp.models.cost import cost
+from avrsp.models.registry import ModelSpec
 from avrsp.params import Params
 from avrsp.store.ground_truth import EMPTY_RULE
 
@@ -244,39 +246,55 @@ def _unset(option: click.Option) -> bool:
 
 def model_tables() -> str:
     """Return the page of the registry of models."""
-    parts = [
-        "# Registry of models\n\nOne row for each entry of `avrsp.models`. "
-        "[Models](../models.md) says what each of them is good for."
-    ]
     entries = [models.spec(name) for name in models.names()]
-    rows = (
-        (f"`{each.name}`", each.title, "yes" if each.audio_visual else "no",
-         ", ".join(f"`{name}`" for name in each.variants), each.engine, each.licence)
-        for each in entries
-    )  # fmt: skip
-    parts.append(table(("model", "method", "sound", "variants", "engine", "licence"), rows))
+    head = ("model", "method", "sound", "million parameters", "GMACs a window", "engine", "licence")
+    parts = [
+        "# Registry of models\n\nOne row for each entry of `avrsp.models`, as `avrsp models` "
+        "prints it. Parameters and 10^9 multiply-accumulates are those of the published network "
+        "with its default settings, at the published size; convolutions and matrix products count.",
+        table(head, map(_model, entries)),
+    ]
     for each in entries:
-        parts.append(f"## `{each.name}`\n\n{each.title}: {each.citation}.")
-        fields = each.settings.model_json_schema()
-        parts.append(
-            table(
-                ("setting", "allowed", "default"),
-                (
-                    (f"`{name}`", _allowed(part, fields), _shown(part.get("default")))
-                    for name, part in fields.get("properties", {}).items()
-                ),
+        parts += _settings(each)
+        parts += [
+            f"Starts from {part.title} ({_quoted(part.formats)}): {part.place}."
+            for part in each.encoders
+        ]
+        published = (
+            (
+                f"`{one.file}`",
+                f"`{one.variant}`",
+                ", ".join(one.learnt_from),
+                one.licence,
+                one.place,
             )
+            for one in each.checkpoints
         )
-        for part in each.encoders:
-            formats = ", ".join(f"`{name}`" for name in part.formats)
-            parts.append(f"Starts from {part.title} ({formats}): {part.place}.")
-        for published in each.checkpoints:
-            learnt = ", ".join(published.learnt_from)
-            parts.append(
-                f"Published weights `{published.file}`, variant `{published.variant}`, trained on "
-                f"{learnt}, licence {published.licence}: {published.place}."
-            )
+        if each.checkpoints:
+            titles = ("published weights", "variant", "trained on", "licence", "where")
+            parts.append(table(titles, published))
     return "\n\n".join(parts)
+
+
+def _model(entry: ModelSpec) -> tuple[str, ...]:
+    found = cost(entry)
+    sizes = f"{found.parameters / 1e6:.1f}", f"{found.macs / 1e9:.1f}"
+    sound = "yes" if entry.audio_visual else "no"
+    return f"`{entry.name}`", entry.title, sound, *sizes, entry.engine, entry.licence
+
+
+def _settings(entry: ModelSpec) -> Iterator[str]:
+    yield f"## `{entry.name}`\n\n{entry.title}: {entry.citation.rstrip('.')}."
+    schema = entry.settings.model_json_schema()
+    rows = (
+        (f"`{name}`", _allowed(part, schema), _shown(part.get("default")))
+        for name, part in schema.get("properties", {}).items()
+    )
+    yield table(("setting", "allowed", "default"), rows)
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def dataset_tables() -> str:
