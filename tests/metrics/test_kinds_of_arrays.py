@@ -70,7 +70,7 @@ def test_arrays_of_any_layout_score_the_same(name: str, form: str) -> None:
 def test_arrays_of_any_real_type(dtype: str) -> None:
     pred: NDArray[Any] = np.round(PRED * 50).astype(dtype)
     pred.flags.writeable = False
-    exact = pred.astype(np.float64)
+    exact: NDArray[np.float64] = pred.astype(np.float64)
     np.testing.assert_allclose(metrics.cc(pred, DENSITY), metrics.cc(exact, DENSITY), rtol=1e-12)
     assert metrics.auc_judd(pred, FIXATED).tolist() == metrics.auc_judd(exact, FIXATED).tolist()
 

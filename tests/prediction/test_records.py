@@ -4,6 +4,7 @@ import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from avrsp.media import decode, reader
 from avrsp.media.probe import probe
-from avrsp.prediction import exports, records
+from avrsp.prediction import batch, exports, records
 from avrsp.prediction.batch import MapsForm, Wanted, predict_videos
 from avrsp.prediction.predictor import Predictor
 from avrsp.types import InputSpec
@@ -129,7 +130,7 @@ def test_a_fault_of_the_disk_is_a_line_and_the_others_go_on(
     video, other = make_video("clip.mp4", PICTURE), make_video("other.mp4", PICTURE)
     writing = dict(exports.WRITERS)
 
-    def refused(stem: Path, *rest: object) -> Path:
+    def refused(stem: Path, *rest: Any) -> Path:
         if stem.name == "clip":
             raise OSError(number, os.strerror(number), str(stem))
         return Path(writing["npz"](stem, *rest))
