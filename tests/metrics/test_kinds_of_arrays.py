@@ -15,6 +15,9 @@ from avrsp import metrics
 from tests.metrics.test_metrics import scene
 
 SCENES = [scene("smooth", seed) for seed in range(4)]
+PRED: NDArray[Any]
+DENSITY: NDArray[Any]
+FIXATED: NDArray[Any]
 PRED, DENSITY, FIXATED = (
     np.stack([np.asarray(each[part]) for each in SCENES]) for part in range(3)
 )
