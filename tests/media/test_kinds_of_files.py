@@ -215,7 +215,14 @@ KINDS = {
     "silent.gif": Kind("-an", sound=False),
     "stream.h264": Kind(f"-an {H264} -bf 0", sound=False),
 }
-QUICK = ("h264-aac.mp4", "varying.mkv", "browser.webm", "early-sound.ts", "joined.ts", "apac.mov")
+QUICK: tuple[str, ...] = (
+    "h264-aac.mp4",
+    "varying.mkv",
+    "browser.webm",
+    "early-sound.ts",
+    "joined.ts",
+    "apac.mov",
+)
 QUICK += ("motion-photo.mp4", "short-header.mkv", "tilted.mp4", "same-time.mkv", "preview.mkv")
 
 

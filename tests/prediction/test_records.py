@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,9 +11,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from avrsp.media import reader
-from avrsp.media.probe import probe
-from avrsp.prediction import batch, records
+from avrsp.media import pipes
+from avrsp.media.probe import Media
+from avrsp.prediction import batch, exports, records
 from avrsp.prediction.batch import MapsForm, Wanted, predict_videos
 from avrsp.prediction.predictor import Predictor
 from avrsp.types import InputSpec
@@ -110,8 +111,9 @@ def test_damaged_results_are_made_again(
 
 def test_forms_of_earlier_runs_stay(video: Path, tmp_path: Path, predictor: Predictor) -> None:
     out = tmp_path / "out"
-    for form in ("png", "npz", "png"):
-        wanted = Wanted(overlay=False, maps=form)  # type: ignore[arg-type]
+    forms: tuple[MapsForm, ...] = ("png", "npz", "png")
+    for form in forms:
+        wanted = Wanted(overlay=False, maps=form)
         assert predict_videos([video], out, predictor, wanted) == []
     assert len(list((out / "clip.maps").iterdir())) == 5
     assert len(np.load(out / "clip.maps.npz")["maps"]) == 5
@@ -127,14 +129,13 @@ def test_a_fault_of_the_disk_is_a_line_and_the_others_go_on(
     number: int,
 ) -> None:
     video, other = make_video("clip.mp4", PICTURE), make_video("other.mp4", PICTURE)
-    writing = dict(batch.exports.WRITERS)
 
-    def refused(stem: Path, *rest: object) -> Path:
+    def refused(stem: Path, spool: exports.Spool, media: Media) -> Path:
         if stem.name == "clip":
             raise OSError(number, os.strerror(number), str(stem))
-        return writing["npz"](stem, *rest)  # type: ignore[arg-type]
+        return exports.write_npz(stem, spool, media)
 
-    monkeypatch.setitem(batch.exports.WRITERS, "npz", refused)
+    monkeypatch.setitem(exports.WRITERS, "npz", refused)
     assert predict_videos([video, other], tmp_path / "out", predictor, MAPS) == [video]
     said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("avrsp:")]
     assert len(said) == 1
@@ -148,7 +149,7 @@ def test_our_own_mistakes_are_no_fault_of_the_video(
     def mistaken(*_: object) -> Path:
         raise TypeError("a defect")
 
-    monkeypatch.setitem(batch.exports.WRITERS, "npz", mistaken)
+    monkeypatch.setitem(exports.WRITERS, "npz", mistaken)
     with pytest.raises(TypeError, match="a defect"):
         predict_videos([video], tmp_path / "out", predictor, MAPS)
 
@@ -185,15 +186,13 @@ def test_long_names_stay_apart() -> None:
 def test_a_video_is_looked_at_and_decoded_once(
     video: Path, tmp_path: Path, predictor: Predictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looked: list[Path] = []
     started: list[str] = []
-    monkeypatch.setattr(reader, "probe", lambda path: looked.append(path) or probe(path))
-    running = reader.decoded
+    popen = subprocess.Popen
 
-    def counted(path: Path, *rest: object) -> object:
-        started.append(path.name)
-        return running(path, *rest)  # type: ignore[arg-type]
+    def counted(command: list[str], **options: object) -> object:
+        started.append(command[0] if str(video) in " ".join(command) else "other")
+        return popen(command, **options)  # type: ignore[call-overload]
 
-    monkeypatch.setattr(reader, "decoded", counted)
+    monkeypatch.setattr(pipes.subprocess, "Popen", counted)
     assert predict_videos([video], tmp_path / "out", predictor, Wanted(facts=True)) == []
-    assert (looked, started) == ([video], ["clip.mp4"])
+    assert [each for each in started if each != "other"] == ["ffprobe", "ffmpeg"]
