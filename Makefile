@@ -10,7 +10,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 # Waiting threads soon stop spinning: on a shared machine that is several times faster.
 export GOMP_SPINCOUNT := 10000
 
-.PHONY: help setup repro test test-slow bench lint format ffmpeg
+.PHONY: help setup repro test test-slow bench lint schema format ffmpeg
 .DEFAULT_GOAL := help
 
 help: ## list what can be made
@@ -49,6 +49,9 @@ lint: setup ## formatter, linters, types, floors, workflow
 	codespell
 	snakefmt --check Snakefile workflow
 	snakemake --lint
+
+schema: setup ## write params.schema.json from the typed parameters
+	python -c "from avrsp import files, params; from pathlib import Path; files.write_json(Path('params.schema.json'), params.schema())"
 
 format: setup ## rewrite sources in the house style
 	ruff format

@@ -19,10 +19,16 @@ else:
 include: "workflow/rules/store.smk"
 
 
+onstart:
+    if workflow.is_main_process:
+        snakemake_lock.note_owner(Path.cwd())
+        follow_starter()
+
+
 rule preprocess:
     default_target: True
     input:
         stores=all_parts,
         manifest=MANIFEST,
-        indexes=expand(INDEX, dataset=PARTS),
+        indexes=expand(INDEX, dataset=DATASETS),
         pictures=pictures,

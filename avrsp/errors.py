@@ -70,7 +70,7 @@ class WriteError(AvrspError, OSError):
 
     @classmethod
     def of(cls, error: OSError, path: os.PathLike[str]) -> WriteError:
-        """Return the error that `path` cannot be written because of `error`, whose number it has."""
+        """Return the error that `path` cannot be written, with the number that `error` has."""
         made = cls(f"{os.fspath(path)}: not written: {_advice(error)}")
         made.errno = error.errno
         return made

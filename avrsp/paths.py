@@ -9,23 +9,60 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Final
 
-PARAMS_FILE = "params.yaml"
+from platformdirs import user_data_path
+
+from avrsp.errors import ParamsError
+
+MARKER: Final = ".avrsp"
+"""A file of this name makes a folder a workspace: many projects have a params.yaml of their own."""
+
+PARAMS_FILE: Final = "params.yaml"
+HOME: Final = "AVRSP_HOME"
+
+
+def find_workspace() -> Path | None:
+    """Return the nearest workspace at or above the working folder; None outside of one."""
+    here = Path.cwd()
+    return next((each for each in (here, *here.parents) if (each / MARKER).is_file()), None)
 
 
 def workspace() -> Path:
-    """Return the nearest folder at or above the working folder that holds `params.yaml`."""
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        if (folder / PARAMS_FILE).exists():
-            return folder
-    return here
+    """Return the nearest workspace at or above the working folder.
+
+    Raises:
+        ParamsError: There is none.
+    """
+    found = find_workspace()
+    if found is None:
+        raise ParamsError(
+            f"{Path.cwd()}: not inside an AVRSP workspace (a folder with the file {MARKER}); "
+            "run this inside a clone of the project"
+        )
+    return found
+
+
+def home() -> Path:
+    """Return the folder below which models are kept and looked for.
+
+    It is `$AVRSP_HOME` where that is set, else the workspace, else the user's data folder.
+    """
+    named = os.environ.get(HOME)
+    if named:
+        return Path(named).expanduser()
+    return find_workspace() or user_data_path("avrsp")
 
 
 def root() -> Path:
     """Return the main repository: `$DVC_ROOT` where DVC runs a stage, else the workspace."""
     named = os.environ.get("DVC_ROOT")
     return Path(named) if named else workspace()
+
+
+def placed(path: str) -> Path:
+    """Return a path that params.yaml names: below the main repository, unless it is absolute."""
+    return root() / Path(path).expanduser()
 
 
 def raw(preset: str) -> Path:

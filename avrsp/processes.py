@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +24,7 @@ LAUNCHER: Final = "AVRSP_LAUNCHER"
 
 SHELLS: Final = frozenset({"sh", "bash", "dash", "zsh", "fish", "ksh", "busybox"})
 LOOK_SECONDS: Final = 1.0
+ASK_SECONDS: Final = 0.2
 GRACE_SECONDS: Final = 300.0
 """Within this time after SIGTERM a process must have ended; one that hangs in a call cannot."""
 
@@ -38,7 +41,7 @@ def follow_starter() -> None:
 def follow_snakemake() -> None:
     """End this process, a job of Snakemake, by SIGTERM soon after Snakemake has ended."""
     above = psutil.Process().parents()
-    of_snakemake = [place for place, each in enumerate(above) if _runs(each, "snakemake")]
+    of_snakemake = [place for place, each in enumerate(above) if runs(each, "snakemake")]
     if of_snakemake:
         _follow(above[: of_snakemake[-1] + 1])
 
@@ -54,7 +57,8 @@ def _starters(above: Sequence[psutil.Process]) -> list[psutil.Process]:
     return found
 
 
-def _runs(process: psutil.Process, program: str) -> bool:
+def runs(process: psutil.Process, program: str) -> bool:
+    """Say whether a program of that name, or a script or module of Python, is at work in it."""
     try:
         return any(Path(word).name == program for word in process.cmdline())
     except psutil.Error:
@@ -99,16 +103,13 @@ def only_one(
         held: Returns the error to raise after that; it is given who holds the lock.
         say: Is given who holds the lock when the wait begins.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
+    lock, until = FileLock(path), time.monotonic() + seconds
+    if not _acquired(lock, path):
         say(_holder(path))
-        try:
-            lock.acquire(timeout=seconds)
-        except Timeout:
-            raise held(_holder(path)) from None
+        while not _acquired(lock, path):
+            if time.monotonic() > until:
+                raise held(_holder(path))
+            time.sleep(ASK_SECONDS)
     try:
         path.write_text(f"process {os.getpid()} on {os.uname().nodename}\n")
         yield
@@ -116,7 +117,67 @@ def only_one(
         lock.release()
 
 
+def _acquired(lock: FileLock, path: Path) -> bool:
+    """Try once; who holds the lock may just have removed its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        lock.acquire(timeout=0)
+    except (Timeout, FileNotFoundError):
+        return False
+    return True
+
+
 def _holder(path: Path) -> str:
     with contextlib.suppress(OSError, UnicodeDecodeError):
         return path.read_text().strip() or "another process"
     return "another process"
+
+
+PREFIX: Final = "avrsp-"
+
+
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Give this process and those that it starts a folder for temporary files, and remove it.
+
+    What a killed process left is removed by the next one. A process that was started with such a
+    folder by another one uses that, and removes it where that one has been killed.
+    """
+    top = Path(tempfile.gettempdir())
+    if _owner(top) is not None:
+        try:
+            yield top
+        finally:
+            if _ended(_owner(top)):
+                shutil.rmtree(top, ignore_errors=True)
+        return
+    for stale in top.glob(f"{PREFIX}*"):
+        if _ended(_owner(stale)):
+            shutil.rmtree(stale, ignore_errors=True)
+    own = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
+    before, tempfile.tempdir = tempfile.tempdir, str(own)
+    named = os.environ.get("TMPDIR")
+    os.environ["TMPDIR"] = str(own)
+    try:
+        yield own
+    finally:
+        tempfile.tempdir = before
+        if named is None:
+            del os.environ["TMPDIR"]
+        else:
+            os.environ["TMPDIR"] = named
+        shutil.rmtree(own, ignore_errors=True)
+
+
+def _ended(number: int | None) -> bool:
+    """Say whether there was such a process, which has ended."""
+    try:
+        return number is not None and not lives(psutil.Process(number))
+    except psutil.NoSuchProcess:
+        return True
+
+
+def _owner(folder: Path) -> int | None:
+    """Return the process that a temporary folder of ours was made by, by its name."""
+    number = folder.name.removeprefix(PREFIX).partition("-")[0]
+    return int(number) if folder.name.startswith(PREFIX) and number.isdecimal() else None

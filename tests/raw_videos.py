@@ -14,8 +14,7 @@ from PIL import Image
 from scipy.io import savemat
 
 from avrsp.convert.convert_video import Layout, convert
-from avrsp.datasets.dataset_registry import spec
-from avrsp.datasets.sheets import ListedVideo
+from avrsp.datasets.dataset_registry import ListedVideo, spec
 from avrsp.store.manifest import Verdict
 from avrsp.store.video_store import VideoStore
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -84,14 +85,34 @@ def test_a_wrong_value_is_named_with_what_is_allowed(
     holder(content, path)[path[-1]] = value
     with pytest.raises(ParamsError, match=re.escape(said)) as error:
         params.parse(content)
-    assert "git restore params.yaml" in str(error.value)
+    assert "git diff params.yaml" in str(error.value)
 
 
-def test_a_float_that_yaml_reads_as_text_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("spelt", ["1e-3", "5e-05", "1.0e-3", "0.001", "1E-3", "+1e-3"])
+def test_any_spelling_of_a_number_that_dvc_writes_is_read(spelt: str, tmp_path: Path) -> None:
     file = tmp_path / "params.yaml"
-    file.write_text(SHIPPED.read_text().replace("lr: 1.0e-3", "lr: 1e-3"))
-    with pytest.raises(ParamsError, match=r"lr: found '1e-3', expected a valid number"):
+    file.write_text(SHIPPED.read_text().replace("lr: 1.0e-3", f"lr: {spelt}"))
+    assert params.load(file).presets.sample.finetune.lr == float(spelt)
+
+
+@pytest.mark.parametrize("spelt", ["'1e-3'", "yes", "1e-3x", ".nan", ".inf"])
+def test_what_is_no_number_is_refused(spelt: str, tmp_path: Path) -> None:
+    file = tmp_path / "params.yaml"
+    file.write_text(SHIPPED.read_text().replace("lr: 1.0e-3", f"lr: {spelt}"))
+    with pytest.raises(ParamsError, match=r"lr: found .*, expected"):
         params.load(file)
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "params.yaml"
+    file.write_text(SHIPPED.read_text() + "seed: 7\n")
+    with pytest.raises(ParamsError, match="seed"):
+        params.load(file)
+
+
+def test_the_schema_that_editors_check_by_is_that_of_the_parameters() -> None:
+    kept = json.loads((SHIPPED.parent / "params.schema.json").read_text())
+    assert kept == params.schema(), "run `make schema`"
 
 
 @pytest.mark.parametrize("content", ["preset: [", "\xff\xfe", "- a list"])

@@ -1,41 +1,48 @@
-"""dvc.yaml lists what each stage reads; params.yaml holds nothing that nobody reads."""
+"""dvc.yaml lists what each stage reads: folders of code, and the outs of earlier stages."""
 
 from __future__ import annotations
 
-import ast
 import re
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import grimp
 import pytest
 import yaml  # noqa: TID251 - a test may read what it checks
 
-from avrsp.params import Params, Section
-from avrsp.params.sections import WorldVideos
-from avrsp.store.manifest import Role
+from avrsp.params.ablations import ABLATIONS as NETWORKS
+from avrsp.report import paper
+from avrsp.report.tables import NAMES, ROWS
 
 ROOT = Path(__file__).parents[1]
-STAGES: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-PYTHON_STAGES = {
+MAIN: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())
+ABLATIONS: dict[str, Any] = yaml.safe_load((ROOT / "workflow/ablations/dvc.yaml").read_text())
+STAGES: dict[str, Any] = {
+    **MAIN["stages"],
+    **{f"ablations/{name}": stage for name, stage in ABLATIONS["stages"].items()},
+}
+PROGRAMS = {
     name: match.group(1)
     for name, stage in STAGES.items()
-    if (match := re.match(r"python -m avrsp\.stages\.(\w+)", stage["cmd"]))
+    if (match := re.match(r"python -m (avrsp\.stages\.\w+)", stage["cmd"]))
 }
 
-# How things are said, typed and written; a change there changes no result worth days of training.
-FOUNDATION = {"errors", "files", "params", "paths", "processes", "progress"}
+# How things are said, typed, written, recorded and started changes no result; what a store,
+# a map or a score holds is known by the files themselves, not by the code that made them.
+WITHOUT_EFFECT = {
+    "errors", "files", "params", "paths", "processes", "progress", "stages", "tracking",
+}  # fmt: skip
 
-CHOSEN_BY_NAME = {
-    "sample",
-    "paper",
-    *WorldVideos.model_fields,
-    *get_args(Role),
-    "sounding",
-    "music",
-}
+# A stage that only looks things up there does not depend on how they are made.
+READS = {
+    "check": {"datasets", "models", "store", "types"},
+    "pool": {"datasets", "media"},
+    "report": {"datasets", "models", "store", "types"},
+    "ablations/tables": {
+        "compute", "datasets", "evaluate", "metrics", "models", "reliance", "store", "types",
+    },
+}  # fmt: skip
 
 
 @cache
@@ -43,67 +50,35 @@ def imports() -> grimp.ImportGraph:
     return grimp.build_graph("avrsp", cache_dir=None)
 
 
-def source(module: str) -> Path:
-    path = ROOT.joinpath(*module.split("."))
-    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+def folders_run_by(module: str) -> set[str]:
+    """Return the package's folders, or top-level files, that hold what a program imports."""
+    upstream = {module, *imports().find_upstream_modules(module)}
+    return {name.split(".")[1] for name in upstream if "." in name} - WITHOUT_EFFECT
 
 
-def code_read_by(module: str) -> Iterator[str]:
-    for name in {module, *imports().find_upstream_modules(module)}:
-        path = source(name)
-        if name.split(".")[1:2] and name.split(".")[1] in FOUNDATION:
-            continue
-        if path.name != "__init__.py" or len(ast.parse(path.read_text()).body) > 1:
-            yield path.relative_to(ROOT).as_posix()
+def listed(stage: str) -> set[str]:
+    """Return the package's folders and files that a stage depends on."""
+    deps = [dep for dep in STAGES[stage]["deps"] if dep.startswith("avrsp/")]
+    return {dep.split("/")[1].removesuffix(".py") for dep in deps} - WITHOUT_EFFECT
 
 
-def sections_read_by(module: str) -> Iterator[str]:
-    """Yield the attributes taken from the loaded parameters, as dvc.yaml spells them."""
-    for node in ast.walk(ast.parse(source(module).read_text())):
-        if not isinstance(node, ast.Attribute):
-            continue
-        match ast.unparse(node.value):
-            case "loaded":
-                if node.attr in Params.model_fields:
-                    yield node.attr
-            case "loaded.active" | "preset":
-                yield f"presets.${{preset}}.{node.attr}"
+@pytest.mark.parametrize("stage", PROGRAMS)
+def test_a_stage_depends_on_the_folders_that_it_runs_and_on_no_others(stage: str) -> None:
+    run = folders_run_by(PROGRAMS[stage]) - READS.get(stage, set())
+    assert listed(stage) == run
 
 
-@pytest.mark.parametrize("stage", PYTHON_STAGES)
-def test_a_stage_depends_on_all_the_code_that_it_runs(stage: str) -> None:
-    listed = STAGES[stage]["deps"]
-    missing = {
-        path
-        for path in code_read_by(f"avrsp.stages.{PYTHON_STAGES[stage]}")
-        if not any(path == dep or path.startswith(f"{dep}/") for dep in listed)
-    }
-    assert not missing
-
-
-@pytest.mark.parametrize("stage", PYTHON_STAGES)
-def test_a_stage_depends_on_no_module_or_package_that_it_does_not_run(stage: str) -> None:
-    run = {*code_read_by(f"avrsp.stages.{PYTHON_STAGES[stage]}")}
-    spare = {
-        dep
-        for dep in STAGES[stage]["deps"]
-        if dep.startswith("avrsp/") and dep.split("/")[1] not in FOUNDATION
-        if not any(path == dep or path.startswith(f"{dep}/") for path in run)
-    }
-    assert not spare
-
-
-@pytest.mark.parametrize("stage", PYTHON_STAGES)
-def test_a_stage_depends_on_all_the_parameters_that_it_reads(stage: str) -> None:
-    listed = {key for key in STAGES[stage]["params"] if isinstance(key, str)}
-    if {"params.yaml": None} in STAGES[stage]["params"]:  # the whole file
-        return
-    assert set(sections_read_by(f"avrsp.stages.{PYTHON_STAGES[stage]}")) - listed == set()
+def test_folders_of_code_are_whole() -> None:
+    """A dependency on a part of a folder would be a list to keep by hand again."""
+    for stage in STAGES.values():
+        for dep in stage["deps"]:
+            if dep.startswith("avrsp/") and not dep.startswith(("avrsp/params", "avrsp/stages")):
+                assert dep.count("/") == 1, dep
 
 
 def test_the_visual_stages_do_not_depend_on_the_fusion() -> None:
     assert "fusion" in STAGES["finetune-av"]["params"]
-    for name in ("preprocess", "pretrain", "finetune-v", "predict-v", "evaluate-v"):
+    for name in ("preprocess", "pretrain", "finetune-v", "predict", "evaluate"):
         assert "fusion" not in STAGES[name]["params"]
 
 
@@ -116,20 +91,26 @@ def test_only_the_manifest_persists() -> None:
     assert persistent == ["preprocess"]
 
 
-def fields(section: type[Section]) -> Iterator[str]:
-    for name, field in section.model_fields.items():
-        kind = field.annotation
-        yield name
-        if isinstance(kind, type) and issubclass(kind, Section):
-            yield from fields(kind)
+def test_the_chain_does_not_depend_on_the_ablations() -> None:
+    assert "ablations" not in str(MAIN)
 
 
-def test_every_parameter_is_read_somewhere() -> None:
-    code = "\n".join(
-        path.read_text()
-        for folder in ("avrsp", "workflow")
-        for pattern in ("*.py", "*.smk")
-        for path in (ROOT / folder).rglob(pattern)
-    )
-    unread = {name for name in fields(Params) if not re.search(rf"\.{name}\b|\[\"{name}\"\]", code)}
-    assert unread - CHOSEN_BY_NAME == set()
+def test_every_network_of_the_ablations_is_listed_once() -> None:
+    assert ABLATIONS["vars"][1]["networks"] == [*NETWORKS]
+    assert len(set(NETWORKS.values())) == len(NETWORKS)  # no network is run twice
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_printed_row_has_its_network(name: str) -> None:
+    printed = dict.fromkeys(entry.method for entry in paper.printed(name))
+    assert [*ROWS[name]] == [*printed]
+    assert set(ROWS[name].values()) <= NETWORKS.keys()
+
+
+def test_ablations_are_not_cached() -> None:
+    """Else `dvc exp apply` fails where they never ran."""
+    for stage in ABLATIONS["stages"].values():
+        for out in stage["outs"]:
+            ((name, settings),) = out.items()
+            assert name.startswith(("data/ablations/", "reports/ablations/"))
+            assert settings == {"cache": False}

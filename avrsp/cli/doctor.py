@@ -9,14 +9,18 @@ from avrsp.errors import EXIT_FAILURE
 
 @click.command()
 @click.option("--json", "machine", is_flag=True, help="The same for machines.")
-def doctor(machine: bool) -> None:
+@click.option("--deep", is_flag=True, help="Read every byte of stores and raw files, too.")
+def doctor(machine: bool, deep: bool) -> None:
     """Say what is there, what is missing, and the next command, for the preset in params.yaml.
+
+    Without --deep, a raw file altered under its old length and time is not noticed, nor a store
+    whose damaged part was not read yet.
 
     The exit code is 0 if `dvc repro` could run.
     """
     from avrsp.doctor import examine
 
-    subject, findings = examine.examine()
+    subject, findings = examine.examine(deep=deep)
     click.echo(examine.as_json(findings) if machine else examine.as_text(subject, findings))
     if not examine.runnable(findings):
         raise SystemExit(EXIT_FAILURE)

@@ -52,6 +52,15 @@ from avrsp.params import Precision, ProtocolName, split_name
     show_default=True,
     help="Predict every Nth frame and interpolate between.",
 )
+@click.option(
+    "--fps",
+    help="Frames a second of folders of pictures: 25, 29.97 or 30000/1001.",
+)
+@click.option(
+    "--sound",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Sound file of the one folder of pictures.",
+)
 def predict(
     videos: tuple[str, ...],
     out: Path,
@@ -62,18 +71,20 @@ def predict(
 ) -> None:
     """Predict where people look in VIDEOS: files, folders, or quoted patterns such as '*.mp4'.
 
+    A folder of numbered pictures (img_00001.jpg and on) is a video too; --fps is its rate.
     Running it again does only what is missing. The exit code is 1 where a video failed.
     """
     import signal
 
     from avrsp.prediction import batch, predictor
-    from avrsp.prediction.batch import Wanted, predict_videos
+    from avrsp.prediction.batch import PictureInput, Wanted, predict_videos
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # being killed cleans up, as Ctrl-C
+    pictures = PictureInput.given(wanted.pop("fps"), wanted.pop("sound"))
     found = batch.find(videos)
     model = predictor.load(weights, device=device, precision=precision)
     click.echo(f"avrsp: {model}", err=True)
-    if predict_videos(found, out, model, Wanted(**wanted)):
+    if predict_videos(found, out, model, Wanted(**wanted), pictures):
         raise SystemExit(EXIT_FAILURE)
 
 

@@ -1,4 +1,4 @@
-"""Commands that bring what the chain starts from: raw data and published weights."""
+"""Commands that bring the raw data that the chain starts from."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ class DatasetKey(click.ParamType[str]):
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the key, or say which keys there are."""
-        from avrsp import datasets
+        from avrsp import datasets, params, paths
 
         try:
+            if paths.find_workspace():
+                datasets.register_named(params.load())
             return datasets.spec(value).key
         except ParamsError as error:
             self.fail(str(error), param, ctx)
@@ -73,26 +75,8 @@ def download(datasets: tuple[str, ...], renewed: tuple[str, ...]) -> None:
 
     settings = params.load()
     chosen = datasets or sheets.datasets_of(settings.model_copy(update={"preset": "paper"}))
-    faults = bring_all(chosen, renewed, settings.data, settings.validation_fraction)
-    for fault in faults:
-        click.echo(f"avrsp: {fault}", err=True)
-    if faults:
+    lines, present = bring_all(chosen, renewed, settings.data, settings.validation_fraction)
+    for line in lines:
+        click.echo(f"avrsp: {line}", err=True)
+    if not present:
         raise SystemExit(EXIT_FAILURE)
-
-
-@click.command("import-weights")
-@click.argument(
-    "source",
-    metavar="FORMAT",
-    type=click.Choice(["s3d-kylemin", "s3d-torchvision", "soundnet8-pytorch", "soundnet8-npy"]),
-)
-@click.argument("file", type=click.Path(path_type=Path))
-def import_weights(source: str, file: Path) -> None:
-    """Convert FILE, published encoder weights of a FORMAT, to safetensors under data/weights/."""
-    from avrsp import paths
-    from avrsp.models import weights
-
-    target, warning = weights.convert(source, file, paths.root() / "data" / "weights")
-    if warning:
-        click.echo(f"warning: {warning}", err=True)
-    click.echo(target)

@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 from avrsp import files
 from avrsp.convert import verify
 from avrsp.datasets import raw
-from avrsp.datasets.dataset_registry import DatasetSpec
+from avrsp.datasets.dataset_registry import DatasetSpec, ListedVideo
+from avrsp.datasets.gaze import Annotation
 from avrsp.datasets.raw import Counts, RawVideo
-from avrsp.datasets.sheets import ListedVideo
 from avrsp.errors import RawDataError
-from avrsp.media import sound
+from avrsp.media import decode
+from avrsp.media.sound import Sound
 from avrsp.store.manifest import Verdict
 from avrsp.store.members import entries_digest
 from avrsp.store.video_store import StoreAttributes, write_store
@@ -66,7 +67,8 @@ def convert(
         layout: How stores are written.
     """
     video = dataset.video(folder, row.video)
-    conversion = _Conversion(dataset, row, video, store, layout)
+    credit = dataset.credit(folder, row.video) if dataset.credit else ""
+    conversion = _Conversion(dataset, row, video, store, layout, credit)
     try:
         counts = video.counts()
         try:
@@ -87,13 +89,14 @@ class _Conversion:
     video: RawVideo
     store: Path
     layout: Layout
+    credit: str
 
     def kept(self, counts: Counts) -> Verdict:
         """Write the store and say what is in it."""
         used, notes = verify.usable(counts, self.row.frames)
         expected = self.row.frames if counts.frames is None else counts.frames
         recorded = (
-            sound.read(self.video.sound)
+            decode.sound_of(self.video.sound)
             if self.dataset.viewers_heard_sound and self.video.sound
             else None
         )
@@ -112,8 +115,10 @@ class _Conversion:
             waveform=verify.fitted(recorded.waveform, seconds)
             if recorded
             else np.zeros(0, np.float32),
-            attributes=self._attributes(used, recorded),
+            attributes=self._attributes(used, recorded, annotation),
             chunk=self.layout.chunk,
+            times=annotation.times,
+            observers=annotation.observers,
         )
         notes += verify.size_notes(self.video.size(), first.shape)
         notes += truth.notes() + on_fixations
@@ -154,7 +159,9 @@ class _Conversion:
             **found,
         )
 
-    def _attributes(self, used: int, recorded: sound.Sound | None) -> StoreAttributes:
+    def _attributes(
+        self, used: int, recorded: Sound | None, annotation: Annotation
+    ) -> StoreAttributes:
         return StoreAttributes(
             dataset=self.dataset.key,
             video=self.row.video,
@@ -165,6 +172,8 @@ class _Conversion:
             code=self.layout.code,
             listed=self.row.frames,
             used=used,
+            ground_truth=dict(annotation.made),
+            credit=self.credit,
         )
 
 

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Final
 
 from avrsp import progress
-from avrsp.convert.collect import VERDICTS
+from avrsp.convert.collect import VERDICTS, read_part
 from avrsp.convert.convert_video import Layout, convert
-from avrsp.datasets.dataset_registry import spec
+from avrsp.datasets.dataset_registry import ListedVideo, spec
 from avrsp.datasets.raw import fingerprint
-from avrsp.datasets.sheets import ListedVideo
 from avrsp.errors import EXIT_FAILURE, AvrspError, StoreError, one_line
 from avrsp.files import write_bytes
+from avrsp.processes import follow_snakemake
 from avrsp.store.manifest import Verdict, is_intact, read_verdict, verdict_path, write_record
 
 FRAMES: Final = 1_200
@@ -40,6 +40,40 @@ def divide(rows: Iterable[ListedVideo]) -> list[list[ListedVideo]]:
     return parts
 
 
+def is_stale(
+    part: Path,
+    dataset: str,
+    rows: Sequence[ListedVideo],
+    folder: Path,
+    stores: Path,
+    layout: Layout,
+) -> bool:
+    """Tell whether a part's stores do not follow, or no longer, from what is there now.
+
+    Snakemake watches the file of the part, not the stores, and not what is inside raw folders; and
+    it knows only of what was done in its own working folder, whereas several may share the stores.
+
+    Args:
+        part: The file of the part; where it is missing, its job runs anyway and nothing is read.
+        dataset: Key of the videos' dataset.
+        rows: Rows of its sheet.
+        folder: The preset's raw folder.
+        stores: The preset's folder of stores.
+        layout: How stores are to be written.
+    """
+    if not part.exists():
+        return False
+    verdicts = [_former(dataset, row, stores) for row in rows]
+    try:
+        recorded = read_part(part)
+    except StoreError:
+        return True
+    return verdicts != recorded or not all(
+        verdict.roles == row.roles and _holds(verdict, stores, origin(dataset, row, folder, layout))
+        for row, verdict in zip(rows, recorded, strict=True)
+    )
+
+
 def origin(dataset: str, row: ListedVideo, folder: Path, layout: Layout) -> str:
     """Return a digest of all that a store follows from, reading no raw file's content."""
     files = fingerprint(spec(dataset).video(folder, row.video).places)
@@ -47,22 +81,10 @@ def origin(dataset: str, row: ListedVideo, folder: Path, layout: Layout) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def forget(
-    part: Path, dataset: str, videos: Iterable[tuple[ListedVideo, str]], stores: Path
-) -> None:
-    """Remove `part`, which makes its job run, unless its stores are there and up to date.
-
-    Snakemake watches the file of the part, not the stores; and it knows only of what was done in
-    its own working folder, whereas several may share the stores.
-    """
-    if part.exists() and not all(_is_current(dataset, row, stores, was) for row, was in videos):
-        part.unlink()
-
-
 def write_part(
     part: Path,
     dataset: str,
-    videos: Sequence[tuple[ListedVideo, str]],
+    rows: Sequence[ListedVideo],
     folder: Path,
     stores: Path,
     layout: Layout,
@@ -72,13 +94,14 @@ def write_part(
     Args:
         part: The file to write.
         dataset: Key of the videos' dataset.
-        videos: Rows of its sheet, each with the `origin` that its store must have.
+        rows: Rows of its sheet.
         folder: The preset's raw folder.
         stores: The preset's folder of stores.
         layout: How stores are written.
     """
     verdicts = []
-    for row, wanted in progress.track(videos, total=len(videos), label=dataset, unit="video"):
+    for row in progress.track(rows, total=len(rows), label=dataset, unit="video"):
+        wanted = origin(dataset, row, folder, layout)
         path = verdict_path(stores, dataset, row.video)
         former = _former(dataset, row, stores)
         verdict = former.model_copy(update={"roles": row.roles}) if former else None
@@ -101,11 +124,6 @@ def _former(dataset: str, row: ListedVideo, stores: Path) -> Verdict | None:
     return found if (found.dataset, found.video) == (dataset, row.video) else None
 
 
-def _is_current(dataset: str, row: ListedVideo, stores: Path, wanted: str) -> bool:
-    verdict = _former(dataset, row, stores)
-    return verdict is not None and verdict.roles == row.roles and _holds(verdict, stores, wanted)
-
-
 def _holds(verdict: Verdict, stores: Path, wanted: str) -> bool:
     return verdict.origin == wanted and (not verdict.kept or is_intact(stores, verdict))
 
@@ -113,6 +131,7 @@ def _holds(verdict: Verdict, stores: Path, wanted: str) -> bool:
 @contextmanager
 def logged(log: str) -> Iterator[None]:
     """Send what is said on stderr to `log`; end in one line where an error allows it."""
+    follow_snakemake()
     with Path(log).open("w", buffering=1) as stream, redirect_stderr(stream):
         try:
             yield

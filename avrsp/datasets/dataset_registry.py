@@ -14,15 +14,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from avrsp.datasets.raw import RawVideo
 from avrsp.errors import ParamsError
 from avrsp.params import Params
-from avrsp.store.manifest import EVERY_SPLIT
-
-if TYPE_CHECKING:
-    from avrsp.datasets.sheets import ListedVideo
+from avrsp.store.manifest import EVERY_SPLIT, Role
 
 NO_LICENCE: Final = "none stated; ask the authors"
 
@@ -42,6 +41,7 @@ class Archive:
         entry: What it holds for each video, with `{video}` for the video's name.
         mirrors: Addresses of the archive, tried in order; none where it takes a browser.
         pages: Where a person finds it.
+        sha256: Of the archive, where its page shows it.
     """
 
     folder: str
@@ -49,12 +49,35 @@ class Archive:
     entry: str
     mirrors: tuple[str, ...]
     pages: tuple[str, ...]
+    sha256: str = ""
 
     def addresses(self, bases: Iterable[str] | None) -> tuple[str, ...]:
         """Return where to ask: below `bases` instead of its own mirrors where they are given."""
         if bases is None or not self.mirrors:
             return self.mirrors
         return tuple(f"{base.rstrip('/')}/{self.name}.tar.gz" for base in bases)
+
+
+NAME: Final = r"[A-Za-z0-9][A-Za-z0-9_.+-]*"
+"""What a video may be called: it becomes a file's name."""
+
+
+class ListedVideo(BaseModel):
+    """A video as a sheet lists it.
+
+    Attributes:
+        video: Its name, unique in the dataset.
+        frames: How many frames it has.
+        fps: Frames a second.
+        roles: Role in each split, by the split's name.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    video: Annotated[str, Field(pattern=f"^{NAME}$")]
+    frames: Annotated[int, Field(gt=0)]
+    fps: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    roles: dict[str, Role]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +100,11 @@ class DatasetSpec:
         converted: Roles whose videos are converted, because they have annotations.
         quirks: What is odd about it, a clause each.
         list_videos: Lists its videos from the raw folder, where no sheet below data/sheets does.
+        side_files: Single files beside the archives.
+        prepare: Counts what lies below the raw folder, for `list_videos`; only datasets without a
+            sheet have it. RawDataError where nothing of it is there.
+        stamp: Changes when `prepare` must run again.
+        credit: Returns licence and source of one video below the raw folder.
     """
 
     key: str
@@ -94,6 +122,10 @@ class DatasetSpec:
     converted: frozenset[str] = ALL_ROLES
     quirks: tuple[str, ...] = ()
     list_videos: Callable[[Path], Sequence[ListedVideo]] | None = None
+    side_files: tuple[str, ...] = ()
+    prepare: Callable[[Path], None] | None = None
+    stamp: Callable[[Path], str] | None = None
+    credit: Callable[[Path, str], str] | None = None
 
     def video(self, raw: Path, name: str) -> RawVideo:
         """Return one of its videos below the raw folder."""
@@ -105,6 +137,8 @@ class DatasetSpec:
 
 
 _registered: dict[str, DatasetSpec] = {}
+_of_params: dict[str, DatasetSpec] = {}
+_families: list[Callable[[Params], Iterable[DatasetSpec]]] = []
 
 
 def register(entry: DatasetSpec) -> DatasetSpec:
@@ -113,21 +147,43 @@ def register(entry: DatasetSpec) -> DatasetSpec:
     Raises:
         ParamsError: Its key is not a key, or is taken.
     """
-    if not re.fullmatch(KEY, entry.key):
-        raise ParamsError(
-            f"{entry.key!r}: not a dataset's key; expected a lower-case letter, then such letters, "
-            "digits or _"
-        )
-    if entry.key in _registered:
-        raise ParamsError(f"{entry.key}: there is a dataset of this key already; choose another")
+    _check_key(entry.key)
     _registered[entry.key] = entry
     return entry
+
+
+def _check_key(key: str) -> None:
+    if not re.fullmatch(KEY, key):
+        raise ParamsError(
+            f"{key!r}: not a dataset's key; expected a lower-case letter, then such letters, "
+            "digits or _"
+        )
+    if key in _registered:
+        raise ParamsError(f"{key}: there is a dataset of this key already; choose another")
+
+
+def register_family(entries: Callable[[Params], Iterable[DatasetSpec]]) -> None:
+    """Add what makes entries of the parameters, such as a folder of recordings that they name."""
+    _families.append(entries)
+
+
+def register_named(loaded: Params) -> None:
+    """Make the datasets known that the parameters name by a place; those named before are dropped.
+
+    Raises:
+        ParamsError: One cannot be read, or its key is not a key, or is taken.
+    """
+    _register_built_in()
+    _of_params.clear()
+    for entry in (entry for family in _families for entry in family(loaded)):
+        _check_key(entry.key)
+        _of_params[entry.key] = entry
 
 
 def names() -> tuple[str, ...]:
     """Return the keys of all datasets, sorted."""
     _register_built_in()
-    return tuple(sorted(_registered))
+    return tuple(sorted({*_registered, *_of_params}))
 
 
 def spec(key: str) -> DatasetSpec:
@@ -137,6 +193,8 @@ def spec(key: str) -> DatasetSpec:
         ParamsError: There is no such dataset; the message names those there are.
     """
     _register_built_in()
+    if key in _of_params:
+        return _of_params[key]
     if key not in _registered:
         raise ParamsError(f"{key}: no such dataset; expected one of {', '.join(names())}")
     return _registered[key]
@@ -152,11 +210,12 @@ def title(key: str, preset: str) -> str:
 
 
 def check_params(loaded: Params) -> None:
-    """Make sure that the datasets and splits of the parameters exist.
+    """Make the datasets known that the parameters name, and make sure that all of them exist.
 
     Raises:
         ParamsError: One does not; the message names those there are.
     """
+    register_named(loaded)
     for name, keys in (
         ("pretraining_set", [loaded.pretraining_set]),
         ("audio_visual_sets", loaded.audio_visual_sets),

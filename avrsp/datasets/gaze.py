@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from math import radians, tan
 
 import numpy as np
@@ -22,6 +22,8 @@ class Annotation:
             raw data does not say.
         maps_of_counts: How many of the maps that they were read from hold different positive
             values, which may count fixations; each pixel is in `points` once.
+        times: Seconds at which each frame is shown; None where the rate is constant.
+        made: How ground truth was made of gaze, by what is stated: sigma, detector, frame rule.
     """
 
     points: Sequence[NDArray[np.int16]]
@@ -29,6 +31,8 @@ class Annotation:
     fps: float
     observers: Sequence[NDArray[np.int16]] | None = None
     maps_of_counts: int = 0
+    times: NDArray[np.float64] | None = None
+    made: Mapping[str, str | float] = field(default_factory=dict)
 
     def resized(self, size: tuple[int, int]) -> Annotation:
         """Return the same fixations in a frame of another size; pixel centres are scaled."""
@@ -81,11 +85,15 @@ def fixated(binary: NDArray[np.generic]) -> NDArray[np.int16]:
 
 
 def blurred(
-    points: NDArray[np.integer], size: tuple[int, int], sigma: float
+    points: NDArray[np.integer], size: tuple[int, int], sigma: float | tuple[float, float]
 ) -> NDArray[np.float64]:
-    """Return h x w: Gaussians of height 1 and deviation `sigma` pixels at k x 2 points, summed."""
+    """Return h x w: Gaussians of height 1 at k x 2 points, summed.
+
+    Their deviation is `sigma` pixels; of a pair, the first down, the second along the rows.
+    """
+    deviations = sigma if isinstance(sigma, tuple) else (sigma, sigma)
     down, along = (
-        np.exp(-0.5 * ((np.arange(length) - points[:, axis, None]) / sigma) ** 2)
+        np.exp(-0.5 * ((np.arange(length) - points[:, axis, None]) / deviations[axis]) ** 2)
         for axis, length in enumerate(size)
     )
     summed: NDArray[np.float64] = down.T @ along

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -57,10 +57,10 @@ def read_map(path: Path) -> NDArray[np.uint8]:
 @contextmanager
 def _decoded(path: Path) -> Iterator[Image.Image]:
     """Yield an image whose pixels are in memory."""
-    with _reading(path):
-        image = Image.open(path, formats=FORMATS)
-        image.load()
-    with image:
+    with ExitStack() as opened:
+        with _reading(path):
+            image = opened.enter_context(Image.open(path, formats=FORMATS))
+            image.load()
         if image.mode not in EIGHT_BITS:
             raise RawDataError(f"{path}: mode {image.mode}, expected 8 bits a channel")
         yield image

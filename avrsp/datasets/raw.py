@@ -81,7 +81,8 @@ def files(places: Iterable[Path]) -> list[os.DirEntry[str] | Path]:
 def fingerprint(places: Iterable[Path]) -> str:
     """Return the number, the bytes and the newest time of the files in `places`.
 
-    Far cheaper than their content, and it notices a file that is rewritten where it lies.
+    Far cheaper than their content, and it notices a file that is rewritten where it lies, but not
+    one that is altered under its old length and time: `avrsp doctor --deep` reads the content.
     """
     status = [each.stat() for each in files(places)]
     newest = max((each.st_mtime_ns for each in status), default=0)

@@ -15,39 +15,18 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final, TypeAlias
+from typing import Final, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from avrsp import paths
-from avrsp.datasets.dataset_registry import DatasetSpec, names, spec
+from avrsp.datasets.dataset_registry import DatasetSpec, ListedVideo, names, spec
 from avrsp.errors import ParamsError
 from avrsp.params import Params
 from avrsp.store.manifest import EVERY_SPLIT, Role
 
-NAME: Final = r"[A-Za-z0-9][A-Za-z0-9_.+-]*"
-"""What a video may be called: it becomes a file's name."""
-
 SPELLINGS: Final = {"": "none", "val": "validation"}
 """How sheets write roles, where it is not as here; an empty cell: the split leaves it out."""
-
-
-class ListedVideo(BaseModel):
-    """A video as a sheet lists it.
-
-    Attributes:
-        video: Its name, unique in the dataset.
-        frames: How many frames it has.
-        fps: Frames a second.
-        roles: Role in each split, by the split's name.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    video: Annotated[str, Field(pattern=f"^{NAME}$")]
-    frames: Annotated[int, Field(gt=0)]
-    fps: Annotated[float, Field(gt=0, allow_inf_nan=False)]
-    roles: dict[str, Role]
 
 
 def read_sheet(path: Path, splits: Sequence[str]) -> list[ListedVideo]:
@@ -125,7 +104,7 @@ def datasets_of(loaded: Params) -> tuple[str, ...]:
     """
     if loaded.preset == "sample":
         return tuple(sorted(loaded.world.datasets))
-    used = {loaded.pretraining_set, *loaded.audio_visual_sets}
+    used = {loaded.pretraining_set, *loaded.audio_visual_sets, *loaded.recordings}
     place = folder(loaded.data.sheets)
     return tuple(key for key in names() if key in used or (place / f"{key}.tsv").exists())
 

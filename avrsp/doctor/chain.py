@@ -8,12 +8,17 @@ import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
+from typing import Final
 
 from avrsp import paths
 from avrsp.doctor.finding import Finding
-from avrsp.errors import StoreError
+from avrsp.errors import ParamsError, StoreError, cleaned
 from avrsp.params import EncoderParams
 from avrsp.store.manifest import COMMAND, Manifest, check_stores, read_manifest
+
+MAY_BE_LINKS: Final = ("data/raw", "data/store", "data/checkpoints")
+RESULTS: Final = ("data", "data/models", "data/maps", "data/scores", "data/reliance", "reports")
+"""Folders that may lie on another disk, and those in which DVC keeps results."""
 
 
 def stores(preset: str, needed: Iterable[str]) -> Finding:
@@ -33,18 +38,38 @@ def stores(preset: str, needed: Iterable[str]) -> Finding:
     return Finding("stores", "ready", found)
 
 
-def weights(encoder: EncoderParams) -> Finding:
-    """Look for the files that the encoders are to start from."""
-    named = {"S3D": encoder.s3d, "SoundNet": encoder.soundnet}
-    lost = [file for file in named.values() if file and not (paths.root() / file).is_file()]
+def links() -> Finding:
+    """Look for links at which DVC gives up: it follows none that its own results lie behind."""
+    linked = [name for name in RESULTS if (paths.workspace() / name).is_symlink()]
+    if linked:
+        found = f"{', '.join(linked)}: a link, behind which DVC keeps no results"
+        advice = f"make it a folder; only {', '.join(MAY_BE_LINKS)} may be links"
+        return Finding("folders", "missing", found, advice)
+    others = [name for name in MAY_BE_LINKS if (paths.root() / name).is_symlink()]
+    found = f"{', '.join(others)} elsewhere" if others else "none is a link"
+    return Finding("folders", "ready", found)
+
+
+def weights(model: str, encoder: EncoderParams) -> Finding:
+    """Look for the published weights that the encoders of a model are to start from."""
+    if encoder.from_scratch:
+        return Finding("encoder weights", "ready", "random numbers: encoder.from_scratch is true")
+    from avrsp import models  # noqa: PLC0415 - it imports torch, which takes seconds
+    from avrsp.models import encoders  # noqa: PLC0415
+
+    try:
+        parts = models.spec(model).encoders
+    except ParamsError as error:
+        return Finding("encoder weights", "missing", str(error), "avrsp models")
+    lost = [*encoders.missing(parts, encoder, paths.root())]
     if lost:
-        found = f"no {', '.join(lost)}"
-        return Finding("encoder weights", "missing", found, "avrsp import-weights FORMAT FILE")
-    said = [f"{name} from {file or 'random numbers'}" for name, file in named.items()]
-    return Finding("encoder weights", "ready", ", ".join(said))
+        command = f"avrsp import-weights {parts[0].formats[0]} FILE"
+        return Finding("encoder weights", "missing", "; ".join(lost), command)
+    named = [f"{each.part} from {getattr(encoder, each.key)}" for each in parts]
+    return Finding("encoder weights", "ready", ", ".join(named) or "none needed")
 
 
-def models(splits: Iterable[int | str]) -> Finding:
+def trained(splits: Iterable[int | str]) -> Finding:
     """Look for the trained networks."""
     names = ["pretrain", *(f"{kind}-split{split}" for kind in ("v", "av") for split in splits)]
     folder = paths.workspace() / "data" / "models"
@@ -61,7 +86,7 @@ def dvc() -> Finding:
     if not (here / ".dvc").is_dir() or not _in_git(here):
         lost = ".dvc" if _in_git(here) else "git repository"
         found = f"{here} has no {lost}, so DVC does not work in it"
-        return Finding("DVC", "missing", found, "git clone the project anew")
+        return Finding("DVC", "missing", found, "git clone the project into another folder")
     lock = here / "dvc.lock"
     if not lock.exists():
         return Finding("DVC", "to come", "no stage has run", "dvc repro")
@@ -69,20 +94,33 @@ def dvc() -> Finding:
     return Finding("DVC", "ready", f"{len(stages)} stages recorded in dvc.lock")
 
 
-def mlflow() -> Finding:
-    """Look at where runs are kept, without asking a server."""
-    named = os.environ.get("MLFLOW_TRACKING_URI")
+def mlflow(experiment: str) -> Finding:
+    """Look at where the runs of an experiment are kept, without asking a server."""
+    named = os.environ.get("MLFLOW_TRACKING_URI", "").strip()
     if named:
-        return Finding("MLflow", "ready", f"runs go to {_bare(named)} (not asked)")
+        return Finding("MLflow", "ready", f"runs go to {cleaned(named)} (not asked)")
     database = paths.root() / "mlflow.db"
     if not database.exists():
         return Finding("MLflow", "to come", "no mlflow.db", "dvc repro")
     try:
         with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:
             (count,) = connection.execute("SELECT COUNT(*) FROM runs").fetchone()
+            found = connection.execute(
+                "SELECT experiment_id FROM experiments "
+                "WHERE name = ? AND lifecycle_stage = 'deleted'",
+                (experiment,),
+            ).fetchone()
     except sqlite3.Error as error:
         found = f"{database} cannot be read ({error})"
         return Finding("MLflow", "missing", found, f"mv {database} {database}.broken")
+    if found:
+        return Finding(
+            "MLflow",
+            "missing",
+            f"the experiment {experiment} was deleted, so that nothing is recorded in it",
+            f"MLFLOW_TRACKING_URI=sqlite:///{database} mlflow experiments restore "
+            f"--experiment-id {found[0]}",
+        )
     return Finding("MLflow", "ready", f"{count} runs in {database.name}")
 
 
@@ -97,8 +135,3 @@ def _counted(manifest: Manifest) -> tuple[str, set[str]]:
 
 def _in_git(folder: Path) -> bool:
     return any((above / ".git").exists() for above in (folder, *folder.parents))
-
-
-def _bare(address: str) -> str:
-    """Return an address without a user's name and password."""
-    return re.sub(r"//[^/@]*@", "//", address)

@@ -7,22 +7,36 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
+from fractions import Fraction
 from importlib import metadata
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+import soundfile
+
 from avrsp import paths
 from avrsp.doctor.finding import Finding
+from avrsp.errors import RawDataError
+from avrsp.media.decode import Frame, frame_times, read_sound
+from avrsp.media.encode import encode
+from avrsp.media.probe import Track
 from avrsp.params import ComputeParams
+from avrsp.types import SOUND_RATE
 
 PACKAGES: Final = ("torch", "snakemake", "dvc", "mlflow", "zarr")
 PROGRAMS: Final = ("git", "snakemake", "dvc")
 MEDIA: Final = ("ffmpeg", "ffprobe")
+
 SECONDS: Final = 1.0
-"""How long a program is listened to."""
+"""Time that a program has to answer."""
 
 DRIVER: Final = Path("/proc/driver/nvidia/gpus")
 SETUP: Final = "make setup"
+FREE_SPACE: Final = (
+    "free some space, or put data/raw and data/store on a larger disk and link to them"
+)
 
 
 def python() -> Finding:
@@ -48,18 +62,43 @@ def programs() -> Finding:
 
 
 def ffmpeg() -> Finding:
-    """Look for ffmpeg and ffprobe."""
+    """Look for ffmpeg and ffprobe, and let them write and read a tiny clip."""
     absent = [program for program in MEDIA if shutil.which(program) is None]
     if absent:
         found = f"no {' and no '.join(absent)} on the PATH"
         advice = "sudo apt-get install ffmpeg   (macOS: brew install ffmpeg)"
         return Finding("ffmpeg", "missing", found, advice)
-    said = _said("ffmpeg", "-version")
+    said = _output("ffmpeg", "-version")
     if said is None:
         found = f"{shutil.which('ffmpeg')} does not run"
-        return Finding("ffmpeg", "missing", found, "install ffmpeg anew")
+        return Finding("ffmpeg", "missing", found, "install ffmpeg again")
     version = re.match(r"ffmpeg version (\S+)", said)
-    return Finding("ffmpeg", "ready", version[1] if version else "there; its version is unknown")
+    if version is None:
+        return Finding("ffmpeg", "ready", "there; its version is unknown")
+    try:
+        _write_and_read_a_clip()
+    except RawDataError as error:
+        found = f"version {version[1]} cannot write and read a clip: {error}"
+        advice = "install FFmpeg 5 to 9 with libx264 and aac: sudo apt-get install ffmpeg"
+        return Finding("ffmpeg", "missing", found, advice)
+    return Finding("ffmpeg", "ready", version[1])
+
+
+def _write_and_read_a_clip() -> None:
+    """Encode two frames and a sound, and decode them.
+
+    Raises:
+        RawDataError: Something of it fails.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        wave, clip = Path(folder) / "tone.wav", Path(folder) / "clip.mp4"
+        tone = np.sin(np.arange(SOUND_RATE // 2) / 8)
+        soundfile.write(wave, tone, SOUND_RATE, subtype="PCM_16")
+        frames = [Frame(number / 4, np.full((16, 16, 3), 99, np.uint8)) for number in range(2)]
+        encode(clip, frames, rate=Fraction(4), sound=Track(wave, 0, "pcm_s16le", SOUND_RATE, 1))
+        count = len(frame_times(clip))
+        if count != len(frames) or not read_sound(clip, rate=SOUND_RATE).any():
+            raise RawDataError(f"{count} of {len(frames)} frames, or no sound, came back")
 
 
 def gpu(compute: ComputeParams, preset: str) -> Finding:
@@ -81,12 +120,12 @@ def disk(needed: float) -> Finding:
     if not os.access(root, os.W_OK):
         return Finding("disk", "missing", f"{root} cannot be written to", f"chmod u+w {root}")
     if free < needed:
-        return Finding("disk", "missing", found, "free some space, or put data/ on a larger disk")
+        return Finding("disk", "missing", found, FREE_SPACE)
     return Finding("disk", "ready", found)
 
 
 def _cards() -> list[str]:
-    said = _said("nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader")
+    said = _output("nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader")
     if said and said.strip():
         return [line.strip() for line in said.splitlines() if line.strip()]
     if not DRIVER.is_dir():
@@ -95,7 +134,7 @@ def _cards() -> list[str]:
     return [match[1] for text in texts if (match := re.search(r"Model:\s*(.+)", text))]
 
 
-def _said(program: str, *arguments: str) -> str | None:
+def _output(program: str, *arguments: str) -> str | None:
     """Return what a program prints, nothing if it takes too long; None where it does not run."""
     path = shutil.which(program)
     if path is None:

@@ -11,8 +11,8 @@ import click
 
 from avrsp import params, paths
 from avrsp.datasets import sheets
-from avrsp.datasets.dataset_registry import check_params, spec
-from avrsp.doctor import chain, computer, raw_data
+from avrsp.datasets.dataset_registry import ListedVideo, check_params, spec
+from avrsp.doctor import chain, computer, full_check, raw_data
 from avrsp.doctor.finding import MARKS, Finding
 from avrsp.errors import ParamsError
 from avrsp.params import Params
@@ -20,15 +20,19 @@ from avrsp.params import Params
 INDENT = 2
 
 
-def examine() -> tuple[str, list[Finding]]:
-    """Look at everything; return what was looked at, in a few words, and what was found."""
+def examine(*, deep: bool = False) -> tuple[str, list[Finding]]:
+    """Look at everything; return what was looked at, in a few words, and what was found.
+
+    Args:
+        deep: Read every byte of stores and raw files, too.
+    """
     findings = [computer.python(), computer.programs(), computer.ffmpeg()]
     try:
         loaded = params.load()
         check_params(loaded)
         rows = _rows(loaded) if loaded.preset == "paper" else {}
     except ParamsError as error:
-        fault = Finding("parameters", "missing", str(error), "git restore params.yaml data/sheets")
+        fault = Finding("parameters", "missing", str(error), "correct params.yaml or the sheet")
         return str(paths.workspace()), [*findings, fault]
     preset = loaded.active
     needed = {loaded.pretraining_set, *loaded.audio_visual_sets}
@@ -42,12 +46,14 @@ def examine() -> tuple[str, list[Finding]]:
     findings += [
         computer.disk(size),
         *data,
+        chain.links(),
         chain.stores(loaded.preset, needed),
-        chain.weights(preset.encoder),
-        chain.models(loaded.splits),
+        *(full_check.findings(loaded.preset) if deep else []),
+        chain.weights(loaded.model, preset.encoder),
+        chain.trained(loaded.splits),
         computer.gpu(preset.compute, loaded.preset),
         chain.dvc(),
-        chain.mlflow(),
+        chain.mlflow(loaded.tracking.experiment),
     ]
     return f"preset {loaded.preset}, fusion {loaded.fusion}, {paths.workspace()}", findings
 
@@ -91,7 +97,7 @@ def as_json(findings: Sequence[Finding]) -> str:
     return json.dumps(content, indent=2)
 
 
-def _rows(loaded: Params) -> dict[str, list[sheets.ListedVideo]]:
+def _rows(loaded: Params) -> dict[str, list[ListedVideo]]:
     folder = sheets.folder(loaded.data.sheets)
     fraction = loaded.validation_fraction
     return {key: sheets.published(folder, key, fraction) for key in sheets.datasets_of(loaded)}

@@ -8,9 +8,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from avrsp import paths
-from avrsp.datasets.dataset_registry import Archive, DatasetSpec, spec
+from avrsp.datasets.dataset_registry import Archive, DatasetSpec, ListedVideo, spec
 from avrsp.datasets.download import incoming, pins
-from avrsp.datasets.sheets import ListedVideo
 from avrsp.doctor.finding import Finding
 from avrsp.errors import RawDataError
 from avrsp.params import ClipParams
@@ -40,11 +39,13 @@ def generated(wanted: Sequence[str]) -> Finding:
 def dataset(entry: DatasetSpec, mirrors: Sequence[str] | None, needed: bool) -> Finding:
     """Say where the archives of a dataset are."""
     raw = paths.raw("paper")
+    name = f"raw: {entry.key}"
+    if not entry.archives:
+        return Finding(name, "ready", "nothing to download")
     groups: dict[str, list[Archive]] = {}
     for archive in entry.archives:
         groups.setdefault(_where(archive, raw, mirrors), []).append(archive)
     found = ", ".join(f"{len(group)} {where}" for where, group in groups.items())
-    name = f"raw: {entry.key}"
     lost = groups.get("not there", [])
     if lost:
         folder = incoming.folder().relative_to(paths.root())

@@ -167,6 +167,12 @@ class Summaries(RootModel[dict[str, dict[str, Summary]]]):
     """What `avrsp evaluate` writes beside its rows: summaries by method, then by protocol."""
 
 
+def no_scores(protocol: str, preset: str) -> Summary:
+    """Return the summary of a run that there is none of."""
+    nothing = DatasetScores(videos=0, frames=0, dropped=0, missing=0)
+    return Summary(protocol=protocol, preset=preset, datasets={}, mean=nothing)
+
+
 def read_summary(path: Path) -> Summary:
     """Read the summary of a run of the chain.
 

@@ -1,52 +1,80 @@
-"""Frames and sound out of a video file, streamed through a pipe in flat memory."""
+"""Frames out of a video file, each with its time, streamed through pipes in flat memory."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import ffmpeg
 import numpy as np
 from numpy.typing import NDArray
 
 from avrsp.errors import RawDataError
-from avrsp.media.pipes import GUARDS, MOST_PIXELS, Run, address, complaint, running
-from avrsp.media.probe import Media, probe
+from avrsp.media.pipes import (
+    QUIET,
+    SECOND,
+    Run,
+    clocked,
+    command,
+    complaint,
+    passthrough,
+    running,
+    source,
+)
+from avrsp.media.probe import Media, Track, probe
+from avrsp.media.sound import Sound, read
+from avrsp.media.soundtrack import Soundtrack
+from avrsp.types import SOUND_RATE
 
 __all__ = ["Frame", "Media", "frame_times", "probe", "read_frames", "read_sound", "read_timed"]
 
-SCALING = "bilinear+accurate_rnd+full_chroma_int"
-SOUND_CHUNK = 1 << 20
-LONGEST_SOUND = 24 * 3600
-"""Seconds of sound read at most, because a damaged time stamp can ask for years of silence."""
+Size = tuple[int, int]
+"""Height and width in pixels."""
 
-EMPTY_PACKETS = 2
+Picture = NDArray[np.uint8]
+
+SCALING: Final = "bilinear+accurate_rnd+full_chroma_int"
+TALKATIVE: Final = (*QUIET, "-loglevel", "level+info")
+"""The times of frames are logged as information."""
+
+EMPTY_PACKETS: Final = 2
 """How many frames a sound file may lack: Xvid's empty packets are counted in an AVI's header."""
 
-CLOCK = 1_000_000
-STAMP = re.compile(rb"^\[Parsed_showinfo[^\]]*\] \[info\] n: *\d+ pts: *(\S+)", re.MULTILINE)
-FAULT = re.compile(rb"^.*\[(?:error|fatal)\].*$", re.MULTILINE)
+LEAST_STEP: Final = 0.001
+"""Seconds after its predecessor at which a frame is shown that has the same time, or one before."""
+
+LONGEST_BACK: Final = 1.0
+"""Seconds by which times may go back; beyond that the clock itself was set back."""
+
+FLICKS: Final = 705_600_000
+"""Time units a second, of which every usual time base and frame rate has a whole number."""
+
+STAMP: Final = re.compile(rb"^\[Parsed_showinfo[^\]]*\] \[info\] n: *\d+ pts: *(\S+)", re.MULTILINE)
+FAULT: Final = re.compile(rb"^.*\[(?:error|fatal)\].*$", re.MULTILINE)
+CONTEXT: Final = re.compile(rb"\[(?:[a-z#0-9]+[:/])*([^\]\s@]+)(?: @ 0x[0-9a-f]+)?\]")
+WRITERS: Final = (b"rawvideo", b"null", b"out#", b"aost", b"aist", b"af#", b"auto_aresample")
+"""What in ffmpeg's log has nothing to do with the picture that is read."""
 
 
 class Frame(NamedTuple):
     """A decoded picture.
 
     Attributes:
-        time: Seconds from the file's start at which it is first shown.
+        time: Seconds on the file's clock at which it is first shown.
         image: H x W x 3 uint8, RGB.
     """
 
     time: float
-    image: NDArray[np.uint8]
+    image: Picture
 
 
 def read_frames(
     path: Path, *, height: int, width: int, notes: list[str] | None = None
-) -> Iterator[NDArray[np.uint8]]:
+) -> Iterator[Picture]:
     """Yield each presented frame as H x W x 3 uint8 RGB, upright and scaled to the given size.
 
     A damaged or cut-short file gives the frames that are there; `notes`, where given, then
@@ -64,36 +92,17 @@ def read_timed(
 ) -> Iterator[Frame]:
     """Yield what `read_frames` does with the time of each frame, at most `most` frames.
 
-    Times rise strictly: a frame without a time, or out of order, follows its predecessor after
-    the average distance of two frames.
+    Times rise strictly; see `Clock`.
 
     Raises:
         RawDataError: Not a video, or no frame of it can be decoded.
     """
-    media = probe(path)
-    count = 0
-    with running(_picture_command(path, media, (height, width), most)) as run:
-        clock = _Clock(run, 1 / media.fps)
-        while len(content := run.read(height * width * 3)) == height * width * 3:
-            image = np.frombuffer(content, np.uint8).reshape(height, width, 3)
-            yield Frame(clock.next(), image)
-            count += 1
-        run.finish()
-        faults = b"\n".join(FAULT.findall(run.said()))
-    if not count:
-        raise RawDataError(
-            f"{path}: no frame can be decoded ({complaint(faults)}); "
-            "check the file, or convert it to MP4"
-        )
-    short = media.frames is not None and count < (media.expected or 0) - EMPTY_PACKETS
-    if notes is not None and most is None and (faults or short):
-        of = f" of {media.expected}" if short else ""
-        why = f" ({complaint(faults)})" if faults else ""
-        notes.append(f"{path}: damaged or cut short{why}; {count}{of} frames could be read")
+    for time, (image,) in decoded(path, probe(path), [(height, width)], notes, most):
+        yield Frame(time, image)
 
 
 def frame_times(path: Path) -> NDArray[np.float64]:
-    """Return the time in seconds, from the file's start, of each presented frame: float64 (T,).
+    """Return the time in seconds, on the file's clock, of each presented frame: float64 (T,).
 
     Raises:
         RawDataError: Not a video, or no frame of it can be decoded.
@@ -104,88 +113,153 @@ def frame_times(path: Path) -> NDArray[np.float64]:
 def read_sound(path: Path, *, rate: int) -> NDArray[np.float32]:
     """Return the sound as mono float32 (N,) in [-1, 1], `rate` samples a second.
 
-    Sample 0 is heard when the first frame is shown: what comes before is left out, and a sound
-    that begins later is preceded by zeros, as are gaps in it. What lasts longer than the picture
-    is left out too. The array is empty where there is no sound, or none that can be decoded.
+    Sample 0 is at the time of the first frame; `Soundtrack` says more. The array is empty where
+    there is no sound, or none that can be decoded.
 
     Raises:
         RawDataError: Not a video, or no frame of it can be decoded.
     """
-    return samples(b"".join(sound_chunks(path, rate=rate)))
+    sound = Soundtrack(probe(path).sound, rate=rate)
+    sound.begin = next(read_timed(path, height=2, width=2, most=1)).time
+    return sound[:]
 
 
-def sound_chunks(path: Path, *, rate: int) -> Iterator[bytearray]:
-    """Yield the sound as whole 16-bit samples; `read_sound` says which, and what it raises."""
-    media = probe(path)
-    if media.audio_stream is None:
-        return
-    begin = next(read_timed(path, height=2, width=2, most=1)).time
-    with running(_sound_command(path, media, rate, begin)) as run:
-        while chunk := run.read(SOUND_CHUNK):
-            yield chunk[: len(chunk) // 2 * 2]
+def sound_of(path: Path) -> Sound:
+    """Return the sound of a WAV file, or that of a video, which begins with its first frame.
+
+    Raises:
+        RawDataError: Neither, or it holds no plausible sound.
+    """
+    if path.suffix.lower() == ".wav":
+        return read(path)
+    track = probe(path).sound
+    waveform = read_sound(path, rate=SOUND_RATE)
+    return (
+        Sound(waveform, track.rate or SOUND_RATE, track.channels or 1)
+        if track
+        else (Sound(waveform, SOUND_RATE, 1))
+    )
 
 
-def samples(content: bytes | bytearray) -> NDArray[np.float32]:
-    """Return 16-bit samples as float32 in [-1, 1]."""
-    return np.frombuffer(content, np.int16).astype(np.float32) / np.float32(32768)
+def decoded(
+    path: Path,
+    media: Media,
+    sizes: Sequence[Size],
+    notes: list[str] | None = None,
+    most: int | None = None,
+) -> Iterator[tuple[float, list[Picture]]]:
+    """Yield each frame's time and the frame at each of one or two sizes, decoded once.
+
+    Raises:
+        RawDataError: No frame can be decoded.
+    """
+    count, faults = 0, b""
+    # a sound that turns out not to be decodable must not stand in the way of the picture
+    sound = media.sound if media.sound and media.sound.decodable else None
+    for clocking in (sound, None) if sound else (None,):
+        with running(_command(path, media, sizes, most, clocking), second=len(sizes) > 1) as run:
+            clock = Clock(run, 1 / media.fps)
+            while pictures := _pictures(run, sizes):
+                yield clock.next(), pictures
+                count += 1
+            run.finish()
+            faults = _picture_faults(run.said(), media)
+        if count:
+            break
+    if not count:
+        raise RawDataError(
+            f"{path}: no frame can be decoded ({complaint(faults)}); "
+            "check the file, or convert it to MP4"
+        )
+    if notes is not None and most is None:
+        notes += _damage(path, media, count, faults)
 
 
-def _picture_command(
-    path: Path, media: Media, size: tuple[int, int], most: int | None
+def _pictures(run: Run, sizes: Sequence[Size]) -> list[Picture]:
+    """Return the next frame at each size; none at the end, be it in the middle of a frame."""
+    shapes = [(height, width, 3) for height, width in sizes]
+    found = run.read_both(*(math.prod(shape) for shape in shapes))
+    if any(len(each) < math.prod(shape) for each, shape in zip(found, shapes, strict=True)):
+        return []
+    pairs = zip(found, shapes, strict=True)
+    return [np.frombuffer(each, np.uint8).reshape(shape) for each, shape in pairs]
+
+
+def _damage(path: Path, media: Media, count: int, faults: bytes) -> list[str]:
+    """Say whether frames are missing, or ffmpeg complained although none is known to be."""
+    stated = media.frames is not None
+    short = (stated or bool(faults)) and count < (media.expected or 0) - EMPTY_PACKETS
+    why = f" ({complaint(faults)})" if faults else ""
+    if short:
+        of = f"{count} of {media.expected} frames could be read"
+        return [f"{path}: damaged or cut short{why}; {of}"]
+    return [f"{path}: parts of it cannot be decoded{why}; {count} frames could"] if faults else []
+
+
+def _picture_faults(log: bytes, media: Media) -> bytes:
+    """Return the lines in which ffmpeg complains of the file or of its picture."""
+    others: tuple[bytes, ...] = WRITERS
+    ignored = b"stream #0:none"
+    if media.sound:
+        others += ((media.sound.codec or "none").encode(),)
+        ignored = f"stream #0:{media.sound.stream}:".encode()
+    kept = (
+        line
+        for line in FAULT.findall(log)
+        if ignored not in line
+        and not any(name.startswith(others) for name in CONTEXT.findall(line))
+    )
+    return b"\n".join(kept)
+
+
+def _command(
+    path: Path, media: Media, sizes: Sequence[Size], most: int | None, sound: Track | None
 ) -> list[str]:
-    height, width = size
-    filters = (
-        f"scale={width}:{height}:flags={SCALING},settb=1/{CLOCK},showinfo=checksum=0"  # the clock
-    )
-    options = {} if most is None else {"frames:v": most}
-    stream = _source(path)[str(media.video_stream)].output(
-        "pipe:", vf=filters, vsync="passthrough", format="rawvideo", pix_fmt="rgb24", **options
-    )
-    return _command(stream)
+    file = source(path)
+    options = {"format": "rawvideo", "pix_fmt": "rgb24", **passthrough()}
+    if most is not None:
+        options["frames:v"] = str(most)
+    outputs: list[Any] = []
+    for (height, width), pipe in zip(sizes, ("pipe:", SECOND), strict=False):
+        scale = f"scale={width}:{height}:flags={SCALING}"
+        clock = "" if outputs else f",settb=1/{FLICKS},showinfo=checksum=0"
+        stream = file[str(media.video_stream)]
+        outputs.append(stream.output(pipe, vf=scale + clock, **options))
+    if sound is not None:
+        # decoded, because until FFmpeg 6 that, too, decides how a jump of the clock is mended
+        limit = {} if most is None else {"frames:a": str(most)}
+        outputs.append(clocked(file, sound.stream, **limit))
+    return command(ffmpeg.merge_outputs(*outputs), TALKATIVE)
 
 
-def _sound_command(path: Path, media: Media, rate: int, begin: float) -> list[str]:
-    end = begin + min(media.duration or LONGEST_SOUND, LONGEST_SOUND) + 1
-    filters = (
-        f"atrim=start={begin:.6f}:end={end:.6f},asetpts=PTS-{begin:.6f}/TB,"
-        f"aresample={rate}:async=1:first_pts=0"
-    )
-    # 16-bit output, since ffmpeg scales the down-mix to [-1, 1] for integers only
-    stream = _source(path)[str(media.audio_stream)].output(
-        "pipe:", af=filters, format="s16le", acodec="pcm_s16le", ac=1
-    )
-    return _command(stream)
+class Clock:
+    """Reads from ffmpeg's log when each frame is shown, one frame after the other.
 
-
-def _source(path: Path) -> Any:  # noqa: ANN401 - ffmpeg-python has no types
-    return ffmpeg.input(address(path), max_pixels=MOST_PIXELS, **GUARDS)
-
-
-def _command(stream: Any) -> list[str]:  # noqa: ANN401 - ffmpeg-python has no types
-    quiet = ("-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info")
-    command: list[str] = stream.global_args(*quiet).compile()
-    return command
-
-
-class _Clock:
-    """Reads from ffmpeg's log when each frame is shown, one frame after the other."""
+    A frame without a time is shown 1 / rate after its predecessor, one that has its predecessor's
+    time or an earlier one a millisecond after it. Where times go back by more than a second, the
+    clock was set back, and all later times are shifted.
+    """
 
     def __init__(self, run: Run, step: float) -> None:
         self.run = run
         self.step = step
         self.position = 0
-        self.stamps: deque[bytes] = deque()
+        self.stamps: deque[float | None] = deque()
+        self.shift = 0.0
         self.last = -math.inf
 
     def next(self) -> float:
         """Return the time of the next frame in seconds; times rise strictly."""
         if not self.stamps:
             self._read_log()
-        stamp = self.stamps.popleft() if self.stamps else b"NOPTS"
-        time = self.last + self.step if stamp == b"NOPTS" else int(stamp) / CLOCK
-        if not time > self.last:
+        stamp = self.stamps.popleft() if self.stamps else None
+        time = self.last + self.step if stamp is None else stamp + self.shift
+        if not math.isfinite(time):
+            time = 0.0
+        if time < self.last - LONGEST_BACK:
+            self.shift += self.last + self.step - time
             time = self.last + self.step
-        self.last = time if math.isfinite(time) else 0.0
+        self.last = max(time, self.last + LEAST_STEP)
         return self.last
 
     def _read_log(self) -> None:
@@ -193,4 +267,7 @@ class _Clock:
         log = self.run.said(self.position)
         whole = log[: log.rfind(b"\n") + 1]
         self.position += len(whole)
-        self.stamps.extend(STAMP.findall(whole))
+        self.stamps.extend(
+            int(pts) / FLICKS if pts.lstrip(b"-").isdigit() else None
+            for pts in STAMP.findall(whole)
+        )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Final
 
 import ffmpeg
 import numpy as np
@@ -16,60 +18,78 @@ from avrsp.errors import RawDataError
 from avrsp.files import replacing
 from avrsp.media import pipes
 from avrsp.media.decode import Frame
-from avrsp.media.probe import Media, probe
+from avrsp.media.probe import Track
 
-PICTURE = {"vcodec": "libx264", "preset": "veryfast", "crf": 20, "pix_fmt": "yuv420p"}
-COLOUR = {"colorspace": "bt709", "color_primaries": "bt709", "color_trc": "bt709"}
-LEAST_TICKS = 90_000
+COLOUR: Final = {"colorspace": "bt709", "color_primaries": "bt709", "color_trc": "bt709"}
+LEAST_TICKS: Final = 90_000
 """Time units a second in the file, at least; a multiple of them is what a frame's time becomes."""
 
-COPIED_SOUND = frozenset({"aac", "mp3", "opus", "flac", "alac", "ac3", "eac3"})
-SOUND_BITRATE = "192k"
+COPIED_SOUND: Final = frozenset({"aac", "mp3", "opus", "flac", "alac", "ac3", "eac3"})
 
 
-def encode(
+REPEATABLE: Final = {
+    "threads": 1,
+    "fflags": "+bitexact",
+    "flags:v": "+bitexact",
+    "flags:a": "+bitexact",
+    "map_metadata": -1,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How exactly picture and sound are kept.
+
+    Attributes:
+        preset: Of x264: how much time it takes to save bytes.
+        crf: Of x264: 18 is near lossless, 28 small.
+        sound_bitrate: Of sound that is not copied, bits a second.
+        copied: Whether sound is copied where MP4 holds it.
+        repeatable: The same bytes from the same frames, by one thread and without dates.
+    """
+
+    preset: str = "veryfast"
+    crf: int = 20
+    sound_bitrate: str = "192k"
+    copied: bool = True
+    repeatable: bool = False
+
+
+def encode(  # noqa: PLR0913 - what a film consists of
     path: Path,
     frames: Iterable[Frame],
     *,
     rate: Fraction,
-    sound: Path | None = None,
+    sound: Track | None = None,
     pixel_aspect: Fraction = Fraction(1),
+    quality: Quality = Quality(),
     notes: list[str] | None = None,
 ) -> int:
     """Write `frames`, each at its time, to the MP4 file `path` atomically; return their number.
 
     Odd sizes are padded by one repeated row or column, since yuv420p knows only even ones.
     `rate`, in frames a second, is the nominal or average one; the last frame lasts 1 / `rate`.
-    The sound of the video `sound` is copied where MP4 can hold it, encoded as AAC otherwise, and
-    stays in step with the frames' times; where it cannot be read, `notes` receives a line.
+    Sound is copied where MP4 can hold it, encoded as AAC otherwise, and stays in step with the
+    frames' times; where it cannot be read, `notes` receives a line.
 
     Raises:
         RawDataError: There are no frames, or ffmpeg cannot write the file.
     """
-    media = None if sound is None else probe(sound)
-    if sound is None or media is None or not media.has_sound:
-        with replacing(path) as temporary:
-            return _write_picture(temporary, frames, rate, pixel_aspect)[0]
-    draft = path.with_name(f".{path.name}")
-    try:
-        with replacing(draft) as temporary:
-            count, begin = _write_picture(temporary, frames, rate, pixel_aspect)
-        with replacing(path) as temporary:
-            if not _add_sound(temporary, draft, begin, (sound, media)):
-                draft.replace(temporary)
-                if notes is not None:
-                    notes.append(f"{sound}: its sound cannot be read, so {path.name} has none")
-    finally:
-        draft.unlink(missing_ok=True)
+    with replacing(path) as temporary:
+        command = _picture_command(temporary, rate, pixel_aspect, quality)
+        count, begin = _write_picture(command, frames, rate, temporary)
+        lost = sound is not None and not _add_sound(temporary, path.name, begin, sound, quality)
+        if lost and sound is not None and notes is not None:
+            notes.append(f"{sound.path}: its sound cannot be read, so {path.name} has none")
     return count
 
 
 def _write_picture(
-    path: Path, frames: Iterable[Frame], rate: Fraction, pixel_aspect: Fraction
+    command: Sequence[str], frames: Iterable[Frame], rate: Fraction, path: Path
 ) -> tuple[int, float]:
     """Write the frames without sound; return their number and the time of the first."""
     count, begin = 0, 0.0
-    with pipes.running(_picture_command(path, rate, pixel_aspect), feed=True) as run:
+    with pipes.running(command, feed=True) as run:
         with contextlib.suppress(BrokenPipeError):  # the exit code and the log say why
             for frame in frames:
                 image = _even(frame.image)
@@ -95,44 +115,55 @@ def _even(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     )
 
 
-def _picture_command(path: Path, rate: Fraction, pixel_aspect: Fraction) -> list[str]:
+def _picture_command(
+    path: Path, rate: Fraction, pixel_aspect: Fraction, quality: Quality
+) -> list[str]:
     ticks = rate.numerator * -(-LEAST_TICKS // rate.numerator)
     aspect = pixel_aspect.limit_denominator(1000)
-    return _command(
+    return pipes.command(
         ffmpeg.input("pipe:", format="matroska").output(
-            pipes.address(path),
-            **PICTURE,
+            pipes.quoted(path),
+            vcodec="libx264",
+            preset=quality.preset,
+            crf=quality.crf,
+            pix_fmt="yuv420p",
             **COLOUR,
             vf=f"scale=out_color_matrix=bt709:out_range=tv,setsar={aspect.numerator}/{aspect.denominator}",
-            vsync="passthrough",
             enc_time_base=f"1/{CLOCK}",
             video_track_timescale=ticks,
             movflags="+faststart",
             format="mp4",
+            **pipes.passthrough(),
+            **(REPEATABLE if quality.repeatable else {}),
         )
     )
 
 
-def _add_sound(path: Path, picture: Path, begin: float, source: tuple[Path, Media]) -> bool:
-    """Put the sound of `source` beside `picture`, whose first frame is shown at `begin` seconds."""
-    sound, media = source
+def _add_sound(path: Path, name: str, begin: float, sound: Track, quality: Quality) -> bool:
+    """Put a sound beside the picture in `path`, whose first frame is shown at `begin` seconds."""
+    joined = path.with_name(f".tmp-{os.getpid()}-sound-{name}")
     copied = {"acodec": "copy", "strict": "experimental"}  # which FLAC in MP4 was until ffmpeg 6
-    encoded = {"acodec": "aac", "audio_bitrate": SOUND_BITRATE}
-    for codec in (copied, encoded) if media.sound_codec in COPIED_SOUND else (encoded,):
-        shown = ffmpeg.input(pipes.address(picture), itsoffset=f"{begin:.6f}")
-        heard = ffmpeg.input(pipes.address(sound), **pipes.GUARDS)[str(media.audio_stream)]
-        options = {"vcodec": "copy", "movflags": "+faststart", "format": "mp4", **codec}
-        command = _command(ffmpeg.output(shown, heard, pipes.address(path), **options))
-        with pipes.running(command) as run:
-            if run.finish(path) == 0:
-                return True
-    return False
-
-
-def _command(stream: Any) -> list[str]:  # noqa: ANN401 - ffmpeg-python has no types
-    quiet = ("-hide_banner", "-nostdin", "-nostats", "-loglevel", "error", "-y")
-    command: list[str] = stream.global_args(*quiet).compile()
-    return command
+    encoded = {"acodec": "aac", "audio_bitrate": quality.sound_bitrate}
+    ways = (copied, encoded) if quality.copied and sound.codec in COPIED_SOUND else (encoded,)
+    exact = REPEATABLE if quality.repeatable else {}
+    try:
+        for codec in ways:
+            shown = ffmpeg.input(pipes.quoted(path), itsoffset=f"{begin:.6f}")
+            file = pipes.source(sound.path, sound=sound.picture is None)
+            options = {"vcodec": "copy", "movflags": "+faststart", "format": "mp4"}
+            outputs = ffmpeg.output(
+                shown, file[str(sound.stream)], pipes.quoted(joined), **options, **codec, **exact
+            )
+            if sound.picture is not None:
+                beside = pipes.clocked(file, sound.picture, vcodec="copy")
+                outputs = ffmpeg.merge_outputs(outputs, beside)
+            with pipes.running(pipes.command(outputs)) as run:
+                if run.finish(joined) == 0:
+                    joined.replace(path)
+                    return True
+        return False
+    finally:
+        joined.unlink(missing_ok=True)
 
 
 CLOCK = 1_000_000

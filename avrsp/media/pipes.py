@@ -1,16 +1,22 @@
-"""Run ffmpeg on files that nobody vouches for: no shell, no network, no playlist, no hang."""
+"""Run FFmpeg 5 to 9 on files that nobody vouches for: no shell, network, playlist or hang."""
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import functools
 import os
+import re
 import select
+import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, Final
+
+import ffmpeg
 
 from avrsp.errors import RawDataError
 
@@ -29,12 +35,79 @@ CONTAINERS = (
 A playlist can make ffmpeg read any local file, whatever its own name ends in.
 """
 
-GUARDS = {"protocol_whitelist": "file,pipe", "format_whitelist": CONTAINERS}
+SOUND_FILES = "wav,w64,flac,mp3,aac,aiff,ac3,caf,au,amr"
+"""Demuxers of sound alone, which are no videos."""
+
+SECOND = "pipe:second"
+"""In a command for `running(..., second=True)`: the pipe beside standard output."""
+
+FRAME_MODE = (57, 28)
+"""Version of libavutil in FFmpeg 5.1, the first that knows -fps_mode; FFmpeg 9 has no -vsync."""
+
+
+QUIET: Final = ("-hide_banner", "-nostdin", "-nostats")
+ERRORS: Final = (*QUIET, "-loglevel", "level+error", "-y")
+"""Options of every ffmpeg, so that it asks nothing and logs only what went wrong."""
 
 
 def address(path: Path) -> str:
     """Return `path` as a URL in which no character, leading dash or colon means anything else."""
     return f"file:{path.absolute()}"
+
+
+def quoted(path: Path) -> str:
+    """Return the URL of `path` as ffmpeg-python takes it, which knows no bytes that are no text.
+
+    `command` turns it back.
+    """
+    return address(path).encode("utf-8", "surrogatepass").decode("latin-1")
+
+
+def guards(*, sound: bool = False) -> dict[str, str]:
+    """Return the options by which an input is a video, with `sound` a sound file, and no list."""
+    kinds = f"{CONTAINERS},{SOUND_FILES}" if sound else CONTAINERS
+    return {"protocol_whitelist": "file,pipe", "format_whitelist": kinds}
+
+
+def source(path: Path, *, sound: bool = False) -> Any:  # noqa: ANN401 - ffmpeg-python has no types
+    """Return `path` as an input of ffmpeg that opens no other file and no huge picture.
+
+    With `sound`, it may be a sound file.
+    """
+    return ffmpeg.input(quoted(path), max_pixels=MOST_PIXELS, **guards(sound=sound))
+
+
+def clocked(file: Any, stream: int, **codec: str) -> Any:  # noqa: ANN401 - ffmpeg-python has no types
+    """Return an output for a stream that nobody wants but for its clock.
+
+    ffmpeg counts the time of MPEG-TS and MPEG-PS from the first of the streams that it reads, and
+    mends jumps by them, so that whoever decodes picture or sound alone must read both.
+    """
+    return file[str(stream)].output("-", format="null", **codec)
+
+
+def command(outputs: Any, options: Sequence[str] = ERRORS) -> list[str]:  # noqa: ANN401 - likewise
+    """Return the arguments that start ffmpeg for `outputs`."""
+    arguments: list[str] = outputs.global_args(*options).compile()
+    return [each.encode("latin-1").decode("utf-8", "surrogatepass") for each in arguments]
+
+
+def passthrough() -> dict[str, str]:
+    """Return the option by which ffmpeg writes each frame once, whatever the times.
+
+    Raises:
+        RawDataError: ffmpeg is not installed.
+    """
+    return _passthrough(shutil.which("ffmpeg"))
+
+
+@functools.cache
+def _passthrough(program: str | None) -> dict[str, str]:
+    with running([program or "ffmpeg", "-version"]) as run:
+        said, _ = run.process.communicate()
+    version = re.search(rb"libavutil +(\d+)\. *(\d+)", said)
+    old = version is not None and tuple(map(int, version.groups())) < FRAME_MODE
+    return {"vsync" if old else "fps_mode": "passthrough"}
 
 
 @dataclass(slots=True)
@@ -44,10 +117,12 @@ class Run:
     Attributes:
         process: The child; its standard output or input, where asked for, is a pipe.
         log: What it writes to standard error, in a nameless file so that it never blocks.
+        second: Descriptor of a second output; None without one.
     """
 
     process: subprocess.Popen[bytes]
     log: IO[bytes]
+    second: int | None = None
 
     def read(self, size: int) -> bytearray:
         """Return the next `size` bytes of the output, fewer only at its end.
@@ -55,16 +130,32 @@ class Run:
         Raises:
             RawDataError: Nothing came for `STALL_SECONDS`.
         """
+        return self.read_both(size)[0]
+
+    def read_both(self, *sizes: int) -> list[bytearray]:
+        """Return the next bytes of the output and of the second one, fewer only at their ends.
+
+        Both are read as they come, because ffmpeg writes one only while the other is read.
+
+        Raises:
+            RawDataError: Nothing came for `STALL_SECONDS`.
+        """
         assert self.process.stdout is not None
-        descriptor, buffer = self.process.stdout.fileno(), bytearray(size)
-        rest = memoryview(buffer)
+        second = [] if self.second is None else [self.second]
+        outputs = [self.process.stdout.fileno(), *second]
+        buffers = [bytearray(size) for size in sizes]
+        rest = {out: memoryview(each) for out, each in zip(outputs, buffers, strict=False) if each}
+        left = dict.fromkeys(outputs, 0)
         while rest:
-            self._await(descriptor, select.POLLIN)
-            count = os.readv(descriptor, [rest])
-            if not count:
-                return buffer[: size - len(rest)]
-            rest = rest[count:]
-        return buffer
+            for output in self._await(rest, select.POLLIN):
+                count = os.readv(output, [rest[output]])
+                rest[output] = rest[output][count:]
+                if not count or not rest[output]:
+                    left[output] = len(rest.pop(output))
+        return [
+            buffer[: len(buffer) - left[output]] if left[output] else buffer
+            for output, buffer in zip(outputs, buffers, strict=False)
+        ]
 
     def write(self, content: bytes | memoryview) -> None:
         """Send all of `content` to the input.
@@ -77,7 +168,7 @@ class Run:
         descriptor, rest = self.process.stdin.fileno(), memoryview(content)
         os.set_blocking(descriptor, False)
         while rest:
-            self._await(descriptor, select.POLLOUT)
+            self._await([descriptor], select.POLLOUT)
             with contextlib.suppress(BlockingIOError):
                 rest = rest[os.write(descriptor, rest) :]
 
@@ -105,11 +196,15 @@ class Run:
         # pread, since the child shares the file's position
         return os.pread(self.log.fileno(), size - start, start)
 
-    def _await(self, descriptor: int, event: int) -> None:
+    def _await(self, descriptors: Iterable[int], event: int) -> list[int]:
+        """Return those of the descriptors that are ready."""
         poll = select.poll()
-        poll.register(descriptor, event)
-        if not poll.poll(STALL_SECONDS * 1000):
+        for descriptor in descriptors:
+            poll.register(descriptor, event)
+        ready = poll.poll(STALL_SECONDS * 1000)
+        if not ready:
             raise self._hung()
+        return [descriptor for descriptor, _ in ready]
 
     def _hung(self) -> RawDataError:
         return RawDataError(
@@ -119,37 +214,61 @@ class Run:
 
 
 @contextlib.contextmanager
-def running(command: Sequence[str], *, feed: bool = False) -> Iterator[Run]:
+def running(command: Sequence[str], *, feed: bool = False, second: bool = False) -> Iterator[Run]:
     """Start ffmpeg or ffprobe for the length of a `with` block; at its end no child is left.
 
-    With `feed`, its standard input is a pipe; otherwise its standard output is.
+    With `feed`, its standard input is a pipe; otherwise its standard output is. With `second`, the
+    output that `command` calls `SECOND` is another pipe.
 
     Raises:
         RawDataError: The program is not installed.
     """
-    with tempfile.TemporaryFile() as log:
+    with contextlib.ExitStack() as stack:
+        log = stack.enter_context(tempfile.TemporaryFile())
+        ends = _pipe(stack) if second else None
+        process = _started(command, log, feed, ends[1] if ends else None)
         try:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE if feed else subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL if feed else subprocess.PIPE,
-                stderr=log,
-                bufsize=0,
-                pipesize=PIPE_BYTES,
-                start_new_session=True,  # Ctrl-C is ours to answer
-            )
-        except FileNotFoundError:
-            raise RawDataError(
-                f"{command[0]}: not found on PATH; install it, for example: sudo apt install ffmpeg"
-            ) from None
-        try:
-            yield Run(process, log)
+            yield Run(process, log, ends[0] if ends else None)
         finally:
             process.kill()
             for pipe in (process.stdin, process.stdout):
                 if pipe is not None:
                     pipe.close()
             process.wait()
+
+
+def _pipe(stack: contextlib.ExitStack) -> tuple[int, int]:
+    """Return both ends of a pipe; what is still open of them is closed with the stack."""
+    reading, writing = os.pipe()
+    stack.callback(os.close, reading)
+    with contextlib.suppress(PermissionError):  # beyond the user's limit a smaller one does
+        fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    return reading, writing
+
+
+def _started(
+    command: Sequence[str], log: IO[bytes], feed: bool, second: int | None
+) -> subprocess.Popen[bytes]:
+    """Start the program; `second` is the end it writes to, which is closed here."""
+    program = shutil.which(command[0])
+    try:
+        if program is None:
+            raise RawDataError(
+                f"{command[0]}: not found on PATH; install it, for example: sudo apt install ffmpeg"
+            )
+        return subprocess.Popen(
+            [each if each != SECOND else f"pipe:{second}" for each in command],
+            stdin=subprocess.PIPE if feed else subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL if feed else subprocess.PIPE,
+            stderr=log,
+            bufsize=0,
+            pipesize=PIPE_BYTES,
+            start_new_session=True,  # Ctrl-C is ours to answer
+            pass_fds=() if second is None else (second,),
+        )
+    finally:
+        if second is not None:
+            os.close(second)
 
 
 def complaint(log: bytes) -> str:

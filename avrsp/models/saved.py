@@ -8,14 +8,16 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import load as parsed
+from safetensors.torch import save as serialised
 from torch import Tensor, nn
 
 from avrsp import files
 from avrsp.errors import ParamsError, WeightsError
 from avrsp.models import registry
+from avrsp.models.registry import WindowSize
 from avrsp.types import InputSpec
 
 WEIGHTS = "weights.safetensors"
@@ -23,29 +25,43 @@ CONFIG = "model.json"
 SHOWN = 3
 
 
+class WeightsFile(BaseModel):
+    """A file that weights came from: its name and the SHA-256 of its content."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file: str
+    sha256: str
+
+
 class ModelConfig(BaseModel):
-    """What it takes to build a network again and to feed it.
+    """What it takes to build a network again and to feed it, and where its weights come from.
 
     Attributes:
-        model: Its name in `zoo.MODELS`.
-        settings: The arguments of `zoo.build`.
+        model: Its name in the registry.
+        settings: The arguments of `models.build`.
         length: Frames in a window.
         height: Rows of a frame.
         width: Columns of a frame.
-        audio: Whether it listens.
-        run: Name of the training run, as `av-split1`.
-        digest: Digest of the parameters, data and code that it was trained by.
-        mlflow_run: MLflow's id of that run; None where no server answered.
+        audio: Whether it takes sound.
+        run: Name of the training run, as `av-split1`, or of the published checkpoint.
+        digest: Digest of the parameters, data and code that it was trained by; of imported weights,
+            of their source.
+        mlflow_run: MLflow's id of that run; None where no server answered, or of imported weights.
+        encoders: By part, the published weights that it started from; None: random numbers.
+        learnt_from: Names of the datasets that it was trained on, or "generated world".
+        source: The published file of imported weights, with their licence; None: trained here.
+        licence: Of imported weights.
         left_out: Videos whose stores could not be read, with the reason; training went on without
             them because `training.allow_missing` said so.
         sha256: SHA-256 of each file beside this one, by its name, and of this one itself without
-            that entry.
+            that entry; `save_model` fills it in.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str
-    settings: Mapping[str, bool | int | float | str]
+    settings: Mapping[str, JsonValue]
     length: int
     height: int
     width: int
@@ -53,13 +69,22 @@ class ModelConfig(BaseModel):
     run: str
     digest: str
     mlflow_run: str | None
-    left_out: Mapping[str, str] = Field(default_factory=dict)
-    sha256: Mapping[str, str] = Field(default_factory=dict)
+    encoders: Mapping[str, WeightsFile | None] = {}
+    learnt_from: tuple[str, ...] = ()
+    source: WeightsFile | None = None
+    licence: str | None = None
+    left_out: Mapping[str, str] = {}
+    sha256: Mapping[str, str] = {}
 
     @property
     def spec(self) -> InputSpec:
-        """The input that the network was trained for."""
-        return InputSpec(self.length, self.height, self.width, self.audio)
+        """The input of the network.
+
+        Raises:
+            ParamsError: There is no such network, or it has no such settings.
+        """
+        size = WindowSize(self.length, self.height, self.width)
+        return registry.spec(self.model).input(self.settings, size)
 
 
 def save_model(
@@ -70,9 +95,10 @@ def save_model(
     The description, written last, has the digests of the weights and of the files `beside`.
     """
     tensors = {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
-    files.write_bytes(folder / WEIGHTS, save(tensors))
+    files.write_bytes(folder / WEIGHTS, serialised(tensors))
     digests = {name: files.sha256(folder / name) for name in (WEIGHTS, *beside)}
-    files.write_json(folder / CONFIG, sealed({**config.model_dump(), "sha256": digests}))
+    description = {**config.model_dump(mode="json"), "sha256": digests}
+    files.write_json(folder / CONFIG, sealed(description))
 
 
 def sealed(description: Mapping[str, Any]) -> dict[str, Any]:
@@ -83,14 +109,14 @@ def sealed(description: Mapping[str, Any]) -> dict[str, Any]:
     return {**description, "sha256": {**others, CONFIG: own}}
 
 
-def _check(path: Path, content: bytes, config: ModelConfig) -> None:
-    """Make sure that the weights are those described; an older description has no digests."""
-    expected = config.sha256.get(WEIGHTS)
-    if expected is not None and hashlib.sha256(content).hexdigest() != expected:
-        raise WeightsError(
-            f"{path}: damaged, or not what {CONFIG} beside it describes (SHA-256 differs); "
-            f"get both again, or remove {path.parent} and run: dvc repro"
-        )
+def load(folder: str | Path) -> tuple[nn.Module, InputSpec]:
+    """Return the network in a model folder, in evaluation mode on the CPU, and its input.
+
+    Raises:
+        WeightsError: A file is missing or damaged, or the tensors do not fit the network.
+    """
+    model, spec, _ = load_model(Path(folder))
+    return model, spec
 
 
 def load_model(place: Path) -> tuple[nn.Module, InputSpec, ModelConfig]:
@@ -105,33 +131,33 @@ def load_model(place: Path) -> tuple[nn.Module, InputSpec, ModelConfig]:
     weights = place / WEIGHTS if place.is_dir() else place
     tensors, config = _read_trained(weights)
     try:
-        model = registry.build(config.model, **config.settings)
-    except (ParamsError, TypeError) as error:
-        raise WeightsError(f"{weights.with_name(CONFIG)}: {error}; train the model anew") from None
+        model, spec = registry.build(config.model, **config.settings), config.spec
+    except ParamsError as error:
+        raise WeightsError(f"{weights.with_name(CONFIG)}: {error}; train the model again") from None
     faults = misfits(tensors, model.state_dict())
     if faults:
-        raise WeightsError(f"{weights}: {faults}; train the model anew, or name another file")
+        raise WeightsError(f"{weights}: {faults}; train the model again, or name another file")
     model.load_state_dict(tensors)
-    return model.eval(), config.spec, config
+    return model.eval(), spec, config
 
 
-def start_from(model: nn.Module, place: Path, anew: Collection[str] = ()) -> list[str]:
+def start_from(model: nn.Module, folder: Path, reset: Collection[str] = ()) -> list[str]:
     """Give `model` every tensor of an earlier phase's network, which must all have their place.
 
-    Only of the parts in `anew`, such as "gate", nothing is taken.
+    The parts in `reset`, such as "gate", keep their random start.
 
     Returns:
         Names of the parts that keep their random start.
 
     Raises:
-        WeightsError: The file is missing or damaged, or `model` has no such place for a tensor.
+        WeightsError: A file is missing or damaged, or `model` has no such place for a tensor.
     """
-    weights = place / WEIGHTS
+    weights = folder / WEIGHTS
     own = model.state_dict()
     tensors = {
         name: tensor
         for name, tensor in _read_trained(weights)[0].items()
-        if name.partition(".")[0] not in anew
+        if name.partition(".")[0] not in reset
     }
     faults = misfits(tensors, {name: own[name] for name in own if name in tensors})
     if faults:
@@ -141,16 +167,17 @@ def start_from(model: nn.Module, place: Path, anew: Collection[str] = ()) -> lis
 
 
 def _read_trained(path: Path) -> tuple[dict[str, Tensor], ModelConfig]:
-    """Read trained weights and their description, whose digest they must have.
-
-    Raises:
-        WeightsError: One of the two is missing or damaged, or they do not belong together.
-    """
-    content = _content(path)
-    tensors = _loaded(path, content)
-    config = _read_config(path.with_name(CONFIG))
-    _check(path, content, config)
-    return tensors, config
+    """Read weights and their description, whose digest they must have."""
+    content, config = _content(path), read_config(path.with_name(CONFIG))
+    if hashlib.sha256(content).hexdigest() != config.sha256.get(WEIGHTS):
+        raise WeightsError(
+            f"{path}: damaged, or not what {CONFIG} beside it describes (SHA-256 differs); "
+            f"get both again, or remove {path.parent} and run: dvc repro"
+        )
+    try:
+        return parsed(content), config
+    except SafetensorError as error:
+        raise WeightsError(f"{path}: not a whole safetensors file ({error})") from None
 
 
 def _content(path: Path) -> bytes:
@@ -160,13 +187,6 @@ def _content(path: Path) -> bytes:
         raise WeightsError(f"{path}: no such file; train a model first: dvc repro") from None
     except IsADirectoryError:
         raise WeightsError(f"{path}: a folder without {WEIGHTS}") from None
-
-
-def _loaded(path: Path, content: bytes) -> dict[str, Tensor]:
-    try:
-        return load(content)
-    except SafetensorError as error:
-        raise WeightsError(f"{path}: not a whole safetensors file ({error})") from None
 
 
 def misfits(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str:
@@ -189,7 +209,7 @@ def _shortened(names: list[str]) -> str:
     return ", ".join(names[:SHOWN]) + more
 
 
-def _read_config(path: Path) -> ModelConfig:
+def read_config(path: Path) -> ModelConfig:
     """Read a model's description.
 
     Raises:

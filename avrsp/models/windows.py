@@ -1,4 +1,4 @@
-"""The window rule: which frames end at a frame, and the sound that belongs to them.
+"""Which frames a network sees for the map of a frame, and the sound that belongs to them.
 
 Sample positions count from the time of the first frame at 22,050 Hz. A frame is centred on its
 own time, i / fps seconds at a constant rate, and lasts 1 / fps; a window's sound runs from the
@@ -13,14 +13,41 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from avrsp.types import SOUND_RATE, Samples
+from avrsp.errors import StoreError
+from avrsp.types import SOUND_RATE, InputSpec, Samples
 
+ENDLESS: Final = 1 << 40
+"""More frames than any video has."""
 UNEVEN: Final = 1.5
 """Average frame distances above which two frames of a window are not evenly spaced."""
 
 
-def ending_at(frame: int, length: int, count: int) -> NDArray[np.int64]:
+def window_of(frame: int, count: int, spec: InputSpec) -> NDArray[np.int64]:
+    """Return the T frame indices of the window whose map is that of `frame`, of `count` frames.
+
+    Where the video has no such frame, a spec that starts `reversed` turns round at its ends, and
+    one that starts `repeated` sees the first or the last frame again.
+
+    Raises:
+        IndexError: The video has no frame `frame`.
+    """
+    _check(frame, count)
+    if spec.rule is not None:
+        return spec.rule(frame, count)
+    if spec.start == "reversed" and spec.predicted == "last":
+        return ending_at(frame, spec.length, count, spec.step)
+    indices = frame + spec.step * (np.arange(spec.length, dtype=np.int64) - spec.position)
+    return _reflected(indices, count) if spec.start == "reversed" else indices.clip(0, count - 1)
+
+
+def last_read(frame: int, spec: InputSpec) -> int:
+    """Return the latest frame that the window of `frame` shows in a video that is long enough."""
+    return int(window_of(frame, ENDLESS, spec).max())
+
+
+def ending_at(frame: int, length: int, count: int, step: int = 1) -> NDArray[np.int64]:
     """Return the `length` frame indices of the window whose last entry is `frame` (IV-B).
 
     While too few frames precede `frame`, the window runs backwards in time and starts in its
@@ -32,11 +59,14 @@ def ending_at(frame: int, length: int, count: int) -> NDArray[np.int64]:
     Raises:
         IndexError: The video has no such frame.
     """
+    _check(frame, count)
+    before = step * np.arange(length - 1, -1, -1, dtype=np.int64)
+    return _reflected(frame - before if frame >= before[0] else frame + before, count)
+
+
+def _check(frame: int, count: int) -> None:
     if not 0 <= frame < count:
         raise IndexError(f"frame {frame} of a video of {count} frames")
-    step = 1 if frame >= length - 1 else -1
-    first = frame - step * (length - 1)
-    return _reflected(np.arange(first, frame + step, step, dtype=np.int64), count)
 
 
 def _reflected(indices: NDArray[np.int64], count: int) -> NDArray[np.int64]:
@@ -46,6 +76,24 @@ def _reflected(indices: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     period = 2 * (count - 1)
     folded = indices % period
     return np.minimum(folded, period - folded)
+
+
+def sized(frames: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.uint8]:
+    """Return frames N x H x W x 3 at the network's size, as `spec.resize` says.
+
+    Raises:
+        StoreError: They are of another size, and the network takes them as they are stored.
+    """
+    found = frames.shape[1:3]
+    if found == (spec.height, spec.width):
+        return frames
+    if spec.resize is None:
+        raise StoreError(
+            f"frames are {found[0]} x {found[1]}, the network takes {spec.height} x {spec.width}; "
+            "run: snakemake --cores all preprocess"
+        )
+    size, resample = (spec.width, spec.height), Image.Resampling[spec.resize.upper()]
+    return np.stack([np.asarray(Image.fromarray(each).resize(size, resample)) for each in frames])
 
 
 def excerpt(

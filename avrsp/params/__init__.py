@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml  # noqa: TID251 - the one place
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
+from ruamel.yaml import YAML  # noqa: TID251 - the one place
+from ruamel.yaml.error import YAMLError  # noqa: TID251
 
 from avrsp import paths
 from avrsp.errors import ParamsError
@@ -72,6 +73,8 @@ __all__ = [
     "WorldViewers",
     "load",
     "parse",
+    "read_yaml",
+    "schema",
     "split_name",
 ]
 
@@ -83,7 +86,7 @@ def load(path: Path | None = None) -> Params:
         ParamsError: The file is missing, is not YAML, or a key is missing, unknown or wrong.
     """
     path = path or paths.workspace() / paths.PARAMS_FILE
-    return parse(_read(path), name=path.name)
+    return parse(read_yaml(path), name=path.name)
 
 
 def parse(content: object, name: str = paths.PARAMS_FILE) -> Params:
@@ -97,19 +100,30 @@ def parse(content: object, name: str = paths.PARAMS_FILE) -> Params:
     except ValidationError as error:
         faults = "; ".join(_describe(fault) for fault in error.errors())
         raise ParamsError(
-            f"{name}: {faults}. Correct it, or undo what `dvc exp run -S` wrote: git restore {name}"
+            f"{name}: {faults}. Correct it; `git diff {name}` shows what was changed last"
         ) from None
 
 
-def _read(path: Path) -> Any:  # noqa: ANN401 - YAML holds anything until it is checked
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of params.yaml, by which editors complete and check it."""
+    return Params.model_json_schema()
+
+
+def read_yaml(path: Path) -> Any:  # noqa: ANN401 - YAML holds anything until it is checked
+    """Return what a YAML file holds: only plain mappings, lists, texts and numbers.
+
+    Raises:
+        ParamsError: The file is missing, or is not YAML.
+    """
     try:
-        return yaml.safe_load(path.read_text())
+        # YAML 1.2, as DVC writes it: there 1e-4 is a number, in YAML 1.1 it is a string
+        return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ParamsError(f"{path}: no such file; run this inside a clone of the project") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (YAMLError, UnicodeDecodeError) as error:
         said = " ".join(str(error).split())
         raise ParamsError(
-            f"{path.name}: not YAML ({said}); correct it, or: git restore {path.name}"
+            f"{path.name}: not YAML ({said}); correct it, `git diff {path.name}` shows what changed"
         ) from None
 
 

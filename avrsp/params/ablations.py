@@ -29,7 +29,7 @@ class Ablation:
     gate: bool = True
     pairs: int = 3
 
-    def anew(self, pairs: int) -> tuple[str, ...]:
+    def reset(self, pairs: int) -> tuple[str, ...]:
         """Return the parts that differ from those of the whole network with so many pairs."""
         same = self.pairs == pairs
         kept = {"synergy": self.synergy and same, "gate": self.gate and same}

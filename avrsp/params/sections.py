@@ -167,7 +167,10 @@ class LossParams(Section):
 
 
 class NetworkParams(Section):
-    """Which parts the network has: MS, MRG, how many scales they cover, RAVF's blocks and heads."""
+    """Settings by the names that a network has for them; another network does not read them.
+
+    AVRSP's: whether it has MS and MRG, how many scales they cover, the fusion's blocks and heads.
+    """
 
     synergy: StrictBool
     gate: StrictBool
@@ -177,10 +180,14 @@ class NetworkParams(Section):
 
 
 class EncoderParams(Section):
-    """Channel multiplier (D14), batch-norm momentum, and the weights each encoder starts from."""
+    """Channel multiplier (D14), batch-norm momentum, and the weights each encoder starts from.
+
+    With `from_scratch` they start from random numbers, whatever files are named.
+    """
 
     width: Positive
     momentum: Fraction
+    from_scratch: StrictBool
     s3d: StrictStr | None
     soundnet: StrictStr | None
 
@@ -217,7 +224,8 @@ class TrainParams(Section):
     """One training phase; `batch` clips a step of all processes, `accumulate` steps an update.
 
     An epoch draws `clips_per_video` windows of each training video; the same `validation_clips` of
-    each validation video judge it. Where epochs are too few to show a plateau, `decay` is cosine.
+    each validation video judge it. Where epochs are too few to show a plateau, `decay` is cosine;
+    `steps` and `exponential` take their numbers from the recipe of the network's entry.
     """
 
     epochs: Count
@@ -226,7 +234,7 @@ class TrainParams(Section):
     batch: Count
     accumulate: Count
     lr: Positive
-    decay: Literal["plateau", "cosine"]
+    decay: Literal["plateau", "cosine", "steps", "exponential", "constant"]
     flip: StrictBool
 
 
@@ -326,9 +334,11 @@ class Params(Section):
     """All of params.yaml.
 
     Which datasets and splits there are is the registry's to say: `datasets.check_params`.
+    `recordings` are folders of one's own gaze, by the key that each gets as a dataset.
     """
 
     preset: PresetName
+    model: StrictStr
     fusion: FusionName
     splits: SplitNames
     seed: Cardinal
@@ -343,6 +353,7 @@ class Params(Section):
     reliance: RelianceParams
     tracking: TrackingParams
     data: DataParams
+    recordings: dict[DatasetName, StrictStr]
     presets: Presets
     world: WorldParams
 

@@ -1,24 +1,29 @@
-"""Prediction that computes what windows share once: the same maps as by `predict`.
+"""Engines: the ways to predict a video. Which one a network uses stands in its entry.
 
-A window and the next one have 31 of 32 frames in common. Of S3D's first two stages and of the
-neck, `sliding` computes what does not touch a window's ends once; at full size that leaves 45 G
-of the 85 G multiply-accumulates a frame. The windows of a video's first frames run backwards; they
-slide over the same frames in reverse, so they share as much.
+* `windows`: every window by itself, which works for any network (`window_by_window`).
+* `reuse`: what windows share is computed once. A window and the next one have T - 1 of T frames in
+  common; of S3D's first two stages and of AVRSP's neck all that does not touch a window's ends
+  is shared, which leaves 45 G of 85 G multiply-accumulates a frame at full size. The windows of a
+  video's first frames run backwards and move over the same frames in reverse, or they begin with
+  copies of the first frame, which then stand before the video.
+* `recurrent`: from frame to frame with a state.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from avrsp.compute import at_precision
-from avrsp.models.avrsp.network import AVRSP
+from avrsp.compute import at_precision, autocasting
+from avrsp.models.layers.domainnorm import folded
+from avrsp.models.registry import EngineName
 from avrsp.models.windows import ending_at
 from avrsp.prediction.reuse import Prepared, Slide, Task
 from avrsp.prediction.speed import Speed
@@ -26,13 +31,14 @@ from avrsp.prediction.window_by_window import (
     Counted,
     Frames,
     Image,
-    Maps,
-    Predicted,
+    MapIterator,
+    NumberedMaps,
     Sound,
     filled,
+    on_device,
     predict_maps,
 )
-from avrsp.types import InputSpec, SaliencyModel, Samples
+from avrsp.types import InputSpec, Recurrent, SaliencyModel, Samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +66,7 @@ class Request:
 class Engine(Protocol):
     """Anything that predicts a video."""
 
-    def maps(self, frames: Iterable[Image], request: Request) -> Maps:
+    def maps(self, frames: Iterable[Image], request: Request) -> MapIterator:
         """Yield one map H x W for each frame, in order, while `frames` are read.
 
         They are H x W x 3 RGB at network size.
@@ -71,22 +77,15 @@ class Engine(Protocol):
         ...
 
 
-def engine(model: torch.nn.Module, spec: InputSpec, speed: Speed) -> Engine:
-    """Return the fastest engine that predicts with `model`, which is on the speed's device."""
-    if isinstance(model, AVRSP):
-        return Reusing(Prepared(model, speed), spec)
-    return Plain(model, spec, speed)
-
-
 @dataclass(frozen=True, slots=True)
-class Plain:
-    """Every window by itself, in batches; it implements `Engine` for any model."""
+class WindowByWindow:
+    """Every window by itself, in batches; it implements `Engine` for any network."""
 
     model: SaliencyModel
     spec: InputSpec
     speed: Speed
 
-    def maps(self, frames: Iterable[Image], request: Request) -> Maps:  # noqa: D102 - see Engine
+    def maps(self, frames: Iterable[Image], request: Request) -> MapIterator:  # noqa: D102 - see Engine
         return predict_maps(
             at_precision(self.model, self.speed.device, self.speed.precision),
             frames,
@@ -103,20 +102,35 @@ class Plain:
 
 @dataclass(frozen=True, slots=True)
 class Reusing:
-    """Shared activations once; it implements `Engine` for AVRSP."""
+    """Shared activations once; it implements `Engine` for networks that are `SharesWindows`."""
 
     prepared: Prepared
     spec: InputSpec
 
-    def maps(self, frames: Iterable[Image], request: Request) -> Maps:  # noqa: D102 - see Engine
+    def maps(self, frames: Iterable[Image], request: Request) -> MapIterator:  # noqa: D102 - see Engine
         coming = Counted(frames)
-        sound = Sound.heard(request.waveform, request.fps, self.spec, request.times)
+        sound = Sound.for_network(request.waveform, request.fps, self.spec, request.times)
         expected = request.expected if request.count is None else request.count
         task = Task(sound, self.spec.length, request.stride, expected)
         yield from filled(self._predicted(task, coming), coming)
         coming.check(request.count)
 
-    def _predicted(self, task: Task, frames: Iterator[Image]) -> Predicted:
+    def _predicted(self, task: Task, frames: Iterator[Image]) -> NumberedMaps:
+        if self.spec.start == "repeated":
+            return self._padded(task, frames)
+        return self._reversed(task, frames)
+
+    def _padded(self, task: Task, frames: Iterator[Image]) -> NumberedMaps:
+        """Predict windows that begin with copies of the first frame."""
+        length, stride = task.length, task.stride
+        for first in islice(frames, 1):
+            copies = max(length, stride) - 1
+            shown = (np.arange(end - length + 1, end + 1).clip(0) for end in _onward(0, stride))
+            coming = chain([first] * (copies + 1), frames)
+            yield from Slide(self.prepared, task).over(coming, copies + 1 - stride, shown)
+
+    def _reversed(self, task: Task, frames: Iterator[Image]) -> NumberedMaps:
+        """Predict windows of which the first ones run backwards."""
         length, stride = task.length, task.stride
         head = list(islice(frames, 2 * length - 2))
         if head:
@@ -127,7 +141,7 @@ class Reusing:
         slide = Slide(self.prepared, task)
         yield from slide.over(chain(head, frames), first + 1 - stride, shown)
 
-    def _turned(self, task: Task, head: Frames) -> Predicted:
+    def _turned(self, task: Task, head: Frames) -> NumberedMaps:
         """Predict the first T - 1 frames in reverse, from the frames that follow them."""
         length, stride, count = task.length, task.stride, len(head)
         first = (min(length - 1, count) - 1) // stride * stride
@@ -144,3 +158,56 @@ def _onward(first: int, stride: int) -> Iterator[int]:
     while True:
         yield first
         first += stride
+
+
+@dataclass(frozen=True, slots=True)
+class FrameByFrame:
+    """With a state; it implements `Engine` for networks that are `Recurrent`.
+
+    The sequences of every `step`-th frame, which begin with the first `step` frames, advance side
+    by side. Every frame is predicted, whatever the stride.
+    """
+
+    model: Recurrent
+    spec: InputSpec
+    speed: Speed
+
+    def maps(self, frames: Iterable[Image], request: Request) -> MapIterator:  # noqa: D102 - see Engine
+        coming = Counted(frames)
+        state: Tensor | None = None
+        while block := [*islice(coming, self.spec.step)]:
+            found, state = self._advanced(block, state)
+            yield from found.float().cpu().numpy()
+        coming.check(request.count)
+
+    @torch.inference_mode()
+    def _advanced(self, block: list[Image], state: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        images = on_device(block, self.speed.device).transpose(0, 1)  # c n h w -> n c h w
+        before = None if state is None else state[: len(block)]
+        with autocasting(self.speed.device, self.speed.precision):
+            return self.model.advance(images, before)
+
+
+def _reusing(model: torch.nn.Module, spec: InputSpec, speed: Speed) -> Engine:
+    return Reusing(Prepared(model, speed), spec)
+
+
+def _recurrent(model: torch.nn.Module, spec: InputSpec, speed: Speed) -> Engine:
+    network = folded(model)
+    if not isinstance(network, Recurrent):
+        raise TypeError(f"{type(model).__name__} has no state to advance by")
+    return FrameByFrame(network, spec, speed)
+
+
+ENGINES: Final[Mapping[EngineName, Callable[[torch.nn.Module, InputSpec, Speed], Engine]]] = {
+    "windows": WindowByWindow,
+    "reuse": _reusing,
+    "recurrent": _recurrent,
+}
+
+
+def engine(
+    model: torch.nn.Module, spec: InputSpec, speed: Speed, name: EngineName = "windows"
+) -> Engine:
+    """Return the engine `name` for `model`, which is in evaluation mode on the speed's device."""
+    return ENGINES[name](model, spec, speed)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
+import glob
+import os
+import secrets
 import tempfile
 from collections.abc import Callable, Iterator
 from functools import lru_cache
@@ -12,15 +14,30 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 import matplotlib as mpl
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 from PIL import Image
 
 from avrsp.files import replacing, write_json
 from avrsp.media.decode import Frame, Media
 from avrsp.media.encode import encode
+from avrsp.prediction.records import remove
 from avrsp.store.video_store import write_maps
 
 FASTEST = 1
+ENDINGS = {
+    "npz": ".maps.npz",
+    "zarr": ".maps.zarr.zip",
+    "png": ".maps",
+    "video": ".maps.mp4",
+    "facts": ".json",
+}
+"""By form."""
+
+
+def place(stem: Path, form: str) -> Path:
+    """Return where the maps of a form, or the facts, are written."""
+    return stem.with_name(stem.name + ENDINGS[form])
 
 
 class Spool:
@@ -64,7 +81,7 @@ class Spool:
 
 def write_npz(stem: Path, spool: Spool, _: Media) -> Path:
     """Write `<stem>.maps.npz`: `maps` T x h x w float16 and `times` T float64, in seconds."""
-    path = _named(stem, ".maps.npz")
+    path = place(stem, "npz")
     header = {"descr": "<f2", "fortran_order": False, "shape": spool.shape}
     with (
         replacing(path) as temporary,
@@ -81,7 +98,7 @@ def write_npz(stem: Path, spool: Spool, _: Media) -> Path:
 
 def write_zarr(stem: Path, spool: Spool, _: Media) -> Path:
     """Write `<stem>.maps.zarr.zip`, which `MapStore` reads: array `maps` T x h x w float16."""
-    path = _named(stem, ".maps.zarr.zip")
+    path = place(stem, "zarr")
     write_maps(path, spool)
     return path
 
@@ -91,20 +108,26 @@ def write_png(stem: Path, spool: Spool, _: Media) -> Path:
 
     The folder appears once it is complete.
     """
-    path = _named(stem, ".maps")
-    draft = path.with_name(f".{path.name}")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir()
-    for number, saliency in enumerate(spool, start=1):
-        grey(saliency).save(draft / f"{number:06d}.png")
-    shutil.rmtree(path, ignore_errors=True)
-    draft.rename(path)
+    path = place(stem, "png")
+    for stale in path.parent.glob(f".tmp-*-{glob.escape(path.name)}"):
+        if not psutil.pid_exists(int(stale.name.split("-")[1])):
+            remove(stale)
+    draft = path.with_name(f".tmp-{os.getpid()}-{secrets.token_hex(4)}-{path.name}")
+    try:
+        draft.mkdir()
+        for number, saliency in enumerate(spool, start=1):
+            grey(saliency).save(draft / f"{number:06d}.png")
+        remove(path)
+        draft.rename(path)
+    except BaseException:
+        remove(draft)
+        raise
     return path
 
 
 def write_video(stem: Path, spool: Spool, media: Media) -> Path:
     """Write `<stem>.maps.mp4`: grey, at network size, each map stretched to 0..255."""
-    path = _named(stem, ".maps.mp4")
+    path = place(stem, "video")
     pictures = (np.asarray(grey(saliency).convert("RGB")) for saliency in spool)
     encode(path, map(Frame, spool.times, pictures), rate=media.rate)
     return path
@@ -120,7 +143,7 @@ WRITERS: dict[str, Callable[[Path, Spool, Media], Path]] = {
 
 def write_facts(stem: Path, spool: Spool, media: Media) -> Path:
     """Write `<stem>.json`: for each frame its time, peak, centre of mass and entropy."""
-    path = _named(stem, ".json")
+    path = place(stem, "facts")
     frames = [
         {"time": time, **describe(saliency, media.height, media.width)}
         for time, saliency in zip(spool.times, spool, strict=True)
@@ -152,10 +175,6 @@ def describe(saliency: NDArray[Any], height: int, width: int) -> dict[str, objec
 
 def _middles(count: int) -> NDArray[np.float64]:
     return np.arange(0.5, count, dtype=np.float64)
-
-
-def _named(stem: Path, ending: str) -> Path:
-    return stem.with_name(stem.name + ending)
 
 
 COLOURS = "inferno"

@@ -5,30 +5,38 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from avrsp import files, paths
+from avrsp import files, models, paths
 from avrsp.compute import device_named
 from avrsp.errors import WeightsError
 from avrsp.media.decode import Frame
-from avrsp.models.avrsp.network import AVRSP
+from avrsp.models.registry import EngineName
 from avrsp.models.saved import CONFIG, WEIGHTS, load_model
 from avrsp.params import Precision
-from avrsp.prediction.engine import Request, engine
+from avrsp.prediction.engine import Engine, Request, engine
 from avrsp.prediction.speed import Speed, Wanted, ahead, speed
 from avrsp.types import InputSpec, Samples
+
+HOW: Final[Mapping[EngineName, str]] = {
+    "windows": "",
+    "reuse": ", what windows share computed once",
+    "recurrent": ", frame by frame with a state",
+}
 
 TimedMap = tuple[float, NDArray[np.float32]]
 """Time in seconds from the file's start, and map H x W."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Predictor:
-    """A model with all that its maps depend on.
+    """A network with all that its maps depend on.
 
     Attributes:
         model: The network in evaluation mode, on `device`.
@@ -36,6 +44,9 @@ class Predictor:
         device: Where it runs.
         precision: How exactly.
         digest: SHA-256 over the files of the model.
+        method: Its engine's name.
+        values: Its activations for each pixel of a window (`ModelSpec.values_a_pixel`).
+        learnt_from: What it was trained on.
     """
 
     model: torch.nn.Module
@@ -43,6 +54,9 @@ class Predictor:
     device: torch.device
     precision: Precision
     digest: str
+    method: EngineName = "windows"
+    values: float = 350
+    learnt_from: tuple[str, ...] = ()
 
     @property
     def settings(self) -> Mapping[str, object]:
@@ -51,14 +65,18 @@ class Predictor:
 
     def __str__(self) -> str:
         """Say to a person how it runs."""
-        reuse = ", what windows share computed once" if isinstance(self.model, AVRSP) else ""
-        return f"{self.speed}{reuse}"
+        learnt = ", ".join(self.learnt_from) or "unknown videos"
+        return f"{self.speed}{HOW[self.method]}; trained on {learnt}"
 
-    @property
+    @cached_property
     def speed(self) -> Speed:
-        """How the model is run here, from the memory that is free now."""
-        width = self.model.settings.width if isinstance(self.model, AVRSP) else 1.0
-        return speed(self.device, self.precision, self.spec, width)
+        """How the network is run here, from the memory that was free when this was first asked."""
+        return speed(self.device, self.precision, self.spec, self.values)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The engine, made ready once for all videos."""
+        return engine(self.model, self.spec, self.speed, self.method)
 
     def timed_maps(
         self,
@@ -80,8 +98,8 @@ class Predictor:
         times: list[float] = []
         with closing(ahead(frames)) as decoded:
             request = Request(waveform, fps, times, expected=expected, stride=stride)
-            run = engine(self.model, self.spec, self.speed)
-            for number, saliency in enumerate(run.maps(_images(decoded, shown, times), request)):
+            maps = self.engine.maps(_images(decoded, shown, times), request)
+            for number, saliency in enumerate(maps):
                 yield shown[number], saliency
 
 
@@ -106,11 +124,22 @@ def load(weights: Path | None, *, device: str = "auto", precision: Wanted = "aut
     """
     place = newest() if weights is None else weights
     target = device_named(device)
-    model, spec, _ = load_model(place)
+    model, spec, config = load_model(place)
+    entry = models.spec(config.model)
     folder = place if place.is_dir() else place.parent
     digest = files.digest((folder / WEIGHTS if place.is_dir() else place, folder / CONFIG))
-    found = speed(target, precision, spec).precision
-    return Predictor(model.to(target), spec, target, found, digest)
+    values = entry.values_a_pixel(config.settings)
+    found = speed(target, precision, spec, values).precision
+    return Predictor(
+        model.to(target),
+        spec,
+        target,
+        found,
+        digest,
+        method=entry.engine,
+        values=values,
+        learnt_from=config.learnt_from,
+    )
 
 
 def newest() -> Path:

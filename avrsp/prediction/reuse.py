@@ -1,10 +1,14 @@
-"""Windows that move over frames in one direction, predicted block after block."""
+"""Windows that move over frames in one direction, predicted block after block.
+
+It works for any network that is `types.SharesWindows`.
+"""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from typing import Final
 
@@ -16,38 +20,56 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from avrsp.compute import autocasting
-from avrsp.models.avrsp.network import AVRSP
-from avrsp.models.layers.aspp import ASPP, LIP
+from avrsp.models.layers.aspp import LIP
 from avrsp.models.layers.conv import ConvNorm, MaxPool
 from avrsp.models.layers.s3d import Mixed
 from avrsp.models.layers.soundnet import SoundNet
-from avrsp.prediction.shared_activations import Kernel, Layout, Memory, Strip, gathered
+from avrsp.prediction.shared_activations import (
+    BlockActivations,
+    Kernel,
+    PositionLayout,
+    SharedCache,
+    gathered,
+)
 from avrsp.prediction.sliding_layers import (
     Convolution,
     InFrame,
     InSpace,
     Maximum,
     Peaks,
-    Step,
+    SlidingLayer,
     Weighed,
 )
 from avrsp.prediction.speed import Speed, worth_compiling
-from avrsp.prediction.window_by_window import Frames, Image, Predicted, Sound, Window, converted
+from avrsp.prediction.window_by_window import Frames, Image, NumberedMaps, Sound, Window, on_device
+from avrsp.types import SharesWindows
 
 
 class Prepared:
-    """A network as it runs here.
+    """A network as it runs here, made ready once for many videos.
 
     Attributes:
         network: Its fused copy.
         dtype: Of its convolutions.
         speed: Where and how it runs.
+
+    Raises:
+        TypeError: The network is not `SharesWindows`.
     """
 
-    def __init__(self, model: AVRSP, speed: Speed) -> None:
+    def __init__(self, model: nn.Module, speed: Speed) -> None:
         self.dtype = torch.bfloat16 if speed.precision == "bf16" else torch.float32
-        self.network = fused(model, self.dtype)
+        network = fused(model, self.dtype)
+        if not isinstance(network, SharesWindows):
+            raise TypeError(f"{type(model).__name__} does not say what its windows share")
+        self.network: SharesWindows = network
         self.speed = speed
+
+    @cached_property
+    def compiled(self) -> Callable[..., Tensor]:
+        """What follows the necks, compiled for blocks of one size."""
+        compiled: Callable[..., Tensor] = torch.compile(self.network.from_pyramid, dynamic=False)
+        return compiled
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +77,7 @@ class Task:
     """A video's facts.
 
     Attributes:
-        sound: What its windows hear.
+        sound: What goes with its windows.
         length: T, frames of a window.
         stride: Frames from one window to the next.
         expected: About how many frames will come; None where unknown.
@@ -73,12 +95,13 @@ class Slide:
     def __init__(self, prepared: Prepared, task: Task) -> None:
         network, self.speed, self.dtype = prepared.network, prepared.speed, prepared.dtype
         self.sound, self.stride = task.sound, task.stride
-        self.sliding = Sliding(network.encoder.stages, network.neck, task.length, task.stride)
+        self.sliding = Sliding(network.stages, network.necks, task.length, task.stride)
+        self.normalised = network.normalised
         self.any_block = self.whole_block = network.from_pyramid
         if worth_compiling(self.speed.device, task.expected):
-            self.whole_block = torch.compile(network.from_pyramid, dynamic=False)
+            self.whole_block = prepared.compiled
 
-    def over(self, frames: Iterator[Image], warm: int, shown: Iterator[Window]) -> Predicted:
+    def over(self, frames: Iterator[Image], warm: int, shown: Iterator[Window]) -> NumberedMaps:
         """Predict each of the windows `shown`; the first `warm` frames precede every end."""
         windows = self.speed.windows
         while warm > 0 and (fresh := [*islice(frames, min(windows, warm))]):
@@ -99,7 +122,7 @@ class Slide:
         """Return the maps B x H x W of the windows that end at every `stride`-th of the frames."""
         pyramid = self.sliding.pyramid(self._taken(frames))
         sound = self.sound.of(shown, self.speed.device)
-        # a compiled graph is for one size: another would be compiled anew
+        # a compiled graph is for one size: another would be compiled again
         whole = len(shown) == self.speed.windows
         network = self.whole_block if whole else self.any_block
         with autocasting(self.speed.device, self.speed.precision):
@@ -108,32 +131,33 @@ class Slide:
         return found
 
     def _taken(self, frames: Frames) -> Tensor:
-        return converted(frames, self.speed.device).to(self.dtype).transpose(0, 1)
+        clip = self.normalised(on_device(frames, self.speed.device)[None])
+        return clip[0].to(self.dtype).transpose(0, 1)  # c f h w -> f c h w
 
 
 ONE: Final = Kernel(1)
 
 
-class Chain(Step):
+class Chain(SlidingLayer):
     """Steps one after the other."""
 
-    def __init__(self, steps: list[Step], layout: Layout) -> None:
+    def __init__(self, steps: list[SlidingLayer], layout: PositionLayout) -> None:
         self.steps = steps
         self.layout = steps[-1].layout if steps else layout
 
-    def __call__(self, strip: Strip) -> Strip:
+    def __call__(self, block: BlockActivations) -> BlockActivations:
         """Apply them; nothing is left to do where nothing is shared and no window ends."""
         for step in self.steps:
-            if not len(strip.x):
+            if not len(block.x):
                 break
-            strip = step(strip)
-        return strip
+            block = step(block)
+        return block
 
 
-class Joined(Step):
+class Joined(SlidingLayer):
     """A mixed block: the branches' outputs side by side in C, all in the widest layout."""
 
-    def __init__(self, block: Mixed, layout: Layout) -> None:
+    def __init__(self, block: Mixed, layout: PositionLayout) -> None:
         branches = [Chain(list(steps(branch, layout)), layout) for branch in block.branches]
         self.layout = max((each.layout for each in branches), key=lambda each: len(each.own))
         self.branches = [
@@ -143,39 +167,38 @@ class Joined(Step):
             for branch in branches
         ]
 
-    def __call__(self, strip: Strip) -> Strip:
+    def __call__(self, block: BlockActivations) -> BlockActivations:
         """Join the branches."""
-        joined = torch.cat([branch(strip).x for branch in self.branches], dim=-1)
-        return strip.followed_by(joined, self.layout)
+        joined = torch.cat([branch(block).x for branch in self.branches], dim=-1)
+        return block.followed_by(joined, self.layout)
 
 
-class Neck(Step):
-    """ASPP and LIP of one scale, whole windows at the end."""
+class Neck(SlidingLayer):
+    """ASPP and LIP of one scale, or nothing, and whole windows at the end."""
 
-    def __init__(self, neck: nn.Sequential, layout: Layout) -> None:
-        aspp, lip = neck
-        assert isinstance(aspp, ASPP)
-        self.reduce = InFrame(aspp, layout)
+    def __init__(self, neck: nn.Module | None, layout: PositionLayout) -> None:
+        aspp, lip = (None, None) if neck is None else neck.children()
+        self.reduce = None if aspp is None else InFrame(aspp, layout)
         self.logit = lip.logit if isinstance(lip, LIP) else None
         window = lip.window if isinstance(lip, LIP) else 1
         self.pool = Weighed(Kernel(window, window), layout)
         self.layout = self.pool.layout
-        self.memory = Memory(self.layout)
+        self.cache = SharedCache(self.layout)
 
-    def __call__(self, strip: Strip) -> Strip:
+    def __call__(self, block: BlockActivations) -> BlockActivations:
         """Return the pooled positions."""
-        strip = self.reduce(strip)
+        block = self.reduce(block) if self.reduce else block
         if self.logit is None:
-            return strip
-        logits = F.linear(strip.x, self.logit.weight.flatten(1))
-        return self.pool(strip.followed_by(torch.cat([strip.x, logits], dim=-1)))
+            return block
+        logits = F.linear(block.x, self.logit.weight.flatten(1))
+        return self.pool(block.followed_by(torch.cat([block.x, logits], dim=-1)))
 
-    def windows(self, strip: Strip) -> Tensor:
+    def windows(self, block: BlockActivations) -> Tensor:
         """Return the pooled feature of each window, N x C x T x H x W."""
-        return gathered(self(strip), self.memory)
+        return gathered(self(block), self.cache)
 
 
-def steps(module: nn.Module, layout: Layout) -> Iterator[Step]:
+def steps(module: nn.Module, layout: PositionLayout) -> Iterator[SlidingLayer]:
     """Yield the steps of an encoder's part whose batch normalisation has been folded.
 
     Raises:
@@ -203,7 +226,7 @@ def steps(module: nn.Module, layout: Layout) -> Iterator[Step]:
 
 
 class Sliding:
-    """The encoder and the neck, fed block after block.
+    """The stages and their necks, fed block after block.
 
     Attributes:
         length: T of a window.
@@ -211,19 +234,21 @@ class Sliding:
     """
 
     def __init__(
-        self, stages: nn.ModuleList, neck: nn.ModuleList, length: int, stride: int
+        self,
+        stages: nn.ModuleList,
+        necks: Sequence[nn.Module | None],
+        length: int,
+        stride: int,
     ) -> None:
         self.stride = stride
-        self.frames = Layout(length, 0, 0, 1)
+        self.frames = PositionLayout(length, 0, 0, 1)
         self.stages: list[Chain] = []
         layout = self.frames
         for stage in stages:
             self.stages.append(Chain(list(steps(stage, layout)), layout))
             layout = self.stages[-1].layout
         self.necks = [
-            Neck(part, stage.layout)
-            for part, stage in zip(reversed(list(neck)), self.stages, strict=True)
-            if isinstance(part, nn.Sequential)
+            Neck(part, stage.layout) for part, stage in zip(necks, self.stages, strict=True)
         ]
 
     def warm(self, frames: Tensor) -> None:
@@ -239,17 +264,17 @@ class Sliding:
 
     def _pyramid(self, frames: Tensor, windows: int) -> list[Tensor]:
         rows = frames.permute(0, 2, 3, 1).contiguous()  # f c h w -> f h w c
-        strip = Strip(rows, self.frames, len(frames), windows, self.stride)
+        block = BlockActivations(rows, self.frames, len(frames), windows, self.stride)
         features = []
         for stage, neck in zip(self.stages, self.necks, strict=True):
-            strip = stage(strip)
-            if not len(strip.x):
+            block = stage(block)
+            if not len(block.x):
                 break
-            features.append(neck.windows(strip))
+            features.append(neck.windows(block))
         return features[::-1]
 
 
-def fused(model: AVRSP, dtype: torch.dtype = torch.float32) -> AVRSP:
+def fused(model: nn.Module, dtype: torch.dtype = torch.float32) -> nn.Module:
     """Return a copy in evaluation mode whose convolutions normalise by their own weights.
 
     In other words y = W x and z = (y - mean) * gain + shift become one convolution, which changes

@@ -20,15 +20,15 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-Source = Callable[[int], Tensor]
+PositionValues = Callable[[int], Tensor]
 """From a position to its values, N x H x W x C, of all windows or for all new frames."""
 
 ROOM = 2
-"""Blocks of frames that a memory takes before it moves what it keeps to its beginning."""
+"""Blocks of frames that a cache takes before it moves what it keeps to its beginning."""
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class PositionLayout:
     """Which of the positions of a window are its own.
 
     Attributes:
@@ -61,7 +61,7 @@ class Layout:
         """Return how many frames before the window's last one this shared position was new."""
         return self.spacing * (self.count - 1 - self.right - position)
 
-    def through(self, kernel: Kernel) -> Layout:
+    def through(self, kernel: Kernel) -> PositionLayout:
         """Return the layout behind a layer along time."""
         count = self.count // kernel.stride
         left = -(-(self.left + kernel.margin) // kernel.stride)
@@ -69,7 +69,7 @@ class Layout:
         right = max(0, count - 1 - reach // kernel.stride)
         if left + right >= count:
             left, right = count, 0
-        return Layout(count, left, right, self.spacing * kernel.stride)
+        return PositionLayout(count, left, right, self.spacing * kernel.stride)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Kernel:
 
 
 @dataclass(frozen=True, slots=True)
-class Strip:
+class BlockActivations:
     """The activations that a block of frames adds, F x H x W x C.
 
     First one shared position for each of `frames` new frames, if the layout shares any, then for
@@ -96,7 +96,7 @@ class Strip:
     """
 
     x: Tensor
-    layout: Layout
+    layout: PositionLayout
     frames: int
     windows: int
     stride: int
@@ -105,7 +105,7 @@ class Strip:
         """Check that the rows are those of the layout."""
         assert len(self.x) == self.rows(self.layout)
 
-    def rows(self, layout: Layout) -> int:
+    def rows(self, layout: PositionLayout) -> int:
         """Return F for another layout."""
         return self.frames * layout.shares + self.windows * len(layout.own)
 
@@ -115,33 +115,33 @@ class Strip:
         start += self.windows * self.layout.own.index(position)
         return self.x[start : start + self.windows]
 
-    def followed_by(self, x: Tensor, layout: Layout | None = None) -> Strip:
-        """Return a strip of the same frames with other activations."""
-        return Strip(x, layout or self.layout, self.frames, self.windows, self.stride)
+    def followed_by(self, x: Tensor, layout: PositionLayout | None = None) -> BlockActivations:
+        """Return a block of the same frames with other activations."""
+        return BlockActivations(x, layout or self.layout, self.frames, self.windows, self.stride)
 
 
-class Memory:
+class SharedCache:
     """The latest shared positions: as many as later windows still read."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: PositionLayout) -> None:
         self.layout = layout
         self.kept = layout.lag(layout.left) if layout.shares else 0
         self.buffer: Tensor | None = None
         self.end = 0
 
-    def take(self, strip: Strip) -> tuple[Source, Source]:
-        """Remember the strip's shared positions; return what its frames and its windows read."""
-        if strip.layout.shares:
-            self._append(strip.x[: strip.frames])
+    def take(self, block: BlockActivations) -> tuple[PositionValues, PositionValues]:
+        """Remember the block's shared positions; return what its frames and its windows read."""
+        if block.layout.shares:
+            self._append(block.x[: block.frames])
 
         def fresh(position: int) -> Tensor:
-            return self._back(self.layout.lag(position), strip.frames)
+            return self._back(self.layout.lag(position), block.frames)
 
         def windowed(position: int) -> Tensor:
             if not self.layout.is_shared(position):
-                return strip.own(position)
-            rows = self._back(self.layout.lag(position), strip.frames)
-            return rows[strip.stride - 1 :: strip.stride][: strip.windows]
+                return block.own(position)
+            rows = self._back(self.layout.lag(position), block.frames)
+            return rows[block.stride - 1 :: block.stride][: block.windows]
 
         return fresh, windowed
 
@@ -152,12 +152,12 @@ class Memory:
     def _append(self, new: Tensor) -> None:
         count = len(new)
         if self.buffer is None or self.end + count > len(self.buffer):
-            self._begin_anew(new)
+            self._make_room(new)
         assert self.buffer is not None
         self.buffer[self.end : self.end + count] = new
         self.end += count
 
-    def _begin_anew(self, new: Tensor) -> None:
+    def _make_room(self, new: Tensor) -> None:
         """Move what is kept to the beginning of the buffer, a larger one where it must be."""
         room = self.kept + ROOM * len(new)
         before = self.buffer
@@ -172,11 +172,11 @@ class Memory:
         self.end = self.kept
 
 
-def gathered(strip: Strip, memory: Memory) -> Tensor:
+def gathered(block: BlockActivations, cache: SharedCache) -> Tensor:
     """Return every window whole, windows x C x P x H x W, channels last in memory."""
-    _, windowed = memory.take(strip)
-    count = strip.layout.count
-    whole = strip.x.new_empty((strip.windows, count, *strip.x.shape[1:]))
+    _, windowed = cache.take(block)
+    count = block.layout.count
+    whole = block.x.new_empty((block.windows, count, *block.x.shape[1:]))
     for position in range(count):
         whole[:, position] = windowed(position)
     return whole.permute(0, 4, 1, 2, 3)  # n p h w c -> n c p h w

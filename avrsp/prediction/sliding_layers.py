@@ -1,4 +1,4 @@
-"""The layers of sliding windows, from one strip of activations to the next.
+"""The layers of sliding windows, from one block of activations to the next.
 
 Each takes its weights from a layer of S3D, or of the neck, whose normalisation has been folded.
 """
@@ -12,64 +12,70 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from avrsp.prediction.shared_activations import Kernel, Layout, Memory, Source, Strip
+from avrsp.prediction.shared_activations import (
+    BlockActivations,
+    Kernel,
+    PositionLayout,
+    PositionValues,
+    SharedCache,
+)
 
 
-class Step(ABC):
-    """One layer or several, from strip to strip; it remembers what it needs of earlier blocks."""
+class SlidingLayer(ABC):
+    """One layer or several, from block to block; it remembers what it needs of earlier blocks."""
 
-    layout: Layout
+    layout: PositionLayout
     """The layout of what it returns."""
 
     @abstractmethod
-    def __call__(self, strip: Strip) -> Strip:
+    def __call__(self, block: BlockActivations) -> BlockActivations:
         """Return the layer's output for the same frames."""
 
 
-class InFrame(Step):
+class InFrame(SlidingLayer):
     """A module that treats each frame by itself."""
 
-    def __init__(self, module: nn.Module, layout: Layout) -> None:
+    def __init__(self, module: nn.Module, layout: PositionLayout) -> None:
         self.module = module
         self.layout = layout
 
-    def __call__(self, strip: Strip) -> Strip:
+    def __call__(self, block: BlockActivations) -> BlockActivations:
         """Apply the module as if all rows were frames of one clip."""
-        y = self.module(strip.x[None].permute(0, 4, 1, 2, 3))  # f h w c -> 1 c f h w
-        return strip.followed_by(y[0].permute(1, 2, 3, 0).contiguous())
+        y = self.module(block.x[None].permute(0, 4, 1, 2, 3))  # f h w c -> 1 c f h w
+        return block.followed_by(y[0].permute(1, 2, 3, 0).contiguous())
 
 
-class InSpace(Step):
+class InSpace(SlidingLayer):
     """A 1 x k x k convolution with ReLU, as one of pictures, which is faster than one of clips."""
 
-    def __init__(self, conv: nn.Conv3d, layout: Layout) -> None:
+    def __init__(self, conv: nn.Conv3d, layout: PositionLayout) -> None:
         self.weight = conv.weight[:, :, 0].contiguous(memory_format=torch.channels_last)
         self.bias = conv.bias
         self.stride = conv.stride[1:]
         self.margin = tuple(int(margin) for margin in conv.padding[1:])
         self.layout = layout
 
-    def __call__(self, strip: Strip) -> Strip:
+    def __call__(self, block: BlockActivations) -> BlockActivations:
         """Convolve all rows."""
-        pictures = strip.x.permute(0, 3, 1, 2)  # f h w c -> f c h w
+        pictures = block.x.permute(0, 3, 1, 2)  # f h w c -> f c h w
         y = F.conv2d(pictures, self.weight, self.bias, self.stride, self.margin)
-        return strip.followed_by(F.relu(y, inplace=True).permute(0, 2, 3, 1).contiguous())
+        return block.followed_by(F.relu(y, inplace=True).permute(0, 2, 3, 1).contiguous())
 
 
-class Peaks(Step):
+class Peaks(SlidingLayer):
     """Max pooling in space: rows, then columns, several times faster than with their indices."""
 
-    def __init__(self, size: int, stride: int, layout: Layout) -> None:
+    def __init__(self, size: int, stride: int, layout: PositionLayout) -> None:
         self.size = size
         self.stride = stride
         self.layout = layout
 
-    def __call__(self, strip: Strip) -> Strip:
+    def __call__(self, block: BlockActivations) -> BlockActivations:
         """Pool all rows; H and W are even where the stride is 2."""
-        x = strip.x
+        x = block.x
         for axis in (1, 2):
             x = self._pooled(x.transpose(0, axis)).transpose(0, axis)
-        return strip.followed_by(x.contiguous())
+        return block.followed_by(x.contiguous())
 
     def _pooled(self, x: Tensor) -> Tensor:
         """Pool along the first axis: 2 positions, or 3 around each one that the stride leaves."""
@@ -83,31 +89,33 @@ class Peaks(Step):
         return y
 
 
-class AlongTime(Step):
+class AlongTime(SlidingLayer):
     """A layer that mixes positions."""
 
-    def __init__(self, kernel: Kernel, layout: Layout, target: Layout | None = None) -> None:
+    def __init__(
+        self, kernel: Kernel, layout: PositionLayout, target: PositionLayout | None = None
+    ) -> None:
         self.kernel = kernel
-        self.memory = Memory(layout)
+        self.cache = SharedCache(layout)
         self.before = layout
         self.layout = layout.through(kernel) if target is None else target
 
-    def __call__(self, strip: Strip) -> Strip:
+    def __call__(self, block: BlockActivations) -> BlockActivations:
         """Compute the shared positions of the new frames, then the own ones of the windows."""
-        fresh, windowed = self.memory.take(strip)
-        y = strip.x.new_empty((strip.rows(self.layout), *strip.x.shape[1:3], self.outputs(strip.x)))
+        fresh, windowed = self.cache.take(block)
+        y = block.x.new_empty((block.rows(self.layout), *block.x.shape[1:3], self.outputs(block.x)))
         start = 0
         if self.layout.shares:
             newest = self.layout.count - 1 - self.layout.right
-            self._fill(y[: strip.frames], newest, fresh)
-            start = strip.frames
-        if strip.windows:
+            self._fill(y[: block.frames], newest, fresh)
+            start = block.frames
+        if block.windows:
             for position in self.layout.own:
-                self._fill(y[start : start + strip.windows], position, windowed)
-                start += strip.windows
-        return strip.followed_by(self.finished(y), self.layout)
+                self._fill(y[start : start + block.windows], position, windowed)
+                start += block.windows
+        return block.followed_by(self.finished(y), self.layout)
 
-    def _fill(self, out: Tensor, position: int, source: Source) -> None:
+    def _fill(self, out: Tensor, position: int, source: PositionValues) -> None:
         taps = self.kernel.read(position, self.before.count)
         self.compute(out, [(tap, source(before)) for tap, before in taps])
 
@@ -127,7 +135,7 @@ class AlongTime(Step):
 class Convolution(AlongTime):
     """A k x 1 x 1 convolution with ReLU: one matrix product a tap, none for the padding."""
 
-    def __init__(self, conv: nn.Conv3d, layout: Layout) -> None:
+    def __init__(self, conv: nn.Conv3d, layout: PositionLayout) -> None:
         kernel = Kernel(conv.kernel_size[0], conv.stride[0], int(conv.padding[0]))
         super().__init__(kernel, layout)
         self.taps = conv.weight[..., 0, 0].permute(2, 1, 0).contiguous()  # o c k -> k c o

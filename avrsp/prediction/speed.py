@@ -14,14 +14,11 @@ import torch
 from avrsp.params import Precision
 from avrsp.types import InputSpec
 
-Item = TypeVar("Item")
+T = TypeVar("T")
 Wanted = Literal["auto", "float32", "bf16"]
 
 MOST_WINDOWS: Final = {"cpu": 8, "cuda": 32}
 """Beyond which a block is not faster."""
-
-VALUES_A_PIXEL: Final = 350
-"""Activations alive at once for each pixel of a window and unit of width, rounded up."""
 
 SHARE: Final = 0.25
 """Of the free memory that one block may take."""
@@ -53,11 +50,14 @@ class Speed:
         return f"{self.device.type}, {self.precision}, {self.windows} window{plural} at a time"
 
 
-def speed(device: torch.device, wanted: Wanted, spec: InputSpec, width: float = 1.0) -> Speed:
-    """Return the fastest way to run a network of that width here, at the precision `wanted`."""
+def speed(device: torch.device, wanted: Wanted, spec: InputSpec, values: float) -> Speed:
+    """Return the fastest way to run a network here, at the precision `wanted`.
+
+    Its activations are so many `values` for each pixel of a window (`ModelSpec.values_a_pixel`).
+    """
     precision = wanted if wanted != "auto" else "bf16" if has_bf16(device) else "float32"
     value = 2 if precision == "bf16" else 4
-    window = VALUES_A_PIXEL * width * spec.height * spec.width * value
+    window = values * spec.height * spec.width * value
     windows = int(SHARE * free(device) / window)
     return Speed(device, precision, min(max(windows, 1), MOST_WINDOWS[device.type]))
 
@@ -82,7 +82,7 @@ def worth_compiling(device: torch.device, frames: int | None) -> bool:
     return device.type == "cuda" and frames is not None and frames >= LONG
 
 
-def ahead(items: Iterable[Item], depth: int = AHEAD) -> Generator[Item]:
+def ahead(items: Iterable[T], depth: int = AHEAD) -> Generator[T]:
     """Yield `items`, which a thread of its own takes, up to `depth` of them in advance.
 
     An error in taking one is raised at its place. The iterator is closed with this one.

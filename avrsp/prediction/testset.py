@@ -8,15 +8,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from avrsp import models
 from avrsp.compute import device_named
 from avrsp.models.saved import load_model
+from avrsp.models.windows import sized
 from avrsp.params import ComputeParams
 from avrsp.prediction.engine import Engine, Request, engine
 from avrsp.prediction.speed import Speed
-from avrsp.prediction.window_by_window import Maps
+from avrsp.prediction.window_by_window import MapIterator
 from avrsp.progress import track
 from avrsp.store.manifest import Verdict, store_path
 from avrsp.store.video_store import VideoStore, write_maps
+from avrsp.types import InputSpec
 
 READ = 64
 """Frames read from a store at a time."""
@@ -32,21 +35,22 @@ def write_test_maps(
         WeightsError: The model is missing or damaged.
         StoreError: A store is damaged.
     """
-    model, spec, _ = load_model(place)
+    model, spec, config = load_model(place)
     device = device_named(compute.device)
-    run = engine(model.to(device), spec, Speed(device, compute.precision, compute.windows))
+    pace = Speed(device, compute.precision, compute.windows)
+    run = engine(model.to(device), spec, pace, models.spec(config.model).engine)
     for place_in_list, video in enumerate(videos, 1):
         label = f"{out.name}, video {place_in_list} of {len(videos)}"
-        maps = _maps(run, VideoStore(store_path(stores, video)))
+        maps = _maps(run, VideoStore(store_path(stores, video)), spec)
         shown = track(maps, total=video.frames, label=label)
         write_maps(store_path(out, video), shown, video=(video.dataset, video.video))
 
 
-def _maps(run: Engine, store: VideoStore) -> Maps:
+def _maps(run: Engine, store: VideoStore, spec: InputSpec) -> MapIterator:
     request = Request(store.sound, store.attributes.fps, store.times, count=len(store))
-    return run.maps(_frames(store), request)
+    return run.maps(_frames(store, spec), request)
 
 
-def _frames(store: VideoStore) -> Iterator[NDArray[np.uint8]]:
+def _frames(store: VideoStore, spec: InputSpec) -> Iterator[NDArray[np.uint8]]:
     for start in range(0, len(store), READ):
-        yield from store.frames(range(start, min(start + READ, len(store))))
+        yield from sized(store.frames(range(start, min(start + READ, len(store)))), spec)

@@ -1,12 +1,13 @@
-"""What prediction is: one map a frame, each from the window that ends at it (paper, IV-B).
+"""What prediction is: one map a frame, each from the window of that frame (`windows.window_of`).
 
-This is the definition, for any model, and what `stream` is compared with. Frames are converted
-once and kept in a buffer on the network's device; the windows of a batch are views of it, so that
-no frame is copied before the network reads it. Memory does not depend on the length of the video.
+This is the definition, for any network, and what other engines are compared with. Frames travel to
+the network's device once, as uint8, and wait there until no window shows them any more; memory does
+not depend on the length of the video.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -17,14 +18,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from avrsp.errors import StoreError
-from avrsp.models.windows import ending_at, excerpt
-from avrsp.train.clips import normalised
+from avrsp.models.windows import excerpt, last_read, window_of
 from avrsp.types import InputSpec, SaliencyModel, Samples
 
 Image = NDArray[np.uint8]
 Frames = Sequence[Image]
-Maps = Iterator[NDArray[np.float32]]
-Predicted = Iterator[tuple[int, NDArray[np.float32]]]
+MapIterator = Iterator[NDArray[np.float32]]
+NumberedMaps = Iterator[tuple[int, NDArray[np.float32]]]
 """A frame's number and its map; the numbers rise, and may leave frames out."""
 Window = NDArray[np.int64]
 
@@ -33,10 +33,10 @@ CPU = torch.device("cpu")
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """What the windows of a video hear.
+    """The sound that goes with the windows of a video.
 
     Attributes:
-        waveform: Mono in [-1, 1] at 22,050 Hz; None where nothing is heard.
+        waveform: Mono in [-1, 1] at 22,050 Hz; None without sound.
         fps: Frames a second, on average where the rate varies.
         samples: Length of the network's sound buffer.
         times: Seconds from the first frame at which each frame is shown, of those that a window
@@ -49,14 +49,14 @@ class Sound:
     times: Sequence[float] | NDArray[np.float64] | None = None
 
     @classmethod
-    def heard(
+    def for_network(
         cls,
         waveform: Samples,
         fps: float,
         spec: InputSpec,
         times: Sequence[float] | NDArray[np.float64] | None = None,
     ) -> Sound:
-        """Return what a network hears of a waveform: nothing where it takes no sound."""
+        """Return the sound of a video for a network; none where that takes no sound."""
         return cls(waveform if spec.audio else None, fps, spec.samples, times)
 
     def of(self, windows: Sequence[Window], device: torch.device) -> Tensor | None:
@@ -99,7 +99,9 @@ class Counted:
             StoreError: Not as many as expected.
         """
         if expected is not None and self.count != expected:
-            raise StoreError(f"found {self.count} frames, expected {expected}; make the store anew")
+            raise StoreError(
+                f"found {self.count} frames, expected {expected}; make the store again"
+            )
 
 
 def predict_maps(  # noqa: PLR0913 - one argument for each fact of the video and of the network
@@ -114,18 +116,18 @@ def predict_maps(  # noqa: PLR0913 - one argument for each fact of the video and
     device: torch.device = CPU,
     stride: int = 1,
     times: Sequence[float] | NDArray[np.float64] | None = None,
-) -> Maps:
+) -> MapIterator:
     """Yield one map H x W for each frame, in order, while `frames` are read.
 
-    Until a window's worth of frames precedes it, a frame is predicted from the window that runs
-    backwards from its future; the first map therefore waits for 2 T - 2 frames or the video's end.
-    Precision is the caller's: iterate inside `torch.autocast`.
+    A map waits for the frames that its window shows, or for the video's end. Precision is the
+    caller's: iterate inside `torch.autocast`.
 
     Args:
         model: In evaluation mode.
-        frames: H x W x 3 RGB at network size.
+        frames: H x W x 3 RGB uint8 at network size.
         count: How many frames must come; None where only their end tells.
-        waveform: Mono in [-1, 1] at 22,050 Hz, empty without sound; a deaf model's is not read.
+        waveform: Mono in [-1, 1] at 22,050 Hz, empty without sound; not read where the network
+            takes none.
         fps: Frames a second, on average where the rate varies.
         spec: The network's input.
         batch: Windows predicted at a time.
@@ -137,14 +139,13 @@ def predict_maps(  # noqa: PLR0913 - one argument for each fact of the video and
     Raises:
         StoreError: More or fewer frames came than were to come.
     """
-    windows = _Windows(model, Sound.heard(waveform, fps, spec, times), spec, device)
+    sound = Sound.for_network(waveform, fps, spec, times)
     coming = Counted(frames)
-    head = list(islice(coming, 2 * spec.length - 2))
-    yield from filled(_maps(windows, head, coming, (batch, stride)), coming)
+    yield from filled(_maps(_Windows(model, sound, spec, device), coming, (batch, stride)), coming)
     coming.check(count)
 
 
-def filled(predicted: Predicted, coming: Counted) -> Maps:
+def filled(predicted: NumberedMaps, coming: Counted) -> MapIterator:
     """Yield a map for each frame: between two predicted ones interpolated, after the last, that."""
     before, last = -1, None
     for frame, saliency in predicted:
@@ -159,45 +160,38 @@ def filled(predicted: Predicted, coming: Counted) -> Maps:
             yield last
 
 
-def converted(frames: Frames, device: torch.device) -> Tensor:
-    """Return frames as 3 x N x H x W on the device."""
-    return normalised(np.stack(frames)).to(device)
+def on_device(frames: Frames, device: torch.device) -> Tensor:
+    """Return frames H x W x 3 as 3 x N x H x W uint8 on the device."""
+    return torch.from_numpy(np.stack(frames)).to(device).permute(3, 0, 1, 2)  # n h w c -> c n h w
 
 
-def _maps(
-    windows: _Windows, head: Frames, rest: Iterator[Image], pace: tuple[int, int]
-) -> Predicted:
-    """Predict the frames of `head`, the first 2 T - 2 or all of a shorter video, and the `rest`."""
+def _maps(windows: _Windows, coming: Counted, pace: tuple[int, int]) -> NumberedMaps:
+    """Predict every `stride`-th frame, a batch of windows at a time."""
     batch, stride = pace
-    before = windows.spec.length - 1
-    if head:
-        yield from _turned(windows, head, pace)
-        buffer = converted(head[:before], windows.device)
-    frame = before
-    waiting = iter(head[before:])
-    while fresh := [*islice(waiting, batch)] or [*islice(rest, batch)]:
-        buffer = torch.cat([buffer, converted(fresh, windows.device)], dim=1)
-        clips = buffer.unfold(1, before + 1, 1).permute(1, 0, 4, 2, 3)  # c b h w t -> b c t h w
-        skipped = -frame % stride
-        wanted = range(frame + skipped, frame + len(fresh), stride)
-        if wanted:
-            shown = [np.arange(last - before, last + 1) for last in wanted]
-            yield from zip(wanted, windows.predicted(clips[skipped::stride], shown), strict=True)
-        buffer = buffer[:, len(fresh) :]
-        frame += len(fresh)
+    clips = _clips(coming, windows.spec, stride, windows.device)
+    while chosen := [*islice(clips, batch)]:
+        frames, shown, pictures = zip(*chosen, strict=True)
+        yield from zip(frames, windows.predicted(torch.stack(pictures), shown), strict=True)
 
 
-def _turned(windows: _Windows, head: Frames, pace: tuple[int, int]) -> Predicted:
-    """Predict the first T - 1 frames, whose windows run backwards and lie within `head`."""
-    batch, stride = pace
-    length = windows.spec.length
-    buffer = converted(head, windows.device)
-    wanted = range(0, min(length - 1, len(head)), stride)
-    for start in range(0, len(wanted), batch):
-        chosen = wanted[start : start + batch]
-        shown = [ending_at(frame, length, len(head)) for frame in chosen]
-        clips = [buffer[:, torch.from_numpy(window).to(buffer.device)] for window in shown]
-        yield from zip(chosen, windows.predicted(torch.stack(clips), shown), strict=True)
+def _clips(
+    coming: Counted, spec: InputSpec, stride: int, device: torch.device
+) -> Iterator[tuple[int, Window, Tensor]]:
+    """Yield every `stride`-th frame's number, window, and the window's frames 3 x T x H x W."""
+    reach = spec.step * (spec.length - 1)  # folded or not, no window shows an earlier frame
+    buffer, first = torch.empty(3, 0, spec.height, spec.width, dtype=torch.uint8), 0
+    buffer = buffer.to(device)
+    for frame in itertools.count(0, stride):
+        while (lacking := last_read(frame, spec) + 1 - coming.count) > 0 and (
+            fresh := [*islice(coming, min(lacking, spec.length))]
+        ):
+            buffer = torch.cat([buffer, on_device(fresh, device)], dim=1)
+            spare = min(max(frame - reach - first, 0), buffer.shape[1])
+            buffer, first = buffer[:, spare:], first + spare
+        if frame >= coming.count:
+            return
+        window = window_of(frame, coming.count, spec)
+        yield frame, window, buffer[:, torch.from_numpy(window - first).to(device)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +205,7 @@ class _Windows:
 
     @torch.inference_mode()
     def predicted(self, clips: Tensor, shown: Sequence[Window]) -> list[NDArray[np.float32]]:
-        """Return the map of each window B x 3 x T x H x W, which shows those frames."""
+        """Return the map of each window B x 3 x T x H x W uint8, which shows those frames."""
         sound = self.sound.of(shown, self.device)
         maps = self.model(clips) if sound is None else self.model(clips, sound)
         return [*maps.float().cpu().numpy()]

@@ -17,7 +17,7 @@ from avrsp.evaluate.intervals import Paired, entries, paired
 from avrsp.evaluate.summary import METRICS
 from avrsp.params import ProtocolName
 from avrsp.progress import track
-from avrsp.reliance.listening import Ear, Heard, evenly, listen, rows_of
+from avrsp.reliance.listening import Shown, SoundProbe, evenly, listen, rows_of
 from avrsp.reliance.sounds import SOUNDS, SoundName, Waveform, partners, soundtracks
 from avrsp.reliance.truth import UNKNOWN, Split
 from avrsp.store.manifest import Verdict, store_path
@@ -56,7 +56,7 @@ class Rules:
 
 
 def listen_to(
-    ear: Ear,
+    probe: SoundProbe,
     stores: Path,
     split: Split,
     rules: Rules,
@@ -82,12 +82,12 @@ def listen_to(
     for video in track(split.videos, total=len(split.videos), label="other sounds", unit="video"):
         lender = lenders[video.dataset, video.video]
         try:
-            heard, rows = _show(ear, stores, (video, lender), names, rules)
+            shown, rows = _show(probe, stores, (video, lender), names, rules)
         except AvrspError as error:
             faults.append(f"{video.dataset}/{video.video}: {one_line(error)}")
             continue
         if out is not None:
-            _write_retention(out / video.dataset / video.video, heard)
+            _write_retention(out / video.dataset / video.video, shown)
         facts: dict[str, Any] = {
             "dataset": video.dataset,
             "split": split.number,
@@ -162,23 +162,23 @@ def _videos(rows: pd.DataFrame) -> int:
 
 
 def _show(
-    ear: Ear,
+    probe: SoundProbe,
     stores: Path,
     pair: tuple[Verdict, Verdict | None],
     names: Sequence[SoundName],
     rules: Rules,
-) -> tuple[Heard, pd.DataFrame]:
+) -> tuple[Shown, pd.DataFrame]:
     """Show the first video of `pair`, also with the sound of the second."""
     video, lender = pair
     store = VideoStore(store_path(stores, video))
     lent = VideoStore(store_path(stores, lender)).waveform if lender else np.zeros(0, np.float32)
     found = soundtracks(store.waveform, lent)
     tracks: dict[SoundName, Waveform] = {name: found[name] for name in names if name in found}
-    heard = listen(ear, store, tracks, evenly(len(store), rules.frames))
-    return heard, rows_of(heard, store, rules.protocol)
+    shown = listen(probe, store, tracks, evenly(len(store), rules.frames))
+    return shown, rows_of(shown, store, rules.protocol)
 
 
-def _write_retention(stem: Path, heard: Heard) -> None:
-    for name, maps in (("audio", heard.audio), ("visual", heard.visual)):
+def _write_retention(stem: Path, shown: Shown) -> None:
+    for name, maps in (("audio", shown.audio), ("visual", shown.visual)):
         if maps.size:
             write_maps(stem.with_name(f"{stem.name}.{name}.zarr.zip"), maps)

@@ -11,13 +11,11 @@ import pandas as pd
 import torch
 
 from avrsp.compute import device_named
-from avrsp.errors import ParamsError
 from avrsp.evaluate.intervals import Paired
-from avrsp.models.avrsp.network import AVRSP
 from avrsp.models.saved import load_model
 from avrsp.params import ComputeParams
 from avrsp.reliance.analysis import Rules, listen_to
-from avrsp.reliance.listening import Ear
+from avrsp.reliance.listening import SoundProbe
 from avrsp.reliance.statements import Following, Measured, pursuits
 from avrsp.reliance.truth import Split
 from avrsp.store.video_store import MapStore
@@ -45,14 +43,13 @@ def measure(
     Retention is written below `out`/<run>. Returns what was measured, and what could not be shown.
 
     Raises:
-        ParamsError: A model is not one whose picture and sound can be told apart.
         WeightsError: A model is missing or damaged.
         StoreError: No video of a split could be shown.
     """
     sounds, faults, follows = [], [], list[Following]()
     for split in splits:
-        ear = hearing(places.models / _run(split), compute)
-        rows, own = listen_to(ear, places.stores, split, rules, out=out / _run(split))
+        probe = sound_probe(places.models / _run(split), compute)
+        rows, own = listen_to(probe, places.stores, split, rules, out=out / _run(split))
         sounds.append(rows)
         faults += own
         follows += _followings(places, split)
@@ -73,32 +70,26 @@ def measure_alone(
     """
     sounds, seen, faults = [], [], list[str]()
     for split in splits:
-        ear = hearing(places.models / _run(split), compute)
-        rows, own = listen_to(ear, places.stores, split, rules)
-        eye = hearing(places.models / f"v-split{split.number}", compute)
+        probe = sound_probe(places.models / _run(split), compute)
+        rows, own = listen_to(probe, places.stores, split, rules)
+        visual = sound_probe(places.models / f"v-split{split.number}", compute)
         sounds.append(rows)
-        seen.append(listen_to(eye, places.stores, split, rules, names=("true",))[0])
+        seen.append(listen_to(visual, places.stores, split, rules, names=("true",))[0])
         faults += own
     rows = pd.concat(sounds, ignore_index=True)
     methods = {"av": rows[rows["sound"] == "true"], "v": pd.concat(seen, ignore_index=True)}
     return Measured(methods, rows, []), faults
 
 
-def hearing(place: Path, compute: ComputeParams) -> Ear:
+def sound_probe(place: Path, compute: ComputeParams) -> SoundProbe:
     """Load the model in folder `place` so that it can be shown videos.
 
     Raises:
-        ParamsError: It is not AVRSP.
         WeightsError: It is missing or damaged.
     """
-    model, spec, config = load_model(place)
-    if not isinstance(model, AVRSP):
-        raise ParamsError(
-            f"{place}: found the model {config.model!r}, expected avrsp, whose picture is encoded "
-            "apart from its sound"
-        )
+    model, spec, _ = load_model(place)
     device: torch.device = device_named(compute.device)
-    return Ear(model.to(device), spec, device, compute.precision, compute.windows)
+    return SoundProbe(model.to(device), spec, device, compute.precision, compute.windows)
 
 
 def _run(split: Split) -> str:

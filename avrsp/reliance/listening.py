@@ -1,53 +1,50 @@
-"""One video, several sounds: what the network predicts from the same frames with each of them.
+"""One video, several sounds: what a network predicts from the same frames with each of them.
 
-The picture is encoded once a window; only what follows the encoder is computed for each sound.
+Where a network encodes the picture apart from the sound (`types.EncodesOnce`) it does so once a
+window, and only what follows is computed for each sound.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from avrsp import metrics
 from avrsp.compute import autocasting
 from avrsp.evaluate.scores import score_video
-from avrsp.models.avrsp.network import AVRSP
+from avrsp.models.avrsp.network import COARSEST
 from avrsp.models.avrsp.ravf import Retention, retained
-from avrsp.models.windows import ending_at
+from avrsp.models.windows import sized, window_of
 from avrsp.params import Precision, ProtocolName
 from avrsp.reliance.sounds import SoundName, Waveform, sound_of
 from avrsp.store.video_store import VideoStore
-from avrsp.train.clips import normalised
-from avrsp.types import InputSpec
-
-FRAMES_A_STEP: Final = 8
-"""Frames of a window in one time step of the visual tokens."""
+from avrsp.types import EncodesOnce, InputSpec
 
 CHUNK: Final = 64
 
-Maps = NDArray[np.float32]
+MapArray = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Ear:
+class SoundProbe:
     """A network with what it needs to be shown a video; `windows` are predicted at a time."""
 
-    model: AVRSP
+    model: nn.Module
     spec: InputSpec
     device: torch.device
     precision: Precision
     windows: int
 
 
-class Heard(NamedTuple):
+class Shown(NamedTuple):
     """What came out for n frames of a video.
 
     Attributes:
@@ -59,9 +56,9 @@ class Heard(NamedTuple):
     """
 
     frames: NDArray[np.int64]
-    maps: dict[SoundName, Maps]
-    audio: Maps
-    visual: Maps
+    maps: dict[SoundName, MapArray]
+    audio: MapArray
+    visual: MapArray
 
 
 def evenly(count: int, wanted: int) -> NDArray[np.int64]:
@@ -70,14 +67,17 @@ def evenly(count: int, wanted: int) -> NDArray[np.int64]:
 
 
 def listen(
-    ear: Ear, store: VideoStore, tracks: Mapping[SoundName, Waveform], frames: NDArray[np.int64]
-) -> Heard:
+    probe: SoundProbe,
+    store: VideoStore,
+    tracks: Mapping[SoundName, Waveform],
+    frames: NDArray[np.int64],
+) -> Shown:
     """Predict the given frames of a video with each sound."""
     parts = [
-        _batch(ear, store, tracks, frames[start : start + ear.windows])
-        for start in range(0, len(frames), ear.windows)
+        _batch(probe, store, tracks, frames[start : start + probe.windows])
+        for start in range(0, len(frames), probe.windows)
     ]
-    return Heard(
+    return Shown(
         frames,
         {name: np.concatenate([part.maps[name] for part in parts]) for name in tracks},
         np.concatenate([part.audio for part in parts]),
@@ -85,7 +85,7 @@ def listen(
     )
 
 
-def rows_of(heard: Heard, store: VideoStore, protocol: ProtocolName) -> pd.DataFrame:
+def rows_of(shown: Shown, store: VideoStore, protocol: ProtocolName) -> pd.DataFrame:
     """Score what was predicted with each sound.
 
     Returns:
@@ -93,14 +93,14 @@ def rows_of(heard: Heard, store: VideoStore, protocol: ProtocolName) -> pd.DataF
         true sound) and `retention` (mean absolute Ret_A).
     """
     parts = []
-    true = torch.from_numpy(heard.maps["true"])
-    for name, maps in heard.maps.items():
-        rows = score_video(_spread(maps, heard.frames, len(store)), store, (protocol,))
+    true = torch.from_numpy(shown.maps["true"])
+    for name, maps in shown.maps.items():
+        rows = score_video(_spread(maps, shown.frames, len(store)), store, (protocol,))
         rows = rows[rows["predicted"]].reset_index(drop=True)
         rows["sound"] = name
         rows["maps_cc"] = metrics.cc(torch.from_numpy(maps), true).numpy()
         rows["retention"] = (
-            heard.audio.mean((1, 2)) if name == "true" and heard.audio.size else np.nan
+            shown.audio.mean((1, 2)) if name == "true" and shown.audio.size else np.nan
         )
         parts.append(rows)
     return pd.concat(parts, ignore_index=True)
@@ -108,51 +108,59 @@ def rows_of(heard: Heard, store: VideoStore, protocol: ProtocolName) -> pd.DataF
 
 @torch.inference_mode()
 def _batch(
-    ear: Ear,
+    probe: SoundProbe,
     store: VideoStore,
     tracks: Mapping[SoundName, Waveform],
     frames: NDArray[np.int64],
-) -> Heard:
-    shown = [ending_at(int(frame), ear.spec.length, len(store)) for frame in frames]
-    images = normalised(store.frames(np.concatenate(shown)))  # c (b t) h w
-    clips = images.reshape(3, len(shown), ear.spec.length, *images.shape[2:]).transpose(0, 1)
+) -> Shown:
+    spec, count = probe.spec, len(store)
+    shown = [window_of(int(frame), count, spec) for frame in frames]
+    images = torch.from_numpy(sized(store.frames(np.concatenate(shown)), spec))
+    clips = torch.unflatten(images, 0, (len(shown), -1)).permute(
+        0, 4, 1, 2, 3
+    )  # b t h w c -> b c t h w
     fps, times, maps = store.attributes.fps, store.times, {}
     kept: list[Retention] = []
-    with autocasting(ear.device, ear.precision):
-        features = ear.model.encoder(clips.to(ear.device))
+    with autocasting(probe.device, probe.precision):
+        predicted = _predicting(probe.model, clips.to(probe.device))
         for name, track in tracks.items():
             sound = np.stack(
-                [sound_of(name, track, times[each], fps, ear.spec.samples) for each in shown]
+                [sound_of(name, track, times[each], fps, spec.samples) for each in shown]
             )
-            waveform = torch.from_numpy(sound)[:, None].to(ear.device)
-            heard = torch.full((len(shown),), bool(track.size), device=ear.device)
-            with retained(ear.model) as retention:
-                found = ear.model.from_features(features, waveform, heard)
+            waveform = torch.from_numpy(sound)[:, None].to(probe.device)
+            has_sound = torch.full((len(shown),), bool(track.size), device=probe.device)
+            with retained(probe.model) as retention:
+                found = predicted(waveform, has_sound)
             maps[name] = found.float().cpu().numpy()
             kept = retention if name == "true" else kept
-    steps = max(1, ear.spec.length // FRAMES_A_STEP)
-    grid = (steps, ear.spec.height / ear.spec.width)
-    return Heard(frames, maps, *_retention(kept, grid, len(shown)))
+    size = (spec.height // COARSEST, spec.width // COARSEST)
+    return Shown(frames, maps, *_retention(kept, size, len(shown)))
 
 
-def _retention(kept: Sequence[Retention], grid: tuple[int, float], count: int) -> tuple[Maps, Maps]:
+def _predicting(model: nn.Module, clips: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return what maps the sound of clips, and whether they have any, to their maps."""
+    if not isinstance(model, EncodesOnce):
+        return partial(model, clips)
+    return partial(model.from_features, model.encode(clips))
+
+
+def _retention(
+    kept: Sequence[Retention], size: tuple[int, int], count: int
+) -> tuple[MapArray, MapArray]:
     """Average each block's retention over all but the visual tokens' positions, then the blocks."""
     if not kept:
         return (np.zeros((count, 0, 0), np.float32),) * 2
     audio = torch.stack([block.audio.float().abs().mean((1, 3)) for block in kept]).mean(0)
     visual = torch.stack([block.visual.float().abs().mean((1, 2)) for block in kept]).mean(0)
-    return _placed(audio, *grid), _placed(visual, *grid)
+    return _placed(audio, size), _placed(visual, size)
 
 
-def _placed(tokens: Tensor, steps: int, aspect: float) -> Maps:
+def _placed(tokens: Tensor, size: tuple[int, int]) -> MapArray:
     """Bring B x (t h w) values to B x h x w, their mean over time."""
-    cells = tokens.shape[1] // steps
-    height = round(math.sqrt(cells * aspect))
-    grid = tokens.reshape(len(tokens), steps, height, cells // height).mean(1)
-    return np.asarray(grid.cpu().numpy())
+    return np.asarray(torch.unflatten(tokens, 1, (-1, *size)).mean(1).cpu().numpy())
 
 
-def _spread(maps: Maps, frames: NDArray[np.int64], count: int) -> Iterator[Maps]:
+def _spread(maps: MapArray, frames: NDArray[np.int64], count: int) -> Iterator[MapArray]:
     """Yield maps for all `count` frames in chunks; NaN stands where none was predicted."""
     for start in range(0, count, CHUNK):
         chunk = np.full((min(CHUNK, count - start), *maps.shape[1:]), np.nan, np.float32)

@@ -19,9 +19,6 @@ SOUNDS: Final[tuple[SoundName, ...]] = ("true", "silence", "other", "shifted", "
 LEAST_SHIFT: Final = 2 * SOUND_RATE
 """Two seconds of samples."""
 
-DUBBED: Final[tuple[SoundName, ...]] = ("true", "other")
-"""What a video without sound can be shown with; its true sound is silence."""
-
 
 def soundtracks(own: Waveform, other: Waveform) -> dict[SoundName, Waveform]:
     """Return the waveform N of each sound of a video; empty where there is nothing to hear.
@@ -50,7 +47,7 @@ def shifted(waveform: Waveform) -> Waveform:
 
 
 def repeated(waveform: Waveform, samples: int) -> Waveform:
-    """Return `samples` of the sound, which begins anew where it is shorter; none of no sound."""
+    """Return `samples` of the sound, repeated where it is shorter; none of no sound."""
     return np.resize(waveform, samples) if waveform.size else waveform
 
 
@@ -61,8 +58,8 @@ def sound_of(
 
     "reversed" plays the window's own sound backwards: the same moment and spectrum, another order.
     """
-    heard = excerpt(track, shown, fps, samples)
-    return heard[::-1].copy() if name == "reversed" else heard
+    found = excerpt(track, shown, fps, samples)
+    return found[::-1].copy() if name == "reversed" else found
 
 
 def partners(

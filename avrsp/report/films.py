@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import io
-import subprocess
 import tempfile
-from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +14,9 @@ import soundfile
 from PIL import Image
 
 from avrsp.errors import RawDataError, StoreError
+from avrsp.media.decode import Frame
+from avrsp.media.encode import Quality, encode
+from avrsp.media.probe import Track
 from avrsp.models.windows import extent
 from avrsp.report.charts import Pixels, overlay
 from avrsp.report.inputs import Inputs, judge, judged
@@ -26,9 +28,8 @@ SECONDS: Final = 6.0
 WIDTH: Final = 288
 """Pixels across of each of the two pictures."""
 
-QUIET: Final = ("ffmpeg", "-hide_banner", "-nostdin", "-loglevel", "error", "-y")
-SAME: Final = ("-threads", "1", "-fflags", "+bitexact", "-map_metadata", "-1")
-"""With one thread and without dates the same frames make the same bytes."""
+SMALL: Final = Quality(preset="slow", crf=27, sound_bitrate="64k", repeatable=True)
+"""As a page needs it."""
 
 
 def clips(inputs: Inputs) -> list[Block]:
@@ -59,14 +60,23 @@ def film(store: VideoStore, maps: MapStore) -> bytes:
         RawDataError: ffmpeg is missing or cannot write the file.
     """
     fps, frames = store.attributes.fps, _frames(store)
-    start, stop = extent(store.times[frames.start : frames.stop], fps)
-    pictures = zip(store.frames(frames), maps.maps(frames.start, frames.stop), strict=True)
+    times = store.times[frames.start : frames.stop]
+    start, stop = extent(times, fps)
     height = _height(store)
-    images = [_beside(frame, saliency.astype(np.float32), height) for frame, saliency in pictures]
+    pictures = (
+        Frame(time - times[0], _beside(frame, saliency.astype(np.float32), height))
+        for time, frame, saliency in zip(
+            times, store.frames(frames), maps.maps(frames.start, frames.stop), strict=True
+        )
+    )
+    rate = Fraction(fps).limit_denominator(1001)
     with tempfile.TemporaryDirectory() as folder:
-        sound = Path(folder) / "sound.wav"
-        soundfile.write(sound, np.asarray(store.sound[start:stop]), SOUND_RATE, subtype="PCM_16")
-        return _encoded(images, fps, sound if store.sound.size else None, Path(folder))
+        sound, out = Path(folder) / "sound.wav", Path(folder) / "clip.mp4"
+        waveform = np.asarray(store.sound[start:stop])
+        soundfile.write(sound, waveform, SOUND_RATE, subtype="PCM_16")
+        track = Track(sound, 0, "pcm_s16le", SOUND_RATE, 1) if waveform.size else None
+        encode(out, pictures, rate=rate, sound=track, quality=SMALL)
+        return out.read_bytes()
 
 
 def poster(store: VideoStore, maps: MapStore) -> bytes:
@@ -75,7 +85,7 @@ def poster(store: VideoStore, maps: MapStore) -> bytes:
     (saliency,) = maps.maps(first, first + 1)
     pixels = _beside(store.frames([first])[0], saliency.astype(np.float32), height)
     stream = io.BytesIO()
-    Image.frombytes("RGB", (2 * WIDTH, height), pixels).save(stream, "png")
+    Image.fromarray(pixels).save(stream, "png")
     return stream.getvalue()
 
 
@@ -127,29 +137,6 @@ def _clip(store: VideoStore, maps: MapStore, title: str, *, caption: str, rank: 
     )
 
 
-def _beside(frame: Pixels, saliency: np.ndarray, height: int) -> bytes:
+def _beside(frame: Pixels, saliency: np.ndarray, height: int) -> Pixels:
     plain = np.asarray(Image.fromarray(frame).resize((WIDTH, height)))
-    return np.hstack([plain, overlay(frame, saliency, height, WIDTH)]).tobytes()
-
-
-def _encoded(images: Sequence[bytes], fps: float, sound: Path | None, folder: Path) -> bytes:
-    height = len(images[0]) // (2 * WIDTH * 3)
-    out = folder / "clip.mp4"
-    source = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-video_size", f"{2 * WIDTH}x{height}"]
-    audio = ["-i", str(sound), "-c:a", "aac", "-b:a", "64k", "-flags:a", "+bitexact"]
-    command = [
-        *QUIET,
-        *(*source, "-framerate", f"{fps:.6f}", "-i", "pipe:0"),
-        *(audio[:2] if sound else []),
-        *("-c:v", "libx264", "-preset", "slow", "-crf", "27", "-pix_fmt", "yuv420p"),
-        *("-flags:v", "+bitexact", *(audio[2:] if sound else []), *SAME),
-        *("-movflags", "+faststart", str(out)),
-    ]
-    try:
-        done = subprocess.run(command, input=b"".join(images), capture_output=True, check=False)
-    except FileNotFoundError:
-        raise RawDataError("ffmpeg is not on the PATH; install it to have clips") from None
-    if done.returncode or not out.exists():
-        said = done.stderr.decode(errors="replace").strip().splitlines()
-        raise RawDataError(f"the clip cannot be written ({said[-1] if said else 'no reason'})")
-    return out.read_bytes()
+    return np.hstack([plain, overlay(frame, saliency, height, WIDTH)])

@@ -204,7 +204,7 @@ def gather(places: Places, about: About) -> Inputs:
         ablations=read_results(places.ablations),
         histories=histories_in(places.models),
         models=models_in(places.models),
-        reliance=_json(places.sounds) if places.sounds.exists() else None,
+        reliance=_reliance(places.sounds),
         sound_rows=_sound_rows(places.reliance / "rows.parquet"),
     )
 
@@ -254,6 +254,11 @@ def _check_history(path: Path) -> None:
 
 def _each(folder: Path, pattern: str) -> list[Path]:
     return sorted(folder.glob(pattern))
+
+
+def _reliance(path: Path) -> Any:  # noqa: ANN401 - see _json
+    found = _json(path) if path.exists() else None
+    return None if found is None or "absent" in found else found
 
 
 def _json(path: Path) -> Any:  # noqa: ANN401 - each kind of file has its own form

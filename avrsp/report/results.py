@@ -69,6 +69,8 @@ def read_results(
         if run and splits is not None and run[2] not in set(map(str, splits)):
             continue
         summary, method = read_summary(path), method_name(path.stem)
+        if not summary.datasets:  # the network has no such run
+            continue
         if method in methods and method not in together:
             raise StoreError(f"{path}: no scores of all splits of {method}; run: dvc repro pool")
         methods[method] = summary.by_dataset

@@ -12,7 +12,7 @@ from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
-from avrsp.datasets.sheets import ListedVideo
+from avrsp.datasets.dataset_registry import ListedVideo
 from avrsp.params import WorldKinds, WorldParams
 from avrsp.store.manifest import EVERY_SPLIT
 

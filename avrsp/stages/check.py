@@ -1,6 +1,7 @@
 """Refuse wrong parameters, a missing tool or an unwritable folder before anything runs.
 
-The output never changes, so that a run of this stage alone repeats nothing else.
+`data/checked.txt` never changes, so that a run of this stage alone repeats nothing else; what
+`data/encoders/` holds changes with the imported weights that are chosen.
 """
 
 from __future__ import annotations
@@ -8,8 +9,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from avrsp import datasets, files, params, paths
+from avrsp import datasets, files, models, params, paths
 from avrsp.errors import AvrspError, exits_cleanly
+from avrsp.params import Params
 
 TOOLS = ("ffmpeg", "ffprobe")
 
@@ -25,6 +27,7 @@ def main() -> None:
     """
     loaded = params.load()
     datasets.check_params(loaded)
+    models.spec(loaded.model)
     missing = [tool for tool in TOOLS if shutil.which(tool) is None]
     if missing:
         raise AvrspError(
@@ -32,7 +35,20 @@ def main() -> None:
             "(Debian: apt-get install ffmpeg, macOS: brew install ffmpeg) and run this again"
         )
     paths.stores(loaded.preset).mkdir(parents=True, exist_ok=True)
+    note_encoders(loaded)
     files.write_text(Path("data/checked.txt"), "The parameters are valid.\n")
+
+
+def note_encoders(loaded: Params) -> None:
+    """Write which file each encoder starts from, by which DVC sees that another one was imported.
+
+    A file that is not there is refused by the training that needs it.
+    """
+    chosen = loaded.active.encoder
+    for key, file in (("s3d", chosen.s3d), ("soundnet", chosen.soundnet)):
+        place = paths.root() / file if file and not chosen.from_scratch else None
+        found = files.sha256(place) if place and place.is_file() else None
+        files.write_json(Path(f"data/encoders/{key}.json"), {"file": file, "sha256": found})
 
 
 if __name__ == "__main__":

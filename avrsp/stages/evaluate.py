@@ -1,4 +1,4 @@
-"""Score a split's test videos (DVC stages `evaluate-v`, `evaluate-av` and `references`)."""
+"""Score a split's test videos (DVC stages `evaluate` and `references`)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,18 @@ from avrsp import params, paths
 from avrsp.errors import exits_cleanly
 from avrsp.evaluate.averages import summarise
 from avrsp.evaluate.references import REFERENCES
-from avrsp.evaluate.run import evaluate_references, evaluate_run, read_rows, refuse_faults
-from avrsp.evaluate.summary import write_summary
+from avrsp.evaluate.run import (
+    evaluate_references,
+    evaluate_run,
+    read_rows,
+    refuse_faults,
+    write_no_rows,
+)
+from avrsp.evaluate.summary import no_scores, write_summary
 from avrsp.params import split_name
+from avrsp.params.runs import KINDS, run_name
 from avrsp.progress import timed
+from avrsp.stages import absent
 from avrsp.store.manifest import check_stores, read_manifest
 
 
@@ -21,7 +29,7 @@ from avrsp.store.manifest import check_stores, read_manifest
 def main() -> None:
     """Write `data/scores/<what>-split<N>.parquet` and `reports/metrics/<method>-split<N>.json`."""
     parser = argparse.ArgumentParser(prog="python -m avrsp.stages.evaluate")
-    parser.add_argument("what", choices=["v", "av", "references"])
+    parser.add_argument("what", choices=[*KINDS, "references"])
     parser.add_argument("--split", type=split_name, required=True)
     wanted = parser.parse_args()
     what, split = wanted.what, wanted.split
@@ -29,7 +37,7 @@ def main() -> None:
     manifest, stores = read_manifest(paths.manifest(loaded.preset)), paths.stores(loaded.preset)
     check_stores(manifest, stores)
     test = manifest.videos(loaded.audio_visual_sets, split, "test")
-    run, protocol = f"{what}-split{split}", loaded.evaluation.protocol
+    run, protocol = run_name(what, split), loaded.evaluation.protocol
     out = paths.workspace() / "data" / "scores" / f"{run}.parquet"
     training = manifest.videos(loaded.audio_visual_sets, split, "train")
     if what == "references":
@@ -38,6 +46,12 @@ def main() -> None:
         )
     else:
         maps = paths.workspace() / "data" / "maps" / run
+        why = absent.reason(maps)
+        if why:
+            write_no_rows(out)
+            place = paths.workspace() / "reports" / "metrics" / f"{run}.json"
+            write_summary(place, no_scores(protocol, loaded.preset))
+            return
         faults, remarks = evaluate_run(
             maps,
             stores,

@@ -39,7 +39,7 @@ def main() -> None:
     place = paths.manifest(loaded.preset)
     if not place.exists():
         raise AvrspError(f"{place}: no such manifest; run: {COMMAND}")
-    evaluations.send(paths.root() / "data" / "records")
+    evaluations.send_waiting(paths.root() / "data" / "records")
     found = collect(loaded, sha256(place))
     folder = paths.workspace() / "reports" / "fusions"
     write_fusions(folder, found, about(loaded))

@@ -13,36 +13,43 @@ from avrsp.evaluate.averages import summarise
 from avrsp.evaluate.references import REFERENCES
 from avrsp.evaluate.run import read_rows
 from avrsp.evaluate.summary import write_summary
+from avrsp.files import write_json
+from avrsp.params.runs import KINDS
 from avrsp.progress import timed
 
-RUNS = {"v": ("v",), "av": ("av",), "references": REFERENCES}
+RUNS: dict[str, tuple[str, ...]] = {kind: (kind,) for kind in KINDS} | {"references": REFERENCES}
 """What was evaluated, and the methods that its rows hold."""
+
+SHOWN = ("cc", "nss", "sim", "auc_judd")
+"""Metrics that `dvc exp show` compares experiments by."""
 
 
 @exits_cleanly
 @timed
 def main() -> None:
-    """Write `reports/pooled/<method>.json`.
+    """Write `reports/pooled/<method>.json`, and the means of all of them in `reports/metrics.json`.
 
     A video that two splits test is drawn with all its entries, so intervals do not follow from
     those of the splits.
     """
     loaded = params.load()
     scores = paths.workspace() / "data" / "scores"
-    chosen = loaded.evaluation
+    chosen, reports = loaded.evaluation, paths.workspace() / "reports"
+    means: dict[str, dict[str, float]] = {}
     for what, methods in RUNS.items():
         files_of = [scores / f"{what}-split{split}.parquet" for split in loaded.splits]
         found = [path for path in files_of if path.exists()]
         for method in methods if found else ():
+            rows = [*rows_of(method, found)]
+            if not rows:  # the network has no such run
+                continue
             summary = summarise(
-                rows_of(method, found),
-                chosen.protocol,
-                chosen.resamples,
-                loaded.seed,
-                preset=loaded.preset,
+                rows, chosen.protocol, chosen.resamples, loaded.seed, preset=loaded.preset
             )
-            name = f"{method.replace(' ', '-')}.json"
-            write_summary(paths.workspace() / "reports" / "pooled" / name, summary)
+            write_summary(reports / "pooled" / f"{method.replace(' ', '-')}.json", summary)
+            known = summary.mean.metrics
+            means[method] = {each: known[each].value for each in SHOWN if each in known}
+    write_json(reports / "metrics.json", means)
 
 
 def rows_of(method: str, places: Sequence[Path]) -> Iterator[pd.DataFrame]:

@@ -1,4 +1,4 @@
-"""Predict the test videos of a split (DVC stages `predict-v` and `predict-av`)."""
+"""Predict the test videos of a split (DVC stage `predict`)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import argparse
 from avrsp import params, paths
 from avrsp.errors import exits_cleanly
 from avrsp.params import split_name
+from avrsp.params.runs import KINDS, run_name
 from avrsp.prediction.testset import write_test_maps
 from avrsp.progress import timed
+from avrsp.stages import absent
 from avrsp.store.manifest import check_stores, read_manifest
 
 
@@ -17,19 +19,24 @@ from avrsp.store.manifest import check_stores, read_manifest
 def main() -> None:
     """Write `data/maps/{v,av}-split<N>/<dataset>/<video>.zarr.zip`."""
     parser = argparse.ArgumentParser(prog="python -m avrsp.stages.predict")
-    parser.add_argument("kind", choices=["v", "av"])
+    parser.add_argument("kind", choices=KINDS)
     parser.add_argument("--split", type=split_name, required=True)
     wanted = parser.parse_args()
     loaded = params.load()
     manifest, stores = read_manifest(paths.manifest(loaded.preset)), paths.stores(loaded.preset)
     check_stores(manifest, stores)
-    run = f"{wanted.kind}-split{wanted.split}"
+    run = run_name(wanted.kind, wanted.split)
+    model, maps = (paths.workspace() / "data" / each / run for each in ("models", "maps"))
+    why = absent.reason(model)
+    if why:
+        absent.write(why, [maps])
+        return
     write_test_maps(
-        paths.workspace() / "data" / "models" / run,
+        model,
         stores,
         manifest.videos(loaded.audio_visual_sets, wanted.split, "test"),
         loaded.active.compute,
-        paths.workspace() / "data" / "maps" / run,
+        maps,
     )
 
 

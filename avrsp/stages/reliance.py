@@ -11,11 +11,13 @@ from pathlib import Path
 from avrsp import files, params, paths
 from avrsp.errors import exits_cleanly
 from avrsp.params import Params
+from avrsp.params.runs import AUDIO_VISUAL, run_name
 from avrsp.progress import timed
 from avrsp.reliance.analysis import Rules, known, summarise_sounds
 from avrsp.reliance.experiment import Places, measure, measure_alone, verdict
 from avrsp.reliance.statements import Measured, Statement, statements
 from avrsp.reliance.truth import Split, read_truths
+from avrsp.stages import absent
 from avrsp.store.manifest import Role, check_stores, read_manifest
 
 
@@ -39,21 +41,30 @@ def main() -> None:
     evaluation, compute = loaded.evaluation, loaded.active.compute
     rules = Rules(evaluation.protocol, evaluation.resamples, loaded.seed, loaded.reliance.frames)
     places = places_of(loaded)
+    out = paths.workspace() / "data" / "reliance"
+    summary = paths.workspace() / "reports" / "reliance.json"
+    why = absent.reason(places.models / run_name(AUDIO_VISUAL, loaded.splits[0]))
+    if why:
+        shutil.rmtree(out, ignore_errors=True)
+        absent.write(why, [out, summary])
+        return
     splits = splits_of(loaded, places, role)
     if role == "validation":
         found, faults = measure_alone(places, splits, compute, rules)
     else:
-        out = paths.workspace() / "data" / "reliance"
         shutil.rmtree(out, ignore_errors=True)
         found, faults = measure(places, splits, compute, rules, out)
-        write(found, faults, rules, loaded, out)
+        write(found, faults, rules, loaded, (out, summary))
     for fault in faults:
         sys.stderr.write(f"avrsp: {fault}\n")
     sys.stdout.write(f"{table(statements(found, rules))}\n{verdict(found.sounds, rules)}\n")
 
 
-def write(found: Measured, faults: list[str], rules: Rules, loaded: Params, out: Path) -> None:
-    """Write the rows, and what they come to."""
+def write(
+    found: Measured, faults: list[str], rules: Rules, loaded: Params, outs: tuple[Path, Path]
+) -> None:
+    """Write the rows into a folder, and what they come to into a file."""
+    out, summary = outs
     with files.replacing(out / "rows.parquet") as temporary:
         found.sounds.to_parquet(temporary, index=False)
     content = {
@@ -70,7 +81,7 @@ def write(found: Measured, faults: list[str], rules: Rules, loaded: Params, out:
         ],
         "faults": faults,
     }
-    files.write_json(paths.workspace() / "reports" / "reliance.json", content)
+    files.write_json(summary, content)
 
 
 def places_of(loaded: Params) -> Places:

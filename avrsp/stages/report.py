@@ -22,7 +22,7 @@ from avrsp.tracking.evaluations import Evaluation
 def main() -> None:
     """Write `reports/index.html`, `reports/tables/` and `reports/figures/`.
 
-    Training runs that DVC took from its cache, so that MLflow never saw them, are logged anew, and
+    Training runs that DVC took from its cache, so that MLflow never saw them, are logged again, and
     MLflow is told the scores, by which `avrsp.stages.fusions` compares experiments.
 
     Raises:
@@ -46,7 +46,7 @@ def main() -> None:
     write_report(here / "reports", found)
     tracking.relog_missing(sorted(places.models.glob(f"*/{tracking.JOURNAL}")))
     for each in scored(loaded, found):
-        evaluations.tell(
+        evaluations.record(
             paths.root() / "data" / "records",
             each,
             experiment=evaluations.experiment(loaded),

@@ -13,16 +13,19 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
+from pathlib import Path
 
-from avrsp import files, paths, tracking
-from avrsp.errors import EXIT_FAILURE, EXIT_INTERRUPTED, ParamsError
-from avrsp.params import Params
+from avrsp import files, paths, processes, tracking
+from avrsp.errors import EXIT_FAILURE, EXIT_INTERRUPTED, AvrspError, ParamsError
+from avrsp.models import encoders
+from avrsp.params import Params, PresetName
 from avrsp.store.manifest import check_stores, read_manifest
 from avrsp.tracking import evaluations
-from avrsp.train.phase import run_phase
-from avrsp.train.plan_phase import Phase, Videos, digest
+from avrsp.train.phase import encoder_starts, run_phase
+from avrsp.train.plan_phase import Phase, Videos, phase_digest
 from avrsp.train.ranks import joined
 
 
@@ -46,7 +49,7 @@ def run(
     training = manifest.videos(datasets, split, "train")
     validation = manifest.videos(datasets, split, "validation")
     videos = Videos(stores, training, validation)
-    identity = digest(phase, videos)
+    identity = phase_digest(phase, videos)
     states = paths.checkpoints() / identity[:16]
     facts = {
         **commit(),
@@ -55,9 +58,11 @@ def run(
         "videos.training": str(len(training)),
         "videos.validation": str(len(validation)),
     }
-    told = replace(subject(phase, loaded, facts), datasets=[*inputs(videos)])
+    recorded = replace(subject(phase, loaded, facts), datasets=[*inputs(videos)])
     with joined(phase.compute.device) as ranks, contextlib.ExitStack() as stack:
-        record = stack.enter_context(tracking.recording(states, told)) if ranks.main else None
+        if ranks.main:
+            stack.enter_context(alone(phase.name, states))
+        record = stack.enter_context(tracking.recording(states, recorded)) if ranks.main else None
         best = run_phase(
             phase,
             videos,
@@ -69,13 +74,35 @@ def run(
             allow_missing=loaded.training.allow_missing,
         )
         if record:
-            record.register(f"{told.experiment}-{loaded.preset}-{phase.run}", best)
+            record.register(f"{recorded.experiment}-{loaded.preset}-{phase.run}", best)
             name = f"{phase.name.replace(' ', '-')}.json"
             files.write_json(paths.workspace() / folders[1] / name, best)
 
 
+def learnt_from(preset: PresetName, datasets: Iterable[str]) -> tuple[str, ...]:
+    """Return what a model's description says that it was trained on."""
+    return ("generated world",) if preset == "sample" else tuple(datasets)
+
+
+LOCK_SECONDS = 120.0
+"""How long a stage waits for another one that trains the same, which may be about to end."""
+
+
+def alone(name: str, states: Path) -> AbstractContextManager[None]:
+    """Hold the lock of a training's states, which the system releases however a process ends."""
+    return processes.only_one(
+        states / "lock",
+        LOCK_SECONDS,
+        held=lambda who: AvrspError(
+            f"{name}: {who} trains this already; stop it or wait for it, and run the same command "
+            "again"
+        ),
+        say=lambda who: sys.stderr.write(f"{name}: waiting for {who}, which trains this already\n"),
+    )
+
+
 def subject(phase: Phase, loaded: Params, facts: dict[str, str]) -> tracking.Subject:
-    """Return what the tracking server is told of a phase, under a parent for these parameters."""
+    """Return what the tracking server records of a phase, under a parent for these parameters."""
     recipe = phase.recipe
     return tracking.Subject(
         experiment=loaded.tracking.experiment,
@@ -84,7 +111,9 @@ def subject(phase: Phase, loaded: Params, facts: dict[str, str]) -> tracking.Sub
         parameters={
             "preset": loaded.preset,
             "seed": recipe.seed,
-            "network": phase.settings,
+            "model": phase.entry.name,
+            "network": dict(phase.settings),
+            "encoders": encoders.encoder_words(encoder_starts(phase)),
             "clip": phase.clip.model_dump(),
             "train": recipe.train.model_dump(),
             "optimiser": recipe.optimiser.model_dump(),
@@ -134,10 +163,11 @@ def launched(main: Callable[[], None]) -> Callable[[], None]:
     @functools.wraps(main)
     def program() -> None:
         count = _wanted()
-        if count > 1 and "TORCHELASTIC_RUN_ID" not in os.environ:
-            _start(count)
-        else:
-            main()
+        with processes.temporary_folder():
+            if count > 1 and "TORCHELASTIC_RUN_ID" not in os.environ:
+                _start(count)
+            else:
+                main()
 
     return program
 
@@ -161,6 +191,7 @@ def _start(count: int) -> None:
     spec = sys.modules["__main__"].__spec__
     if spec is None:
         raise ParamsError(f"{PROCESSES} is {count}: run the stage as python -m avrsp.stages.<name>")
+    os.environ[processes.LAUNCHER] = str(os.getpid())
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # what torchrun would set, with a warning
     logging.disable()  # each process says itself what it has to say
     command = ["--standalone", "--nproc-per-node", str(count), "-m", spec.name, *sys.argv[1:]]

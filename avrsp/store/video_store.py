@@ -6,6 +6,7 @@
 | `density` | T x h x w uint8 | ground-truth map at its own size, maximum 255 |
 | `fixation_points` | K x 2 int16 | row and column in the density's size |
 | `fixation_offsets` | T + 1 int64 | frame t owns points offsets[t] : offsets[t + 1] |
+| `fixation_observers` | K int16 | who looked there, from 0; only where that is known |
 | `times` | T float64 | seconds from the first frame at which each frame is shown |
 | `waveform` | N float32 | mono in [-1, 1] at 22,050 Hz from the first frame; empty without sound |
 | `maps` | T x H x W float16 | alone in a store of predicted maps |
@@ -83,12 +84,14 @@ def write_store(  # noqa: PLR0913 - one argument for each array
     attributes: StoreAttributes,
     chunk: int,
     times: Sequence[float] | NDArray[np.float64] | None = None,
+    observers: Sequence[NDArray[np.integer]] | None = None,
 ) -> None:
     """Write a video's store, with at most `chunk` frames or maps in memory at a time.
 
     `attributes.used` frames H x W x 3, densities h x w and k x 2 fixated pixels; N samples.
     `times` are seconds, from the first frame or any other moment; without them the rate is
-    constant. As many as frames, they may be filled while `frames` are taken.
+    constant. As many as frames, they may be filled while `frames` are taken. `observers` are k
+    numbers for each frame, where it is known who looked.
 
     Raises:
         StoreError: Their numbers differ, or the times do not rise.
@@ -105,6 +108,9 @@ def write_store(  # noqa: PLR0913 - one argument for each array
         shown = _shown(path, attributes, times)
         _stream(group, "fixation_points", [points], PIXELS)
         _stream(group, "fixation_offsets", [offsets], PIXELS)
+        if observers is not None:
+            who = np.concatenate([np.zeros(0, np.int16), *observers], dtype=np.int16)
+            _stream(group, "fixation_observers", [who], PIXELS)
         _stream(group, "times", [shown], PIXELS)
         _stream(group, "waveform", blocks.cut(waveform, SOUND_CHUNK), FLOATS)
 
@@ -188,6 +194,8 @@ class StoreAttributes:
         code: Digest of the modules that wrote the store.
         listed: Frames in the sheet.
         used: Frames in the store.
+        ground_truth: How it was made of gaze, where that is known: sigma, detector, frame rule.
+        credit: Licence and source of the video itself, where each of a dataset has its own.
     """
 
     dataset: str
@@ -199,9 +207,15 @@ class StoreAttributes:
     code: str
     listed: int
     used: int
+    ground_truth: dict[str, str | float] = dataclasses.field(default_factory=dict)
+    credit: str = ""
 
 
-DAMAGE = (BadZipFile, RuntimeError, LookupError, TypeError, ValueError)
+DAMAGED_DESCRIPTION = (BadZipFile, RuntimeError, LookupError, TypeError, ValueError)
+"""What a description that another program wrote, or that is damaged, raises when it is read."""
+
+DAMAGED_BLOCK = (BadZipFile, RuntimeError, ValueError)
+"""What a block raises when it is decoded; anything else is a defect of ours."""
 
 OF_THE_FILE = {errno.ENOENT, errno.EINVAL, None}
 """Numbers of system errors by which a file is gone, or its directory points outside itself."""
@@ -226,6 +240,10 @@ class _Hierarchy:
             raise self._damaged(f"no array `{name}`")
         return self._arrays[name]
 
+    def _names(self) -> Iterable[str]:
+        self._open()
+        return self._arrays
+
     def _span(self, name: str, start: int, stop: int) -> NDArray[Any]:
         array = self._array(name)
         with self._reading(name):
@@ -240,7 +258,7 @@ class _Hierarchy:
     def _open(self) -> None:
         if self._owner == os.getpid():
             return
-        with self._reading("zarr.json"):
+        with self._reading("zarr.json", DAMAGED_DESCRIPTION):
             source = ZipSource(self.path)
             self._facts, self._arrays = described(source)
             if (found := self._facts.pop("format", None)) != FORMAT:
@@ -249,14 +267,16 @@ class _Hierarchy:
         self._owner = os.getpid()
 
     @contextlib.contextmanager
-    def _reading(self, name: str) -> Iterator[None]:
+    def _reading(
+        self, name: str, damage: tuple[type[Exception], ...] = DAMAGED_BLOCK
+    ) -> Iterator[None]:
         try:
             yield
         except OSError as error:
             if error.errno not in OF_THE_FILE:  # the computer's fault says nothing about the file
                 raise
             raise self._damaged(f"{name}: {error}") from None
-        except DAMAGE as error:
+        except damage as error:
             raise self._damaged(f"{name}: {error}") from None
 
     def _damaged(self, reason: str) -> StoreError:
@@ -304,6 +324,13 @@ class VideoStore(_Hierarchy):
         """Return k x 2 rows and columns of the pixels fixated in one frame."""
         first, after = self._kept("fixation_offsets")[frame : frame + 2]
         return self._kept("fixation_points")[first:after]
+
+    def observers(self, frame: int) -> NDArray[np.int16] | None:
+        """Return the k numbers of those who fixated one frame's pixels; None where not known."""
+        if "fixation_observers" not in self._names():
+            return None
+        first, after = self._kept("fixation_offsets")[frame : frame + 2]
+        return self._kept("fixation_observers")[first:after]
 
     @property
     def times(self) -> NDArray[np.float64]:

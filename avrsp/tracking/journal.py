@@ -1,16 +1,27 @@
-"""A run's journal: one JSON line an event, the first of which says what the run is about."""
+"""A run's journal: one JSON line an event, the first of which says what the run is about.
+
+Each line is on the disk before the next thing happens, so that no training state is newer than its
+journal. A damaged line is an event called "damaged": the others keep their numbers.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import time
 import uuid
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+from avrsp import files
 
 Event = dict[str, Any]
+
+CHECK: Final = "check"
+"""Key of the checksum of the rest of a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +68,25 @@ class Subject:
 
 def begin(path: Path, subject: Subject, identity: str | None = None) -> None:
     """Start the journal `path` with an `identity`, new if None, by which MLflow's run is found."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
-    append(
-        path,
+    files.write_bytes(path, _line(_start(subject, identity or uuid.uuid4().hex)))
+
+
+def repair(path: Path, subject: Subject) -> None:
+    """Write the first line again where it is damaged; the events after it stay.
+
+    MLflow's run is found again where a later event has its identity.
+    """
+    events = read(path)
+    if events and not _is_start(events[0]):
+        known = [event["identity"] for event in events if "identity" in event]
+        start = _start(subject, known[-1] if known else uuid.uuid4().hex)
+        files.write_bytes(path, b"".join(map(_line, [start, *events[1:]])))
+
+
+def _start(subject: Subject, identity: str) -> Event:
+    return _event(
         event="start",
-        identity=identity or uuid.uuid4().hex,
+        identity=identity,
         experiment=subject.experiment,
         pipeline=subject.pipeline,
         name=subject.name,
@@ -73,24 +97,59 @@ def begin(path: Path, subject: Subject, identity: str | None = None) -> None:
     )
 
 
+def _event(**event: Any) -> Event:  # noqa: ANN401 - what JSON holds
+    return {"time": int(time.time() * 1000), **event}
+
+
+def _line(event: Event) -> bytes:
+    return json.dumps({**event, CHECK: _checked(event)}).encode() + b"\n"
+
+
 def append(path: Path, **event: Any) -> None:  # noqa: ANN401 - what JSON holds
     """Add an event with the present time in milliseconds, after the last whole line."""
-    line = json.dumps({"time": int(time.time() * 1000), **event}).encode() + b"\n"
-    with path.open("a+b") as stream:
+    line = _line(_event(**event))
+    with files.writing(path), path.open("a+b") as stream:
         size = stream.tell()
         stream.seek(max(size - 1, 0))
         if stream.read(1) not in (b"", b"\n"):  # a killed process left an unfinished line
             stream.seek(0)
             stream.truncate(stream.read().rfind(b"\n") + 1)
         stream.write(line)
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 def read(path: Path) -> list[Event]:
     """Return the events of `path`, without a last line that a killed process left unfinished."""
-    if not path.exists():
+    try:
+        whole, _, _ = path.read_bytes().rpartition(b"\n")
+    except FileNotFoundError:
         return []
-    whole, _, _ = path.read_text().rpartition("\n")
-    return [json.loads(line) for line in whole.splitlines()]
+    return [_understood(line) for line in whole.split(b"\n")] if whole else []
+
+
+def is_whole(events: Sequence[Event]) -> bool:
+    """Say whether a journal's first event says what the run is about."""
+    return bool(events) and _is_start(events[0])
+
+
+def _is_start(event: Event) -> bool:
+    return bool(event["event"] == "start")
+
+
+def _understood(line: bytes) -> Event:
+    """Return the event in a line; NUL bytes are what a power failure leaves around it."""
+    try:
+        event = json.loads(line.strip(b"\0"))
+        if event.pop(CHECK) == _checked(event):
+            return dict(event)
+    except (ValueError, KeyError, TypeError, AttributeError):  # not what was written
+        pass
+    return {"event": "damaged"}
+
+
+def _checked(event: Event) -> int:
+    return zlib.crc32(json.dumps(event, sort_keys=True).encode())
 
 
 def flat(nested: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -1,65 +1,79 @@
 """MLflow itself: a database file in the project, or any server that MLFLOW_TRACKING_URI names.
 
-MLflow takes seconds to import, so nothing is imported before the first run is forwarded.
+MLflow takes seconds to import, so nothing is imported before the first run is forwarded. A server
+may hang in any way, so that MLflow works in a thread that is waited for some seconds and no longer.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import json
 import logging
 import os
 import sys
+import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from urllib.parse import unquote, urlsplit
 
 from filelock import FileLock
 
 from avrsp import paths
-from avrsp.errors import AvrspError
+from avrsp.errors import AvrspError, cleaned
 from avrsp.tracking import journal
 from avrsp.tracking.journal import Event
 
 if TYPE_CHECKING:
-    from mlflow.entities import Run  # noqa: TID251 - the one place
+    from mlflow.entities import DatasetInput, Experiment, Run  # noqa: TID251 - the one place
     from mlflow.tracking import MlflowClient  # noqa: TID251
 
-
-import json
-from collections.abc import Iterable, Mapping
-from itertools import groupby
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from mlflow.entities import DatasetInput, Run  # noqa: TID251 - the one place
-    from mlflow.tracking import MlflowClient  # noqa: TID251
+Result = TypeVar("Result")
 
 IDENTITY = "avrsp.record"
 FORWARDED = "avrsp.forwarded"
 LOCK = "data/.mlflow.lock"
-LOCK_SECONDS = 60.0
-MANNERS = {
+LOCK_SECONDS = 10.0
+SERVER_SECONDS = 15.0
+DATABASE_SECONDS = 60.0
+"""How long a server, and the project's own database, which may be created, are waited for."""
+
+BYTES_A_SECOND = 1e6
+"""So fast, at the least, files must be taken."""
+
+ADDRESS: Final = "MLFLOW_TRACKING_URI"
+SECRETS: Final = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
+CLIENT_SETTINGS: Final = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",  # a training does not wait for a server
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",
 }
 
 
 def address() -> str:
     """Return where runs are kept: MLFLOW_TRACKING_URI, else `mlflow.db` in the project."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{_database()}"
+    return _named() or f"sqlite:///{_database()}"
+
+
+def _named() -> str:
+    """Return the address that the user gave; empty where it is the project's own database."""
+    return os.environ.get(ADDRESS, "").strip()
 
 
 def place() -> str:
     """Return where runs are kept as may be printed: without folders, names and passwords."""
-    named = urlsplit(os.environ.get("MLFLOW_TRACKING_URI", ""))
+    try:
+        named = urlsplit(_named())
+        port = f":{named.port}" if named.port else ""
+    except ValueError:
+        return f"what {ADDRESS} names"
     if named.hostname is None:
-        return _database().name
-    port = f":{named.port}" if named.port else ""
+        return f"what {ADDRESS} names" if _named() else _database().name
     return f"{named.scheme}://{named.hostname}{port}"
 
 
@@ -68,13 +82,14 @@ def _database() -> Path:
 
 
 def forward(path: Path) -> str:
-    """Tell MLflow what it does not yet know of the journal at `path`; return the run's id.
+    """Send MLflow what it does not yet know of the journal at `path`; return the run's id.
 
     MLflow keeps the number of events that it has, so forwarding again adds nothing. One process
     forwards at a time: the first one creates the database.
 
     Raises:
-        OSError, MlflowException, SQLAlchemyError: See `failures`.
+        AvrspError: The experiment was deleted, or keeps its files in another folder.
+        Exception: Whatever MLflow and its libraries make of a server or database that fails.
     """
     written = journal.read(path)
     with FileLock(paths.root() / LOCK, timeout=LOCK_SECONDS), _muted():
@@ -83,7 +98,7 @@ def forward(path: Path) -> str:
         run_id: str = run.info.run_id
         known = int(run.data.tags.get(FORWARDED, "0"))
         for group in grouped(written[known:]):
-            tell(client, run, group, path.parent)
+            send_events(client, run, group, path.parent)
             known += len(group)
             client.set_tag(run_id, FORWARDED, str(known))
     return run_id
@@ -92,15 +107,78 @@ def forward(path: Path) -> str:
 def forwarded(path: Path, *, quietly: bool) -> str | None:
     """Forward the journal at `path`; return the run's id, None while MLflow does not answer."""
     try:
-        return forward(path)
-    except failures() as error:
+        return _within(_seconds(path), lambda: forward(path))
+    except Exception as error:
         if not quietly:
-            reason = str(error).partition("\n")[0]
             sys.stderr.write(
-                f"avrsp: {place()} does not take the record ({reason}); it waits in {path} and "
-                "is sent later\n"
+                f"avrsp: {place()} does not take the record ({_described(error)}); it waits in "
+                f"{path} and is sent later\n"
             )
         return None
+
+
+def _seconds(path: Path) -> float:
+    """Return how long MLflow is waited for: longer where the journal at `path` has files."""
+    names = [event["name"] for event in journal.read(path) if event["event"] == "file"]
+    there: list[Path] = [each for name in names if (each := path.parent / name).is_file()]
+    seconds: float = sum(each.stat().st_size for each in there) / BYTES_A_SECOND
+    return seconds + (SERVER_SECONDS if _named() else DATABASE_SECONDS)
+
+
+_working: threading.Thread | None = None
+"""The thread that works with MLflow, or did so last."""
+
+
+def _within(seconds: float, work: Callable[[], Result]) -> Result:
+    """Return what `work` returns, or raise what it raises, if it has ended in time.
+
+    Raises:
+        TimeoutError: It has not, and goes on by itself; or an earlier one still does.
+    """
+    global _working  # noqa: PLW0603 - one for the process
+    results: list[Result] = []
+    errors: list[Exception] = []
+
+    def run() -> None:
+        try:
+            results.append(work())
+        except Exception as error:
+            errors.append(error)
+
+    if _working is not None and _working.is_alive():
+        raise TimeoutError("it has not yet answered an earlier request")
+    _working = threading.Thread(target=run, name="mlflow", daemon=True)
+    _working.start()
+    _working.join(seconds)
+    if errors:
+        raise errors[0]
+    if not results:
+        raise TimeoutError(f"no answer in {seconds:.0f} s")
+    return results[0]
+
+
+LONGEST = 300
+
+
+def _described(error: Exception) -> str:
+    """Say in one line, without passwords, why MLflow fails, and what to do."""
+    if isinstance(error, AvrspError):
+        return cleaned(str(error))
+    said = next((line for line in str(error).splitlines() if line.strip()), "")
+    said = cleaned(said)[:LONGEST] or type(error).__name__
+    for secret in _secrets():
+        said = said.replace(secret, "...")
+    advice = f"; start it, or correct {ADDRESS}" if _named() else ""
+    return f"{said}{advice}"
+
+
+def _secrets() -> list[str]:
+    """Return what must not be shown, the longest first, as it is written and as it is meant."""
+    given = [os.environ.get(name, "") for name in SECRETS]
+    with contextlib.suppress(ValueError):
+        password = urlsplit(_named()).password or ""
+        given += [password, unquote(password)]
+    return sorted(filter(None, given), key=len, reverse=True)
 
 
 def finished(experiment: str, name: str) -> list[Run]:
@@ -109,18 +187,19 @@ def finished(experiment: str, name: str) -> list[Run]:
     Raises:
         AvrspError: MLflow does not answer.
     """
-    if not os.environ.get("MLFLOW_TRACKING_URI") and not _database().exists():
+    if not _named() and not _database().exists():
         return []
-    try:
+
+    def search() -> list[Run]:
         with FileLock(paths.root() / LOCK, timeout=LOCK_SECONDS), _muted():
             client = _client(address())
             found = client.get_experiment_by_name(experiment)
             return [*_pages(client, found.experiment_id, name)] if found else []
-    except failures() as error:
-        raise AvrspError(
-            f"{place()} does not answer ({type(error).__name__}); start it, or correct "
-            "MLFLOW_TRACKING_URI"
-        ) from None
+
+    try:
+        return _within(DATABASE_SECONDS, search)
+    except Exception as error:
+        raise AvrspError(f"{place()} does not answer ({_described(error)})") from None
 
 
 def _pages(client: MlflowClient, experiment: str, name: str) -> Iterator[Run]:
@@ -136,14 +215,6 @@ def _pages(client: MlflowClient, experiment: str, name: str) -> Iterator[Run]:
             return
 
 
-def failures() -> tuple[type[Exception], ...]:
-    """Return the errors by which a server or database shows that it cannot be reached."""
-    with _muted():
-        from mlflow.exceptions import MlflowException  # noqa: PLC0415, TID251
-        from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
-    return OSError, MlflowException, SQLAlchemyError
-
-
 @functools.cache
 def _client(uri: str) -> MlflowClient:
     from mlflow.tracking import MlflowClient  # noqa: PLC0415, TID251
@@ -156,7 +227,9 @@ def _client(uri: str) -> MlflowClient:
 @contextlib.contextmanager
 def _muted() -> Iterator[None]:
     """Let MLflow neither warn nor report on us while it is imported and used."""
-    os.environ.update({name: value for name, value in MANNERS.items() if name not in os.environ})
+    os.environ.update(
+        {name: value for name, value in CLIENT_SETTINGS.items() if name not in os.environ}
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -179,11 +252,34 @@ def _run(client: MlflowClient, start: Event) -> Run:
 
 def _experiment(client: MlflowClient, name: str) -> str:
     found = client.get_experiment_by_name(name)
-    if found is not None:
-        return str(found.experiment_id)
-    local = not os.environ.get("MLFLOW_TRACKING_URI")
-    place = (paths.root() / "mlartifacts").as_uri() if local else None
-    return client.create_experiment(name, artifact_location=place)
+    if found is None:
+        place = None if _named() else (paths.root() / "mlartifacts").as_uri()
+        return client.create_experiment(name, artifact_location=place)
+    fault = unusable(found)
+    if fault:
+        raise AvrspError(fault)
+    return str(found.experiment_id)
+
+
+def unusable(experiment: Experiment) -> str | None:
+    """Say why nothing can be recorded in an experiment, and the way out; None where it can."""
+    if experiment.lifecycle_stage == "deleted":
+        return (
+            f"the experiment {experiment.name} was deleted; restore it: {ADDRESS}=... mlflow "
+            f"experiments restore --experiment-id {experiment.experiment_id}, or choose another "
+            "name for tracking.experiment in params.yaml"
+        )
+    location = urlsplit(experiment.artifact_location or "")
+    own = paths.root().resolve()
+    if _named() or location.scheme not in {"", "file"}:
+        return None
+    if Path(unquote(location.path)).resolve().is_relative_to(own):
+        return None
+    return (
+        f"the experiment {experiment.name} keeps its files in {unquote(location.path)}, since the "
+        f"workspace was moved or copied from there; begin a new database: mv {_database()} "
+        f"{_database()}.moved; the stage report records the trained models in it again"
+    )
 
 
 def _found(client: MlflowClient, experiment: str, identity: str) -> Run | None:
@@ -196,7 +292,7 @@ VALUES_A_REQUEST = 20
 
 
 def grouped(events: Iterable[Event]) -> Iterator[list[Event]]:
-    """Cut events into what one request can tell: several notes of values, or one of the others."""
+    """Cut events into what one request can hold: several notes of values, or one of the others."""
     for values, run in groupby(events, lambda event: event["event"] == "values"):
         waiting = list(run)
         size = VALUES_A_REQUEST if values else 1
@@ -204,8 +300,8 @@ def grouped(events: Iterable[Event]) -> Iterator[list[Event]]:
             yield waiting[start : start + size]
 
 
-def tell(client: MlflowClient, run: Run, group: list[Event], folder: Path) -> None:
-    """Tell MLflow a group of events about `run`, whose files lie in `folder`."""
+def send_events(client: MlflowClient, run: Run, group: Sequence[Event], folder: Path) -> None:
+    """Send MLflow a group of events about `run`, whose files lie in `folder`."""
     run_id: str = run.info.run_id
     match group[0]:
         case {"event": "start"} as start:
@@ -231,7 +327,7 @@ def _start(client: MlflowClient, run_id: str, start: Event) -> None:
         client.log_text(run_id, text, name)
 
 
-def _values(client: MlflowClient, run_id: str, group: list[Event]) -> None:
+def _values(client: MlflowClient, run_id: str, group: Sequence[Event]) -> None:
     from mlflow.entities import Metric  # noqa: PLC0415, TID251
 
     metrics = [

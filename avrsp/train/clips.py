@@ -1,8 +1,7 @@
 """From stores to the batches that a network is trained on.
 
-A clip is the window that ends at its target frame, as `windows.ending_at` has it. Any frame may be
-the target: the first ones of a video are learnt from windows that run backwards, because that is
-what prediction shows the network there.
+A clip is the window of its target frame, as `windows.window_of` has it. Any frame may be the
+target: the first ones of a video are learnt from the windows that prediction shows there.
 """
 
 from __future__ import annotations
@@ -21,12 +20,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from avrsp.errors import StoreError, one_line
-from avrsp.models.windows import ending_at, excerpt
+from avrsp.models.windows import excerpt, sized, window_of
 from avrsp.store.ground_truth import is_empty
 from avrsp.store.video_store import VideoStore
-from avrsp.train.sampling import Choice, Draw, EpochBatches
-from avrsp.types import IMAGENET_MEAN, IMAGENET_STD, Clip, InputSpec, Sample
-
+from avrsp.train.sampling import Draw, EpochBatches, TargetFrames
+from avrsp.types import Clip, InputSpec, Sample
 
 FaultKind = Literal["no target", "damaged", "machine"]
 """A video whose drawn frames nobody looked at; a store that cannot be read; a fault of this
@@ -41,14 +39,13 @@ class Fault(NamedTuple):
     kind: FaultKind
 
 
-class Item(NamedTuple):
-    """One readable clip: network input without the batch axis, target, and its name.
+class TrainingClip(NamedTuple):
+    """One readable clip: network input and truth without the batch axis, and its name.
 
     The name of a clip that counts for nothing is empty.
     """
 
-    clip: Clip
-    density: Tensor
+    sample: Sample
     name: str
 
 
@@ -67,36 +64,26 @@ class Batch(NamedTuple):
     faults: list[Fault]
 
 
-def normalised(frames: NDArray[np.uint8]) -> Tensor:
-    """Return N x H x W x 3 RGB frames as 3 x N x H x W float with ImageNet's scale (D13)."""
-    channels = torch.from_numpy(frames).permute(3, 0, 1, 2)  # n h w c -> c n h w
-    mean = 255 * torch.tensor(IMAGENET_MEAN).view(3, 1, 1, 1)
-    deviation = 255 * torch.tensor(IMAGENET_STD).view(3, 1, 1, 1)
-    return channels.sub(mean).div_(deviation).contiguous()
+def read_window(source: VideoStore, frame: int, spec: InputSpec) -> Clip:
+    """Read the window whose map is that of `frame`, with its sound, without the batch axis.
 
-
-def read_window(source: VideoStore, frame: int, spec: InputSpec) -> tuple[Tensor, Tensor, bool]:
-    """Read the window that ends at `frame` with its sound.
-
-    Returns:
-        3 x T x H x W normalised frames, 1 x S sound, and whether the video has a sound track.
-        For a model that does not listen the sound is zeros and the last is False.
+    For a network that takes no sound, and of a video without any, the sound is zeros and
+    `has_sound` is false.
 
     Raises:
-        StoreError: The store's frames are not of the size that the model was built for.
+        StoreError: The store's frames are not of the size that the network takes.
     """
-    window = ending_at(frame, spec.length, len(source))
-    frames = source.frames(window)
-    if frames.shape[1:3] != (spec.height, spec.width):
-        raise StoreError(
-            f"{source.attributes.video}: frames are {frames.shape[1]} x {frames.shape[2]}, the "
-            f"network takes {spec.height} x {spec.width}; run: snakemake --cores all preprocess"
-        )
+    window = window_of(frame, len(source), spec)
+    try:
+        frames = sized(source.frames(window), spec)
+    except StoreError as error:
+        raise StoreError(f"{source.attributes.video}: {error}") from None
+    channels_first = torch.from_numpy(frames).permute(3, 0, 1, 2).contiguous()  # t h w c -> c t h w
     if not spec.audio or source.sound.size == 0:
-        return normalised(frames), torch.zeros(1, spec.samples), False
+        return Clip(channels_first, torch.zeros(1, spec.samples), torch.tensor(data=False))
     shown = source.times[window]
     sound = excerpt(source.sound, shown, source.attributes.fps, spec.samples)
-    return normalised(frames), torch.from_numpy(sound)[None], True
+    return Clip(channels_first, torch.from_numpy(sound)[None], torch.tensor(data=True))
 
 
 def target(density: NDArray[np.uint8], spec: InputSpec) -> Tensor | None:
@@ -111,20 +98,28 @@ def target(density: NDArray[np.uint8], spec: InputSpec) -> Tensor | None:
     return torch.from_numpy(area / area.max())
 
 
-class Clips(Dataset[Item | Fault]):
+def fixation_map(points: NDArray[np.integer], size: tuple[int, int], spec: InputSpec) -> Tensor:
+    """Return H x W bool: which pixels at network size hold one of the points, k x 2, of `size`."""
+    found = torch.zeros(spec.height, spec.width, dtype=torch.bool)
+    rows, columns = (points.astype(np.int64) * (spec.height, spec.width) // size).T
+    found[torch.from_numpy(rows), torch.from_numpy(columns)] = True
+    return found
+
+
+class Clips(Dataset[TrainingClip | Fault]):
     """The clips of some videos; which ones is up to `choose`, so reading has no state."""
 
     def __init__(
         self,
         sources: Sequence[VideoStore],
         spec: InputSpec,
-        choose: Callable[[str, int, Draw], Choice],
+        choose: Callable[[str, int, Draw], TargetFrames],
     ) -> None:
         self.sources = sources
         self.spec = spec
         self._choose = choose
 
-    def __getitem__(self, draw: Draw) -> Item | Fault:
+    def __getitem__(self, draw: Draw) -> TrainingClip | Fault:
         """Read a clip; one that cannot be read becomes a `Fault`, which workers can send."""
         source = self.sources[draw.video]
         name = f"video {draw.video + 1} of {len(self.sources)}"
@@ -136,7 +131,7 @@ class Clips(Dataset[Item | Fault]):
         except OSError as error:
             return Fault(name, one_line(error) or str(error), "machine")
 
-    def _read(self, source: VideoStore, name: str, draw: Draw) -> Item | Fault:
+    def _read(self, source: VideoStore, name: str, draw: Draw) -> TrainingClip | Fault:
         choice = self._choose(name, len(source), draw)
         for frame in choice.frames:
             density = target(source.density(frame), self.spec)
@@ -144,27 +139,31 @@ class Clips(Dataset[Item | Fault]):
                 break
         else:
             return Fault(name, "no frame has a target", "no target")
-        frames, sound, heard = read_window(source, frame, self.spec)
+        clip = read_window(source, frame, self.spec)
+        fixations = fixation_map(source.fixations(frame), source.truth_size, self.spec)
         if choice.mirrored:
-            frames, density = frames.flip(-1), density.flip(-1)
+            clip = clip._replace(frames=clip.frames.flip(-1))
+            density, fixations = density.flip(-1), fixations.flip(-1)
         full = "" if draw.spare else f"{name}:{frame}"
-        return Item(Clip(frames, sound, torch.tensor(heard)), density, full)
+        return TrainingClip(Sample(clip, density, fixations), full)
 
 
-def blank(spec: InputSpec) -> Item:
+def blank(spec: InputSpec) -> TrainingClip:
     """Return a black and silent clip that counts for nothing."""
-    frames = torch.zeros(3, spec.length, spec.height, spec.width)
+    frames = torch.zeros(3, spec.length, spec.height, spec.width, dtype=torch.uint8)
     clip = Clip(frames, torch.zeros(1, spec.samples), torch.tensor(data=False))
-    return Item(clip, torch.zeros(spec.height, spec.width), "")
+    density = torch.zeros(spec.height, spec.width)
+    return TrainingClip(Sample(clip, density, density.bool()), "")
 
 
-def collate(spec: InputSpec, items: Sequence[Item | Fault]) -> Batch:
+def collate(spec: InputSpec, items: Sequence[TrainingClip | Fault]) -> Batch:
     """Stack the readable clips of a batch and list the others."""
-    good = [item for item in items if isinstance(item, Item)] or [blank(spec)]
+    good = [item for item in items if isinstance(item, TrainingClip)] or [blank(spec)]
     faults = [item for item in items if isinstance(item, Fault)]
-    clip = Clip(*(torch.stack(parts) for parts in zip(*(item.clip for item in good), strict=True)))
-    density = torch.stack([item.density for item in good])
-    return Batch(Sample(clip, density), [item.name for item in good if item.name], faults)
+    clips, densities, fixations = zip(*(item.sample for item in good), strict=True)
+    clip = Clip(*(torch.stack(parts) for parts in zip(*clips, strict=True)))
+    sample = Sample(clip, torch.stack(densities), torch.stack(fixations))
+    return Batch(sample, [item.name for item in good if item.name], faults)
 
 
 class ClipLoader:

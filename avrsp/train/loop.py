@@ -18,10 +18,9 @@ from tqdm import tqdm
 from avrsp import files, metrics
 from avrsp.compute import repeatable
 from avrsp.errors import AvrspError, StoreError
-from avrsp.models.loss import saliency_loss
-from avrsp.params import LossParams
 from avrsp.train import checkpoint
 from avrsp.train.clips import Batch, ClipLoader, Fault
+from avrsp.train.optimisation import loss_of
 from avrsp.train.ranks import ALONE, Ranks
 from avrsp.train.signals import Stopped, noticing
 from avrsp.train.state import DivergenceError, Position, Recipe, Training, on
@@ -30,12 +29,12 @@ from avrsp.types import Clip, Sample
 SAVE_SECONDS = 600.0
 """A state is saved after each epoch, and within an epoch whenever this much time has passed."""
 
-Listener = Callable[[int, Mapping[str, float]], None]
-"""Is told the number of an epoch, or of an update, and its values."""
+ProgressCallback = Callable[[int, Mapping[str, float]], None]
+"""Gets the number of an epoch, or of an update, and its values."""
 
 
-def unheard(step: int, values: Mapping[str, float]) -> None:
-    """Take what nobody wants to know."""
+def ignored(step: int, values: Mapping[str, float]) -> None:
+    """Do nothing with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +52,15 @@ class Loaders:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """What training leaves behind on its way: its name, its states' folder, and who listens.
+    """What training leaves behind on its way: its name, its states' folder, and callbacks.
 
-    `listen` is told of each epoch, `follow` of each update.
+    `on_epoch` is called after each epoch, `on_update` after each update.
     """
 
     name: str
     folder: Path
-    listen: Listener = unheard
-    follow: Listener = unheard
+    on_epoch: ProgressCallback = ignored
+    on_update: ProgressCallback = ignored
 
 
 def train(
@@ -129,9 +128,9 @@ class _Loop:
         begin, first = time.monotonic(), self.training.at.epoch
         while self.training.at.epoch < epochs:
             rate = self._learn()
-            judging = self._watched(self.loaders.validation.epoch(0))
+            judging = self._readable(self.loaders.validation.epoch(0))
             row = self.training.end_epoch(validate(self.training, judging))
-            self.log.listen(self.training.at.epoch, {**row, "clips_per_second": rate})
+            self.log.on_epoch(self.training.at.epoch, {**row, "clips_per_second": rate})
             done = self.training.at.epoch - first
             left = (time.monotonic() - begin) / done * (epochs - self.training.at.epoch)
             said = self.training.at.described(epochs)
@@ -142,7 +141,7 @@ class _Loop:
         """Make the updates of the present epoch; return clips a second."""
         at, begin = self.training.at, time.monotonic()
         before, group = at.clips, self.training.recipe.train.accumulate
-        batches = self._watched(self.loaders.training.epoch(at.epoch, at.batches))
+        batches = self._readable(self.loaders.training.epoch(at.epoch, at.batches))
         bar = tqdm(
             total=len(self.loaders.training), initial=at.batches, leave=False, unit="clip",
             unit_scale=self.training.recipe.train.batch, desc=f"{self.log.name}: {at.epoch + 1}",
@@ -153,7 +152,7 @@ class _Loop:
                 self._update(taken)
                 loss, rate = at.loss / max(at.clips, 1), _rate(at.clips - before, begin)
                 values = {"loss": loss, "lr": self.training.lr, "clips_per_second": rate}
-                self.log.follow(at.updates, values)
+                self.log.on_update(at.updates, values)
                 bar.set_postfix(loss=loss, refresh=False)
                 bar.update(len(taken))
         if at.clips == 0:
@@ -172,7 +171,7 @@ class _Loop:
         if time.monotonic() - self.saved > SAVE_SECONDS:
             self._save()
 
-    def _watched(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+    def _readable(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         """Pass batches on, unless any process is asked to stop or cannot read what it should."""
         for batch in batches:
             known = self.training.at.left_out.keys() | self.without_target
@@ -262,11 +261,11 @@ def validate(training: Training, batches: Iterable[Batch]) -> dict[str, float]:
 
 @torch.inference_mode()
 def _means(training: Training, sample: Sample) -> dict[str, Tensor]:
-    density = sample.density.to(training.device)
-    pred = training.predict(on(training.device, sample.clip))
-    weights: LossParams = training.recipe.loss
+    clip, truth = on(training.device, sample.clip), training.truth(sample)
+    pred, density = training.predict(clip), truth.density
+    output = pred if training.recipe.method.output is None else training.output(clip)
     found = (
-        saliency_loss(pred, density, weights),
+        loss_of(training.recipe, output, truth),
         metrics.kl(pred, density).mean(),
         metrics.cc(pred, density).mean(),
         metrics.sim(pred, density).mean(),
@@ -299,7 +298,7 @@ def largest(training: Training, sample: Sample) -> int:
     while clips:
         torch.cuda.empty_cache()
         first = Clip(*(part[:clips] for part in sample.clip))
-        if training.holds(Sample(first, sample.density[:clips])):
+        if training.holds(Sample(first, sample.density[:clips], sample.fixations[:clips])):
             break
         clips //= 2
     return clips

@@ -13,8 +13,16 @@ from torch import nn
 from avrsp import files
 from avrsp.compute import device_named
 from avrsp.errors import StoreError
-from avrsp.models import registry
-from avrsp.models.saved import CONFIG, WEIGHTS, ModelConfig, save_model, start_from
+from avrsp.models import encoders
+from avrsp.models.saved import (
+    CONFIG,
+    WEIGHTS,
+    ModelConfig,
+    WeightsFile,
+    read_config,
+    save_model,
+    start_from,
+)
 from avrsp.models.weights import load_into
 from avrsp.params import ComputeParams
 from avrsp.store.manifest import Verdict, store_path
@@ -22,17 +30,16 @@ from avrsp.store.video_store import VideoStore
 from avrsp.train import checkpoint
 from avrsp.train.clips import ClipLoader, Clips
 from avrsp.train.loop import Loaders, Log, train
-from avrsp.train.plan_phase import Phase, Videos, digest
+from avrsp.train.plan_phase import Phase, Videos, phase_digest
 from avrsp.train.ranks import ALONE, Ranks
 from avrsp.train.sampling import EpochBatches, EvenClips, RandomClips, seed_of
 from avrsp.train.state import Row
 
-MODEL = "avrsp"
 HISTORY = "history.json"
 
 
 class Recorder(Protocol):
-    """Who is told what happens (`tracking.Record`)."""
+    """Where a training is recorded (`tracking.Record`)."""
 
     run_id: str | None
 
@@ -49,7 +56,7 @@ class Recorder(Protocol):
         ...
 
 
-def run_phase(  # noqa: PLR0913 - what, from where to where, and who is told
+def run_phase(  # noqa: PLR0913 - what, from where to where, and where it is recorded
     phase: Phase,
     videos: Videos,
     *,
@@ -73,9 +80,9 @@ def run_phase(  # noqa: PLR0913 - what, from where to where, and who is told
             and `allow_missing` is not set.
     """
     loaders = replace(_loaders(phase, videos, workers, ranks), allow_missing=allow_missing)
-    model = placed(build(phase, ranks), phase.compute, ranks)
-    heard = (record.values, record.update) if record else ()
-    at = train(model, loaders, phase.recipe, Log(phase.name, states, *heard), ranks)
+    model = placed(build_network(phase, ranks), phase.compute, ranks)
+    callbacks = (record.values, record.update) if record else ()
+    at = train(model, loaders, phase.recipe, Log(phase.name, states, *callbacks), ranks)
     history = at.history
     if record:
         files.write_json(out / HISTORY, history)
@@ -89,35 +96,53 @@ def run_phase(  # noqa: PLR0913 - what, from where to where, and who is told
 
 
 def _config(phase: Phase, videos: Videos, record: Recorder) -> ModelConfig:
+    started, learnt = encoder_starts(phase), phase.learnt_from
+    if phase.start is not None:
+        earlier = read_config(phase.start / CONFIG).learnt_from
+        learnt = (*earlier, *(name for name in learnt if name not in earlier))
     return ModelConfig(
-        model=MODEL,
+        model=phase.entry.name,
         settings=phase.settings,
         length=phase.spec.length,
         height=phase.spec.height,
         width=phase.spec.width,
         audio=phase.spec.audio,
         run=phase.run,
-        digest=digest(phase, videos),
+        digest=phase_digest(phase, videos),
         mlflow_run=record.run_id,
+        encoders=started,
+        learnt_from=learnt,
     )
 
 
-def build(phase: Phase, ranks: Ranks = ALONE) -> nn.Module:
+def encoder_starts(phase: Phase) -> dict[str, WeightsFile | None]:
+    """Return for each encoder the published weights that it started from, in any phase."""
+    parts = [each.part for each in encoders.wanted(phase.entry, audio=phase.spec.audio)]
+    started: dict[str, WeightsFile | None] = dict.fromkeys(parts)
+    if phase.start is not None:
+        earlier = read_config(phase.start / CONFIG).encoders
+        started |= {part: earlier[part] for part in parts if part in earlier}
+    return started | {part: encoders.record(path) for part, path in phase.parts.items()}
+
+
+def build_network(phase: Phase, ranks: Ranks = ALONE) -> nn.Module:
     """Return the phase's network with the weights that it starts from, on the CPU."""
     torch.manual_seed(seed_of(phase.recipe.seed, "weights", phase.run))
-    model = registry.build(MODEL, **phase.settings)
+    parts = phase.parts  # what is missing is said before anything is built
+    model = phase.entry.build(phase.entry.checked(phase.settings))
     if phase.start is not None:
-        fresh = start_from(model, phase.start, phase.anew)
+        fresh = start_from(model, phase.start, phase.reset)
         new = f"; new: {', '.join(fresh)}" if fresh else ""
         ranks.say(f"{phase.name}: starts from {phase.start.name}{new}")
-    for part, path in phase.parts.items():
+    for part, path in parts.items():
         load_into(model.get_submodule(part), path)
         ranks.say(f"{phase.name}: {part} starts from {path.name}")
     return model
 
 
 def _loaders(phase: Phase, videos: Videos, workers: int, ranks: Ranks) -> Loaders:
-    seed, chosen, pin = phase.recipe.seed, phase.recipe.train, phase.compute.device != "cpu"
+    seed, chosen = phase.recipe.seed, phase.recipe.train
+    pin = device_named(phase.compute.device).type == "cuda"
 
     def loader(verdicts: list[Verdict], choose: RandomClips | EvenClips, role: str) -> ClipLoader:
         if not verdicts:

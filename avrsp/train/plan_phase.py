@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from avrsp import files, paths
+from avrsp.models.encoders import wanted, weights_by_part
+from avrsp.models.registry import ModelSpec, WindowSize
 from avrsp.models.saved import WEIGHTS
 from avrsp.params import ClipParams, ComputeParams, EncoderParams, FusionName, NetworkParams
 from avrsp.store.manifest import Verdict
@@ -26,51 +29,79 @@ class Phase:
     Attributes:
         name: For people, as `finetune-av split 1`.
         run: For files, as `av-split1`.
-        fusion: None for the visual-only network.
+        entry: Of the network.
+        settings: All of the network's settings (`settings_for`).
         clip: Length, height and width of the input.
-        network: Which parts the network has.
-        encoder: Its width, momentum, and weights to start from.
+        encoder: The weights that encoders start from.
         recipe: Schedule, optimiser, loss, seed, precision.
         compute: The device, and by which means the network runs there.
         start: Folder of the phase whose weights this one starts from.
-        anew: Parts that do not, because that phase's network has them in another form.
+        reset: Parts that do not, because that phase's network has them in another form.
+        learnt_from: What it is trained on: names of datasets, or "generated world".
     """
 
     name: str
     run: str
-    fusion: FusionName | None
+    entry: ModelSpec
+    settings: Mapping[str, Any]
     clip: ClipParams
-    network: NetworkParams
     encoder: EncoderParams
     recipe: Recipe
     compute: ComputeParams
     start: Path | None
-    anew: tuple[str, ...] = ()
+    reset: tuple[str, ...] = ()
+    learnt_from: tuple[str, ...] = ()
 
     @property
     def spec(self) -> InputSpec:
         """The network's input."""
-        clip = self.clip
-        return InputSpec(clip.length, clip.height, clip.width, self.fusion not in (None, "visual"))
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """The arguments of `zoo.build`."""
-        heard = {"audio": True, "fusion": self.fusion} if self.fusion else {"audio": False}
-        width = {"width": self.encoder.width, "momentum": self.encoder.momentum}
-        return {**heard, **self.network.model_dump(), **width}
+        size = WindowSize(self.clip.length, self.clip.height, self.clip.width)
+        return self.entry.input(self.settings, size)
 
     @property
     def parts(self) -> dict[str, Path]:
-        """Imported weights by the part of the network that starts from them.
+        """Imported weights by the encoder that starts from them.
 
-        The earlier phase's weights go before those of S3D, which it started from itself.
+        Those of an earlier phase go before those of encoders that it had itself.
+
+        Raises:
+            ParamsError: A file is not there; says where a person finds it and how to import it.
         """
-        chosen = {
-            "encoder": None if self.start else self.encoder.s3d,
-            "listen.soundnet": self.encoder.soundnet if self.spec.audio else None,
-        }
-        return {part: paths.root() / path for part, path in chosen.items() if path}
+        started = self.start is not None
+        parts = wanted(self.entry, audio=self.spec.audio, started=started)
+        return weights_by_part(parts, self.encoder, paths.root())
+
+
+def settings_for(
+    entry: ModelSpec,
+    fusion: FusionName | None,
+    *,
+    clip: ClipParams,
+    network: NetworkParams,
+    encoder: EncoderParams,
+) -> dict[str, Any]:
+    """Return all settings of a network: what params.yaml says under the names that it has.
+
+    Args:
+        entry: The network's.
+        fusion: None for the network without sound.
+        clip: Gives `length` and `size` (rows, columns).
+        network: Gives each of its keys.
+        encoder: Gives `width` and `momentum`.
+
+    Raises:
+        ParamsError: There is no network with sound, or a setting is not allowed.
+    """
+    known = {
+        **network.model_dump(),
+        "width": encoder.width,
+        "momentum": encoder.momentum,
+        "length": clip.length,
+        "size": (clip.height, clip.width),
+    }
+    if fusion is not None:
+        known["fusion"] = fusion
+    return entry.chosen(known, audio=fusion is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +113,13 @@ class Videos:
     validation: list[Verdict]
 
 
-def digest(phase: Phase, videos: Videos) -> str:
+def phase_digest(phase: Phase, videos: Videos) -> str:
     """Return a digest of all that the result depends on: parameters, data, start, code."""
     recipe = phase.recipe
     weights = [*([phase.start / WEIGHTS] if phase.start else []), *phase.parts.values()]
     parts = {
-        "phase": [phase.name, phase.settings],
+        "phase": [phase.name, phase.entry.name, phase.settings],
+        "input": repr(replace(phase.spec, rule=None)),
         "sections": [
             each.model_dump() for each in (phase.clip, recipe.train, recipe.optimiser, recipe.loss)
         ],

@@ -46,7 +46,7 @@ class Part(NamedTuple):
 WHOLE = Part()
 
 
-class Choice(NamedTuple):
+class TargetFrames(NamedTuple):
     """The frames to try as a clip's target, best first, and whether to mirror the picture."""
 
     frames: Sequence[int]
@@ -66,11 +66,11 @@ class RandomClips:
     seed: int
     flip: bool
 
-    def __call__(self, video: str, count: int, draw: Draw) -> Choice:
+    def __call__(self, video: str, count: int, draw: Draw) -> TargetFrames:
         """Return a random order of the `count` frames of `video`."""
         generator = np.random.default_rng(seed_of(self.seed, draw.epoch, video, draw.clip))
         mirrored = self.flip and bool(generator.integers(2))
-        return Choice(generator.permutation(count).tolist(), mirrored)
+        return TargetFrames(generator.permutation(count).tolist(), mirrored)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +79,10 @@ class EvenClips:
 
     clips: int
 
-    def __call__(self, video: str, count: int, draw: Draw) -> Choice:
+    def __call__(self, video: str, count: int, draw: Draw) -> TargetFrames:
         """Return the frames from the wanted one on, and round again from the first."""
         wanted = (2 * draw.clip + 1) * count // (2 * self.clips)
-        return Choice([*range(wanted, count), *range(wanted)], mirrored=False)
+        return TargetFrames([*range(wanted, count), *range(wanted)], mirrored=False)
 
 
 class EpochBatches:

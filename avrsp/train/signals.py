@@ -1,4 +1,8 @@
-"""Being asked to stop: by Ctrl-C, or by a cluster that wants its node back."""
+"""Being asked to stop, while a training goes on.
+
+By Ctrl-C, by a cluster that wants its node back, by a closed terminal, or because the program that
+started this one has ended (`avrsp.processes`).
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 
-ASKED = (signal.SIGINT, signal.SIGTERM)
+ASKED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 ECHO_SECONDS = 2.0
 """A program that started this one may pass Ctrl-C on; within this time that is one request."""
 
@@ -21,9 +25,16 @@ class Stopped(KeyboardInterrupt):
     """Every process of a training was asked to stop, and the main one has saved its state."""
 
 
+def ignored(number: signal.Signals) -> bool:
+    """Say whether the process was started to ignore a signal."""
+    return signal.getsignal(number) == signal.SIG_IGN
+
+
 @contextlib.contextmanager
 def noticing() -> Iterator[Callable[[], bool]]:
-    """Yield a function that says whether SIGINT or SIGTERM has come since.
+    """Yield a function that says whether SIGINT, SIGTERM or SIGHUP has come since.
+
+    What is ignored, as `nohup` has it with SIGHUP, stays ignored.
 
     No second SIGTERM ends the process: launchers and clusters repeat it, as late as a busy machine
     lets them, and kill what takes too long. `torchrun` repeats SIGINT too. Without it, a second
@@ -45,7 +56,8 @@ def noticing() -> Iterator[Callable[[], bool]]:
         for each, handler in before.items():
             signal.signal(each, handler)
 
-    before = {each: signal.signal(each, notice) for each in ASKED}
+    heeded = [each for each in ASKED if each != signal.SIGHUP or not ignored(each)]
+    before = {each: signal.signal(each, notice) for each in heeded}
     try:
         yield lambda: bool(came)
     finally:

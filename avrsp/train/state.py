@@ -1,7 +1,7 @@
 """A network while it is trained: everything that changes, as one thing to save and to restore.
 
 The schedule and the random generator are not saved. The learning rate follows from the epochs so
-far and their validation losses, which are replayed; the generator is seeded anew before each update
+far and their validation losses, which are replayed; the generator is seeded before each update
 by (seed, update), so that nothing drawn depends on how often training was interrupted.
 """
 
@@ -12,18 +12,18 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim import AdamW
-from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from avrsp.compute import autocasting, check_trainable
 from avrsp.errors import AvrspError
-from avrsp.models.loss import saliency_loss
+from avrsp.models.recipe import GroundTruth, MethodRecipe
 from avrsp.params import LossParams, OptimiserParams, Precision, TrainParams
 from avrsp.train.checkpoint import Checkpoint
 from avrsp.train.clips import Batch
+from avrsp.train.optimisation import Schedule, TrainingOutput, loss_of, optimiser_for
 from avrsp.train.ranks import ALONE, Ranks
 from avrsp.train.sampling import seed_of
 from avrsp.types import Clip, Sample
@@ -31,13 +31,17 @@ from avrsp.types import Clip, Sample
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What a phase is trained by: schedule, optimiser, loss, seed, precision."""
+    """What a phase is trained by: schedule, optimiser, loss, seed, precision.
+
+    `method` is the recipe of the network's entry; where it says nothing, the others hold.
+    """
 
     train: TrainParams
     optimiser: OptimiserParams
     loss: LossParams
     seed: int
     precision: Precision
+    method: MethodRecipe = field(default_factory=MethodRecipe)
 
 
 class Training:
@@ -54,14 +58,9 @@ class Training:
         self.at = Position()
         self.best: dict[str, Tensor] = {}
         check_trainable(self.device, recipe.precision)
-        chosen = recipe.optimiser
-        self._shared = ranks.sharing(model)
-        self._optimiser = AdamW(
-            model.parameters(), lr=recipe.train.lr, weight_decay=chosen.weight_decay, fused=True
-        )
-        self._plateau = ReduceLROnPlateau(
-            self._optimiser, factor=chosen.factor, patience=chosen.patience
-        )
+        self._shared = ranks.sharing(TrainingOutput(model, recipe.method))
+        self._optimiser = optimiser_for(model, recipe)
+        self._schedule = Schedule(self._optimiser, recipe)
 
     @property
     def lr(self) -> float:
@@ -70,11 +69,22 @@ class Training:
 
     def predict(self, clip: Clip) -> Tensor:
         """Return B x H x W float32 maps of a clip that lies on the device."""
-        return self._called(self.model, clip)
-
-    def _called(self, network: nn.Module, clip: Clip) -> Tensor:
         with autocasting(self.device, self.recipe.precision):
-            return network(*clip).float()  # type: ignore[no-any-return]
+            return self.model(*clip).float()  # type: ignore[no-any-return]
+
+    def output(self, clip: Clip) -> Any:  # noqa: ANN401 - what the recipe's loss takes
+        """Return what the loss is of (`Recipe.output`), of a clip that lies on the device."""
+        return self._called(TrainingOutput(self.model, self.recipe.method), clip)
+
+    def truth(self, sample: Sample) -> GroundTruth:
+        """Return what the loss compares with, on the device."""
+        density, fixations = sample.density.to(self.device), sample.fixations.to(self.device)
+        return GroundTruth(density, fixations, self.at.epoch / self.recipe.train.epochs)
+
+    def _called(self, network: nn.Module, clip: Clip) -> Any:  # noqa: ANN401 - as above
+        with autocasting(self.device, self.recipe.precision):
+            output = network(*clip)
+        return output.float() if isinstance(output, Tensor) else [each.float() for each in output]
 
     def update(self, batches: Sequence[Batch]) -> None:
         """Make one optimiser step by the mean gradient over all clips of `batches`.
@@ -93,7 +103,8 @@ class Training:
         for left, batch in zip(reversed(range(len(read))), read, strict=True):
             with self.ranks.keeping(self._shared) if left else contextlib.nullcontext():
                 # Sharing takes the mean over processes, where the sum is wanted.
-                self._accumulate(batch, self.ranks.count * len(batch.names) / total)
+                share = self.ranks.count * len(batch.names) / total
+                self._accumulate(batch, share * (len(read) if self.recipe.method.summed else 1))
         if total:
             self._step([name for batch in batches for name in batch.names])
         self.at.batches += len(batches)
@@ -109,15 +120,15 @@ class Training:
         self.at.clips += int(clips)
 
     def _loss(self, network: nn.Module, sample: Sample, *, counted: bool) -> Tensor:
-        pred = self._called(network, on(self.device, sample.clip))
+        output = self._called(network, on(self.device, sample.clip))
         if not counted:
-            return 0.0 * pred.sum()
-        return saliency_loss(pred, sample.density.to(self.device), self.recipe.loss)
+            return sum((0.0 * each.sum() for each in output), torch.zeros((), device=self.device))
+        return loss_of(self.recipe, output, self.truth(sample))
 
     def holds(self, sample: Sample) -> bool:
         """Say whether the device's memory holds a step on `sample`, which is tried in vain."""
         try:
-            self._loss(self.model, sample, counted=True).backward()  # type: ignore[no-untyped-call]
+            self._loss(self._shared, sample, counted=True).backward()  # type: ignore[no-untyped-call]
         except torch.OutOfMemoryError:
             return False
         finally:
@@ -126,7 +137,10 @@ class Training:
 
     def _step(self, names: Sequence[str]) -> None:
         gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
-        self._check("gradient's norm", float(nn.utils.get_total_norm(gradients)), names)
+        norm, most = nn.utils.get_total_norm(gradients), self.recipe.method.clip_norm
+        self._check("gradient's norm", float(norm), names)
+        if most is not None:
+            nn.utils.clip_grads_with_norm_(self.model.parameters(), most, norm)
         self._optimiser.step()
 
     def _check(self, what: str, value: float, names: Sequence[str]) -> None:
@@ -145,21 +159,12 @@ class Training:
         lowest = min((past["validation_loss"] for past in self.at.history), default=math.inf)
         if row["validation_loss"] < lowest:
             self.best = {name: t.clone() for name, t in self.model.state_dict().items()}
-        self._decay(row)
+        self._schedule.after(int(row["epoch"]), row["validation_loss"])
         self.at = replace(
             self.at, epoch=self.at.epoch + 1, batches=0, clips=0, loss=0.0,
             history=[*self.at.history, row],
         )  # fmt: skip
         return row
-
-    def _decay(self, row: Row) -> None:
-        """Set the learning rate of the epoch after this one."""
-        if self.recipe.train.decay == "plateau":
-            self._plateau.step(row["validation_loss"])
-        else:
-            done = row["epoch"] / self.recipe.train.epochs
-            for group in self._optimiser.param_groups:
-                group["lr"] = self.recipe.train.lr * (1 + math.cos(math.pi * done)) / 2
 
     def checkpoint(self) -> Checkpoint:
         """Return all that a later process needs to go on from here."""
@@ -167,21 +172,26 @@ class Training:
         tensors = {
             **{f"model.{name}": t for name, t in self.model.state_dict().items()},
             **{f"best.{name}": t for name, t in self.best.items()},
-            **{f"adamw.{i}.{name}": t for i, each in moments.items() for name, t in each.items()},
+            **{
+                f"optimiser.{i}.{name}": t
+                for i, each in moments.items()
+                for name, t in each.items()
+                if isinstance(t, Tensor)
+            },
         }
         return Checkpoint(self.at.updates, tensors, asdict(self.at))
 
     def restore(self, saved: Checkpoint) -> None:
         """Go back to a saved state of the same network and recipe."""
-        grouped: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "adamw": {}}
+        grouped: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimiser": {}}
         for name, tensor in saved.tensors.items():
             kind, rest = name.split(".", 1)
             grouped[kind][rest] = tensor
         self.model.load_state_dict(grouped["model"])
         self.best = {name: tensor.to(self.device) for name, tensor in grouped["best"].items()}
-        parameters = [*self.model.parameters()]
+        parameters = [each for group in self._optimiser.param_groups for each in group["params"]]
         moments: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in grouped["adamw"].items():
+        for name, tensor in grouped["optimiser"].items():
             index, kind = name.split(".")
             weight = parameters[int(index)]  # in whose memory layout a moment must lie
             laid = torch.empty_like(weight).copy_(tensor) if tensor.dim() else tensor
@@ -190,7 +200,7 @@ class Training:
         self._optimiser.load_state_dict({"state": moments, "param_groups": groups})
         self.at = Position(**saved.facts)
         for row in self.at.history:
-            self._decay(row)
+            self._schedule.after(int(row["epoch"]), row["validation_loss"])
 
 
 def on(device: torch.device, clip: Clip) -> Clip:

@@ -14,7 +14,7 @@ from typing import Final
 
 import torch
 
-from avrsp.models.avrsp.build import build
+from avrsp.models.avrsp.network import AVRSP, Settings
 from avrsp.prediction.batch import Wanted, predict_videos
 from avrsp.prediction.predictor import Predictor
 from avrsp.types import InputSpec
@@ -47,8 +47,8 @@ def peak(seconds: int) -> float:
 def predict(video: Path) -> None:
     """Write overlay, maps and facts of a video, then print the greatest memory in MB."""
     torch.set_num_threads(1)
-    model = build(width=0.0625, heads=4).eval()
-    predictor = Predictor(model, SMALL, torch.device("cpu"), "float32", "random")
+    model = AVRSP(Settings(width=0.0625, heads=4)).eval()
+    predictor = Predictor(model, SMALL, torch.device("cpu"), "float32", "random", "reuse")
     predict_videos([video], video.parent / "out", predictor, Wanted(facts=True))
     sys.stdout.write(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}\n")
 

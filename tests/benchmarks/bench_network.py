@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
-from avrsp.models.avrsp.build import build
+from avrsp.models.avrsp.network import AVRSP, Settings
 from avrsp.types import InputSpec
 
 SPEC: Final = InputSpec(length=32, height=224, width=384, audio=True)
@@ -39,14 +39,14 @@ class Cost:
 
 def inputs() -> tuple[Tensor, Tensor]:
     """Return one window and its sound, without content."""
-    frames = torch.empty(1, 3, SPEC.length, SPEC.height, SPEC.width)
+    frames = torch.empty(1, 3, SPEC.length, SPEC.height, SPEC.width, dtype=torch.uint8)
     return frames, torch.empty(1, 1, SPEC.samples)
 
 
 def costs() -> dict[str, Cost]:
     """Return the cost of each part of the network, in the order of Fig. 2."""
     with torch.device("meta"), torch.no_grad():
-        model = build().eval()
+        model = AVRSP(Settings()).eval()
         with FlopCounterMode(display=False) as counter:
             model(*inputs())
     flops: Counter[str] = Counter()
@@ -75,7 +75,7 @@ def held(*, checkpointing: bool) -> float:
         return tensor
 
     with torch.device("meta"):
-        model = build()
+        model = AVRSP(Settings())
         weights = {p.untyped_storage()._cdata for p in model.parameters()}
         model.encoder.checkpointing = checkpointing
         with saved_tensors_hooks(keep, lambda tensor: tensor):

@@ -24,14 +24,13 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from avrsp.compute import at_precision, device_named
-from avrsp.models.avrsp.build import build
-from avrsp.models.avrsp.network import AVRSP
+from avrsp.models.avrsp.network import AVRSP, Settings
 from avrsp.params import Precision
 from avrsp.prediction.batch import Wanted, predict_videos
 from avrsp.prediction.predictor import Predictor
 from avrsp.prediction.reuse import Prepared, Slide, Sliding, Task
 from avrsp.prediction.speed import Speed, has_bf16
-from avrsp.prediction.window_by_window import Sound, converted
+from avrsp.prediction.window_by_window import Sound, on_device
 from avrsp.types import InputSpec
 
 SPEC: Final = InputSpec(length=32, height=224, width=384, audio=True)
@@ -56,7 +55,7 @@ def noise(count: int) -> list[np.ndarray]:
 def sound() -> Sound:
     """Return five seconds to hear."""
     heard = np.random.default_rng(1).uniform(-1, 1, 5 * 22_050).astype(np.float32)
-    return Sound.heard(heard, FPS, SPEC)
+    return Sound.for_network(heard, FPS, SPEC)
 
 
 def plain(model: AVRSP, speed: Speed) -> Turn:
@@ -67,7 +66,7 @@ def plain(model: AVRSP, speed: Speed) -> Turn:
 
     @torch.inference_mode()
     def turn() -> None:
-        clips = converted(frames, speed.device).unfold(1, SPEC.length, 1).permute(1, 0, 4, 2, 3)
+        clips = on_device(frames, speed.device).unfold(1, SPEC.length, 1).permute(1, 0, 4, 2, 3)
         run(clips, heard.of(shown, speed.device)).float().cpu()
 
     return turn
@@ -127,7 +126,7 @@ def whole(model: AVRSP, device: torch.device) -> float:
     precision: Precision = "bf16" if has_bf16(device) else "float32"
     with tempfile.TemporaryDirectory() as folder:
         video = film(Path(folder), count / FPS)
-        predictor = Predictor(model, SPEC, device, precision, "random")
+        predictor = Predictor(model, SPEC, device, precision, "random", "reuse")
         begin = clock()
         predict_videos([video], Path(folder) / "out", predictor, Wanted(maps="none"))
         return count / (clock() - begin)
@@ -145,8 +144,8 @@ def film(folder: Path, seconds: float) -> Path:
 def macs() -> float:
     """Return G multiply-accumulates a new frame."""
     with torch.device("meta"), torch.no_grad():
-        model = build().eval()
-        sliding = Sliding(model.encoder.stages, model.neck, SPEC.length, 1)
+        model = AVRSP(Settings()).eval()
+        sliding = Sliding(model.stages, model.necks, SPEC.length, 1)
         sliding.warm(torch.empty(SPEC.length - 1, 3, SPEC.height, SPEC.width))
         with FlopCounterMode(display=False) as counter:
             pyramid = sliding.pyramid(torch.empty(8, 3, SPEC.height, SPEC.width))
@@ -160,7 +159,7 @@ def main(turns: int) -> None:
     torch.set_num_threads(1)
     batch, block = WINDOWS[device.type]
     torch.manual_seed(0)
-    model = build().eval().to(device)
+    model = AVRSP(Settings()).eval().to(device)
     say = sys.stdout.write
     say(f"{macs():.1f} G multiply-accumulates a new frame, at most 60; a window alone has 85.2\n")
     found = rates(model, device, turns)

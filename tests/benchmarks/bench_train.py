@@ -53,13 +53,14 @@ def batch(preset: Preset, *, pin: bool) -> Batch:
     spec = InputSpec(preset.clip.length, preset.clip.height, preset.clip.width, audio=True)
     count = preset.finetune.batch
     parts = [
-        torch.randn(count, 3, spec.length, spec.height, spec.width),
+        torch.randint(0, 256, (count, 3, spec.length, spec.height, spec.width), dtype=torch.uint8),
         torch.rand(count, 1, spec.samples) - 0.5,
         torch.ones(count, dtype=torch.bool),
         torch.rand(count, spec.height, spec.width),
     ]
     *clip, density = [part.pin_memory() if pin else part for part in parts]
-    return Batch(Sample(Clip(*clip), density), [f"clip{number}" for number in range(count)], [])
+    sample = Sample(Clip(*clip), density, density > 0.9)
+    return Batch(sample, [f"clip{number}" for number in range(count)], [])
 
 
 def network(preset: Preset) -> nn.Module:

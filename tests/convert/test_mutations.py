@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from avrsp import files
 from avrsp.convert.convert_video import Layout, convert
 from avrsp.convert.verify import TOLERANCE
-from avrsp.datasets.dataset_registry import spec
-from avrsp.datasets.sheets import ListedVideo
+from avrsp.datasets.dataset_registry import ListedVideo, spec
 from avrsp.store.manifest import Verdict
 from avrsp.store.video_store import VideoStore
 from tests.raw_videos import LISTED, MirrorFiles

@@ -2,19 +2,21 @@ from __future__ import annotations
 
 import csv
 import os
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 import pytest
 from PIL import Image
 
 from avrsp.convert import parts
-from avrsp.convert.collect import VERDICTS, write_index, write_manifest
-from avrsp.convert.convert_video import Layout
+from avrsp.convert.collect import VERDICTS, is_manifest_stale, write_index, write_manifest
+from avrsp.convert.convert_video import Layout, convert
 from avrsp.convert.quality import write_picture
-from avrsp.datasets.sheets import ListedVideo
+from avrsp.datasets.dataset_registry import DatasetSpec, ListedVideo
 from avrsp.errors import StoreError
-from avrsp.store.manifest import read_manifest, read_verdict
+from avrsp.store.manifest import Verdict, read_manifest, read_verdict
 from tests.raw_videos import MirrorFiles
 
 
@@ -27,16 +29,11 @@ class Workplace:
         self.part = self.stores / "diem" / "parts" / "000.json"
         self.rows, self.layout = rows, layout
 
-    def videos(self) -> list[tuple[ListedVideo, str]]:
-        return [(row, parts.origin("diem", row, self.folder, self.layout)) for row in self.rows]
-
     def run(self) -> None:
-        videos = self.videos()
-        parts.write_part(self.part, "diem", videos, self.folder, self.stores, self.layout)
+        parts.write_part(self.part, "diem", self.rows, self.folder, self.stores, self.layout)
 
-    def forgotten(self) -> bool:
-        parts.forget(self.part, "diem", self.videos(), self.stores)
-        return not self.part.exists()
+    def is_stale(self) -> bool:
+        return parts.is_stale(self.part, "diem", self.rows, self.folder, self.stores, self.layout)
 
     def written(self) -> dict[str, int]:
         return {path.name: path.stat().st_mtime_ns for path in (self.stores / "diem").glob("?.*")}
@@ -73,7 +70,7 @@ def test_a_bad_video_does_not_stop_its_neighbour(place: Workplace) -> None:
 
 def test_nothing_is_written_again_without_a_change(place: Workplace) -> None:
     before = place.written()
-    assert not place.forgotten()
+    assert not place.is_stale()
     place.run()
     assert place.written() == before
 
@@ -86,21 +83,21 @@ def test_a_file_rewritten_in_place_redoes_its_video_only(
         content = stream.read()
         stream.seek(0)
         stream.write(content)
-    assert place.forgotten()
+    assert place.is_stale()
     place.run()
     changed = {name for name, time in place.written().items() if time != before[name]}
     assert changed == {"a.json", "a.zarr.zip"}
-    assert not place.forgotten()
+    assert not place.is_stale()
 
 
 @pytest.mark.parametrize("lost", ["a.zarr.zip", "a.json", "b.json"])
 def test_what_was_removed_is_made_again(place: Workplace, lost: str) -> None:
     before = place.written()
     (place.stores / "diem" / lost).unlink()
-    assert place.forgotten()
+    assert place.is_stale()
     place.run()
     assert set(place.written()) == set(before)
-    assert not place.forgotten()
+    assert not place.is_stale()
 
 
 def test_another_store_under_a_videos_name_is_made_again(place: Workplace) -> None:
@@ -108,16 +105,41 @@ def test_another_store_under_a_videos_name_is_made_again(place: Workplace) -> No
     whole = store.read_bytes()
     with ZipFile(store, "w") as other:
         other.writestr("zarr.json", b"{}")
-    assert place.forgotten()
+    assert place.is_stale()
     place.run()
     assert store.read_bytes() == whole
-    assert not place.forgotten()
+    assert not place.is_stale()
 
 
 def test_a_damaged_part_is_named_with_the_command(place: Workplace, tmp_path: Path) -> None:
     place.part.write_bytes(place.part.read_bytes()[:-9])
     with pytest.raises(StoreError, match=r"000.json: damaged \(.*; remove it and run: snakemake"):
         write_index(tmp_path / "index.tsv", [place.part])
+    assert place.is_stale()
+    place.run()
+    assert not place.is_stale()
+
+
+def test_a_part_that_says_otherwise_than_the_verdicts_is_made_again(place: Workplace) -> None:
+    whole = place.part.read_text()
+    place.part.write_text(whole.replace('"frames": 6', '"frames": 5'))
+    assert place.is_stale()
+    place.run()
+    assert place.part.read_text() == whole
+
+
+@pytest.mark.parametrize(("old", "new"), [("}", "]"), ('"frames": 6', '"frames": 7')])
+def test_a_manifest_that_is_damaged_or_about_something_else_is_stale(
+    place: Workplace, tmp_path: Path, old: str, new: str
+) -> None:
+    path = tmp_path / "manifest.json"
+    assert not is_manifest_stale(path, [place.part])
+    write_manifest(path, "sample", [place.part], {"summe": "no folder"})
+    assert not is_manifest_stale(path, [place.part])
+    path.write_text(path.read_text().replace(old, new))
+    assert is_manifest_stale(path, [place.part])
+    place.part.unlink()
+    assert not is_manifest_stale(path, [place.part])
 
 
 @pytest.mark.parametrize("change", [{"code": "other"}, {"width": 32}, {"chunk": 2}])
@@ -127,16 +149,37 @@ def test_other_code_or_another_layout_redoes_every_video(
     fields = {name: getattr(place.layout, name) for name in ("height", "width", "chunk", "code")}
     before = place.written()
     place.layout = Layout(**(fields | change))
-    assert place.forgotten()
+    assert place.is_stale()
     place.run()
     assert all(time != before[name] for name, time in place.written().items())
+
+
+def test_a_part_that_was_killed_goes_on_where_it_stopped(
+    place: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.layout = replace(place.layout, code="other")
+
+    def killed(dataset: DatasetSpec, row: ListedVideo, *places: Any) -> Verdict:
+        if row.video == "b":
+            raise KeyboardInterrupt
+        return convert(dataset, row, *places)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(parts, "convert", killed)
+        with pytest.raises(KeyboardInterrupt):
+            place.run()
+    assert place.is_stale()
+    before = place.written()
+    place.run()
+    after = place.written()
+    assert {name for name, time in after.items() if time != before.get(name)} == {"b.json"}
 
 
 def test_another_role_rewrites_the_verdict_alone(place: Workplace) -> None:
     before = place.written()
     roles = {"1": "validation", "2": "test", "3": "none"}
     place.rows[0] = place.rows[0].model_copy(update={"roles": roles})
-    assert place.forgotten()
+    assert place.is_stale()
     place.run()
     changed = {name for name, time in place.written().items() if time != before[name]}
     assert changed == {"a.json"}

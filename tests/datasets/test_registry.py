@@ -12,7 +12,7 @@ import pytest
 
 from avrsp import datasets, params
 from avrsp.datasets import dataset_registry, sheets
-from avrsp.datasets.sheets import ListedVideo
+from avrsp.datasets.dataset_registry import ListedVideo
 from avrsp.errors import ParamsError
 from avrsp.evaluate.protocols import PROTOCOLS
 from avrsp.params import Params
@@ -64,7 +64,9 @@ def test_importing_the_package_reads_no_layout_yet() -> None:
 
 
 def test_an_unknown_dataset_is_named_with_those_there_are() -> None:
-    with pytest.raises(ParamsError, match=r"^avadd: no such dataset; expected one of avad, cou"):
+    with pytest.raises(
+        ParamsError, match=r"^avadd: no such dataset; expected one of avad, avimos, cou"
+    ):
         datasets.spec("avadd")
 
 

@@ -91,10 +91,13 @@ def test_sound_is_copied_where_mp4_holds_it(
 ) -> None:
     source = make_video(name, f"{PICTURE} {TONE} -c:a {codec}")
     path = tmp_path / "out.mp4"
-    encode(path, ramp([n / 25 for n in range(25)]), rate=Fraction(25), sound=source)
-    assert probe(path).sound_codec == written
+    encode(path, ramp([n / 25 for n in range(25)]), rate=Fraction(25), sound=probe(source).sound)
+    found = probe(path).sound
+    assert found is not None
+    assert found.codec == written
     before, after = read_sound(source, rate=22_050), read_sound(path, rate=22_050)
-    assert np.corrcoef(before[:20_000], after[:20_000])[0, 1] > 0.9  # WebM counts in milliseconds
+    alike = [np.corrcoef(before[22:20_022], after[k : 20_000 + k])[0, 1] for k in range(44)]
+    assert max(alike) > 0.9  # WebM counts in milliseconds
     assert {each.name for each in tmp_path.iterdir()} == {name, "out.mp4"}
 
 
@@ -105,7 +108,7 @@ def test_sound_stays_in_step(make_video: Make, tmp_path: Path, delay: float) -> 
     source = make_video("in.mkv", f"{shifts[0]} {PICTURE} {shifts[1]} {click} -c:a pcm_s16le")
     path = tmp_path / "out.mp4"
     times = frame_times(source)
-    encode(path, ramp(list(times)), rate=Fraction(25), sound=source)
+    encode(path, ramp(list(times)), rate=Fraction(25), sound=probe(source).sound)
     np.testing.assert_allclose(frame_times(path), times, atol=2e-3)
     begin = int(np.argmax(read_sound(path, rate=22_050) > 0.25)) / 22_050
     assert begin == pytest.approx(0.5 + delay, abs=0.005)
@@ -117,7 +120,7 @@ def test_nothing_is_left_when_it_fails(make_video: Make, tmp_path: Path) -> None
         raise KeyboardInterrupt
 
     source = make_video("in.mp4", f"{PICTURE} {TONE}")
-    for sound in (None, source):
+    for sound in (None, probe(source).sound):
         with pytest.raises(KeyboardInterrupt):
             encode(tmp_path / "out.mp4", broken(), rate=Fraction(25), sound=sound)
         with pytest.raises(RawDataError, match="there are no frames"):

@@ -1,147 +1,147 @@
-"""What every row of Tables III, IV and V promises, at the smallest width."""
+"""What every entry of the registry promises, whichever it is."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from avrsp.models import registry
-from avrsp.params import FUSIONS
-from avrsp.types import SOUND_RATE
+from avrsp import models
+from avrsp.errors import ParamsError
+from avrsp.models.registry import ModelSpec, WindowSize
+from avrsp.models.saved import ModelConfig, save_model
+from avrsp.prediction.engine import Request, WindowByWindow, engine
+from avrsp.prediction.speed import Speed
+from avrsp.types import InputSpec
+from tests.models.tiny import ENTRY
 
-TABLE_III = [
-    {"audio": audio, "synergy": synergy, "gate": gate}
-    for audio, synergy, gate in product((False, True), repeat=3)
+assert ENTRY.name in models.names()  # a stranger's entry, which registers itself
+
+KINDS = [
+    (name, audio)
+    for name, audio in product(models.names(), (False, True))
+    if models.spec(name).audio_visual or not audio
 ]
-TABLE_IV = [{"audio": audio, "pairs": pairs} for audio in (False, True) for pairs in (0, 1, 2, 4)]
-TABLE_V = [{"fusion": fusion} for fusion in FUSIONS if fusion != "ravf"]
-ROWS: list[dict[str, Any]] = [*TABLE_III, *TABLE_IV, *TABLE_V]
+WITH_SOUND = [name for name, audio in KINDS if audio]
+WANTED = WindowSize(8, 64, 64)
 
-# A bias before batch normalisation: the mean takes it away again (D18).
-CANCELLED = {f"listen.soundnet.layers.{layer}.0.bias" for layer in range(7)}
-
-SHOWN = [{"audio": False, "pairs": 2}, {"fusion": "mbt"}, {"audio": True, "pairs": 4}]
-EVERY_LENGTH = [pytest.param(row, marks=() if row in SHOWN else pytest.mark.slow) for row in ROWS]
-
-Clips = tuple[Tensor, Tensor]
+each_kind = pytest.mark.parametrize(("name", "audio"), KINDS)
 
 
-def network(row: dict[str, Any]) -> nn.Module:
+def made(name: str, *, audio: bool) -> tuple[nn.Module, InputSpec, dict[str, Any], ModelSpec]:
+    entry = models.spec(name)
+    settings = entry.chosen(entry.tiny, audio=audio)
     torch.manual_seed(0)
-    return registry.build("avrsp", width=0.05, **row)
+    return models.build(name, **settings), entry.input(settings, WANTED), settings, entry
 
 
-def clips(batch: int, length: int = 8) -> Clips:
-    generator = torch.Generator().manual_seed(batch + length)
-    frames = torch.randn(batch, 3, length, 64, 96, generator=generator)
-    sound = torch.rand(batch, 1, SOUND_RATE * length // 10, generator=generator)
-    return frames, 2 * sound - 1
+def clips(spec: InputSpec, batch: int) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(batch)
+    shape = (batch, 3, spec.length, spec.height, spec.width)
+    frames = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
+    return frames, 2 * torch.rand(batch, 1, spec.samples, generator=generator) - 1
 
 
-def said(row: dict[str, Any]) -> str:
-    return "-".join(f"{key}={value}" for key, value in row.items())
-
-
-def listens(row: dict[str, Any]) -> bool:
-    return bool(row.get("audio", True)) and row.get("fusion") != "visual"
-
-
-def check_map(saliency: Tensor, frames: Tensor) -> None:
-    assert saliency.shape == (len(frames), *frames.shape[3:])
-    assert saliency.dtype == frames.dtype
+@each_kind
+def test_a_map_for_each_clip_and_a_gradient_for_each_part(name: str, audio: bool) -> None:
+    model, spec, _, _ = made(name, audio=audio)
+    frames, sound = clips(spec, 2)
+    saliency = model(frames, sound)
+    assert saliency.shape == (2, spec.height, spec.width)
     assert saliency.isfinite().all()
     assert (saliency >= 0).all()
-    assert (saliency <= 1).all()
+    (saliency * torch.linspace(-1, 1, saliency.numel()).view_as(saliency)).sum().backward()
+    for part, module in model.named_children():
+        gradients = [each.grad for each in module.parameters() if each.grad is not None]
+        assert all(gradient.isfinite().all() for gradient in gradients), part
+        assert not [*module.parameters()] or any(gradient.any() for gradient in gradients), part
 
 
-@pytest.mark.parametrize("row", ROWS, ids=said)
-def test_every_parameter_learns_within_two_steps(row: dict[str, Any]) -> None:
-    model = network(row)
-    frames, sound = clips(2)
-    optimiser = torch.optim.SGD(model.parameters(), lr=0.1)
-    learnt = set()
-    for _ in range(2):
-        optimiser.zero_grad()
-        saliency = model(frames, sound)
-        (saliency * torch.linspace(-1, 1, saliency.numel()).view_as(saliency)).sum().backward()
-        check_map(saliency, frames)
-        for name, parameter in model.named_parameters():
-            assert parameter.grad is not None, name
-            assert parameter.grad.isfinite().all(), name
-            if parameter.grad.any():
-                learnt.add(name)
-        optimiser.step()
-    names = {name for name, _ in model.named_parameters()}
-    assert names - learnt <= CANCELLED
-
-
-@pytest.mark.parametrize("length", [8, 16, 32])
-@pytest.mark.parametrize("row", EVERY_LENGTH, ids=said)
-def test_every_clip_length_trains_at_batch_1(row: dict[str, Any], length: int) -> None:
-    model = network(row)
-    frames, sound = clips(1, length)
-    saliency = model(frames, sound)
-    saliency.square().sum().backward()
-    check_map(saliency, frames)
-    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
-
-
-@pytest.mark.parametrize("row", ROWS, ids=said)
-def test_a_batch_of_two_is_two_batches_of_one(row: dict[str, Any]) -> None:
-    model = network(row).eval()
-    frames, sound = clips(2)
+@each_kind
+def test_a_batch_of_two_is_two_of_one_and_sound_matters_where_it_is_taken(
+    name: str, audio: bool
+) -> None:
+    model, spec, _, _ = made(name, audio=audio)
+    model.eval()
+    frames, sound = clips(spec, 2)
     with torch.no_grad():
         both = model(frames, sound)
-        each = torch.cat([model(frames[i : i + 1], sound[i : i + 1]) for i in range(2)])
-        torch.testing.assert_close(both, each, rtol=0, atol=1e-5)
-        changed = not torch.equal(both, model(frames, sound.flip(0)))
-    assert changed == listens(row)
+        single = torch.cat([model(frames[i : i + 1], sound[i : i + 1]) for i in range(2)])
+        torch.testing.assert_close(both, single, rtol=0, atol=1e-5)
+        assert torch.equal(both, model(frames, sound / 2)) != audio
+    assert spec.audio == audio
 
 
-@pytest.mark.parametrize("row", [{"audio": False}, {}, {"fusion": "bilinear"}], ids=said)
-def test_bf16_agrees(row: dict[str, Any]) -> None:
-    model = network(row).eval()
-    frames, sound = clips(2)
-    with torch.no_grad():
-        exact = model(frames, sound)
-        with torch.autocast("cpu", torch.bfloat16):
-            rounded = model(frames, sound)
-    torch.testing.assert_close(rounded, exact, rtol=0, atol=2e-2)
-
-
-@pytest.mark.parametrize("fusion", [name for name in FUSIONS if name != "visual"])
-@pytest.mark.parametrize("training", [False, True])
-def test_a_silent_clip_ignores_its_buffer(fusion: str, training: bool) -> None:
-    model = network({"fusion": fusion}).train(training)
-    frames, sound = clips(3)
+@pytest.mark.parametrize("name", WITH_SOUND)
+def test_a_silent_clip_ignores_its_buffer(name: str) -> None:
+    model, spec, _, _ = made(name, audio=True)
+    model.eval()
+    frames, sound = clips(spec, 3)
     sounding = torch.tensor([True, False, True])
     noise = sound.clone()
     noise[1] = torch.nan
     with torch.no_grad():
-        quiet, noisy = model(frames, sound, sounding), model(frames, noise, sounding)
-        torch.testing.assert_close(quiet, noisy, rtol=0, atol=0)
-        if not training:
-            torch.testing.assert_close(quiet[1:2], model(frames[1:2]), rtol=0, atol=1e-6)
-            assert not torch.allclose(quiet[0], model(frames)[0], atol=1e-7)
+        quiet = model(frames, sound, sounding)
+        torch.testing.assert_close(quiet, model(frames, noise, sounding), rtol=0, atol=0)
+        torch.testing.assert_close(quiet[1:2], model(frames[1:2]), rtol=0, atol=1e-6)
 
 
-def test_a_part_that_is_off_has_no_parameters() -> None:
-    def parts(row: dict[str, Any]) -> set[str]:
-        return {name.split(".")[0] for name, _ in network(row).named_parameters()}
-
-    assert parts({}) == {"encoder", "neck", "listen", "synergy", "gate", "decoder"}
-    assert parts({"audio": False}) == parts({"fusion": "visual"}) == parts({}) - {"listen"}
-    assert parts({"synergy": False}) == parts({}) - {"synergy"}
-    assert parts({"gate": False}) == parts({}) - {"gate"}
-    assert parts({"pairs": 0}) == parts({}) - {"synergy", "gate"}
-
-
-def test_the_visual_network_is_one_network_under_two_names() -> None:
-    frames, sound = clips(1)
-    deaf, visual = network({"audio": False}).eval(), network({"fusion": "visual"}).eval()
+@each_kind
+def test_it_comes_back_from_a_folder_as_it_was(name: str, audio: bool, tmp_path: Path) -> None:
+    model, spec, settings, _ = made(name, audio=audio)
+    config = ModelConfig(
+        model=name, settings=settings, length=spec.length, height=spec.height, width=spec.width,
+        audio=audio, run="run", digest="", mlflow_run=None,
+    )  # fmt: skip
+    save_model(tmp_path, model, config)
+    found, same = models.load(tmp_path)
+    assert same == spec
+    assert not found.training
+    frames, sound = clips(spec, 1)
     with torch.no_grad():
-        torch.testing.assert_close(deaf(frames), visual(frames, sound), rtol=0, atol=0)
+        assert torch.equal(found(frames, sound), model.eval()(frames, sound))
+
+
+@each_kind
+def test_its_engine_predicts_every_frame(name: str, audio: bool) -> None:
+    model, spec, _, entry = made(name, audio=audio)
+    pace = Speed(torch.device("cpu"), "float32", 2)
+    frames, sound = clips(replace(spec, length=9), 1)
+    video, request = frames[0].permute(1, 2, 3, 0).numpy(), Request(sound[0, 0].numpy(), 25.0)
+    maps = [*engine(model.eval(), spec, pace, entry.engine).maps(video, request)]
+    assert [each.shape for each in maps] == [(spec.height, spec.width)] * 9
+    if entry.engine == "reuse":
+        plain = WindowByWindow(model, spec, pace).maps(video, request)
+        for found, expected in zip(maps, plain, strict=True):
+            torch.testing.assert_close(
+                torch.from_numpy(found), torch.from_numpy(expected), rtol=0, atol=1e-5
+            )
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_it_says_what_it_is(name: str) -> None:
+    entry = models.spec(name)
+    assert entry.name == name
+    assert all((entry.title, entry.citation, entry.licence))
+    assert entry.input({}).length > 0
+    assert set(entry.tiny) <= entry.settings.model_fields.keys()
+    parts: set[str] = set()
+    for variant in entry.variants.values():
+        with torch.device("meta"):
+            network = models.build(name, **variant.settings)
+        keys = [variant.published_key(key) for key in network.state_dict()]
+        assert len(set(keys)) == len(keys)
+        assert not [key for key in keys if key.startswith(variant.ignored)]
+        parts |= {part for part, _ in network.named_modules()}
+    assert {each.part for each in entry.encoders} <= parts
+    for checkpoint in entry.checkpoints:
+        assert all((checkpoint.file, checkpoint.learnt_from, checkpoint.place, checkpoint.licence))
+        assert checkpoint.variant in entry.variants
+    if not entry.audio_visual:
+        with pytest.raises(ParamsError, match="takes no sound"):
+            entry.chosen({}, audio=True)

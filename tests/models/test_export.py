@@ -10,7 +10,8 @@ from avrsp.models import registry
 def test_the_whole_network_exports_and_agrees(audio: bool) -> None:
     torch.manual_seed(0)
     model = registry.build("avrsp", audio=audio, width=0.05).eval()
-    frames, sound = torch.randn(2, 3, 8, 64, 64), torch.rand(2, 1, 17_640) * 2 - 1
+    frames = torch.randint(0, 256, (2, 3, 8, 64, 64), dtype=torch.uint8)
+    sound = torch.rand(2, 1, 17_640) * 2 - 1
     sounding = torch.tensor([True, False])
     given = (frames, sound, sounding) if audio else (frames,)
     exported = torch.export.export(model, given).module()

@@ -40,7 +40,8 @@ def test_a_model_comes_back_as_it_was(tmp_path: Path, place: str) -> None:
     found, spec, config = load_model(tmp_path / place)
     assert spec == InputSpec(8, 32, 64, audio=True)
     assert config.run == "v-split1"
-    frames, sound = torch.randn(1, 3, 8, 32, 64), torch.randn(1, 1, spec.samples)
+    frames = torch.randint(0, 256, (1, 3, 8, 32, 64), dtype=torch.uint8)
+    sound = torch.randn(1, 1, spec.samples)
     with torch.inference_mode():
         assert torch.equal(found(frames, sound), model(frames, sound))
 
@@ -69,10 +70,25 @@ def truncated(folder: Path) -> None:
     path.write_bytes(path.read_bytes()[:-100])
 
 
+def flipped(folder: Path) -> None:
+    path = folder / "weights.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1000] ^= 1
+    path.write_bytes(content)
+
+
+def never_whole(folder: Path) -> None:
+    truncated(folder)
+    listed = {"weights.safetensors": files.sha256(folder / "weights.safetensors")}
+    described(sha256=listed)(folder)
+
+
 FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "no weights": (lambda folder: (folder / "weights.safetensors").unlink(), "no such file"),
     "no description": (lambda folder: (folder / "model.json").unlink(), "no such file"),
-    "truncated": (truncated, "not a whole safetensors file"),
+    "truncated": (truncated, "damaged, or not what"),
+    "flipped": (flipped, "damaged, or not what"),
+    "never whole": (never_whole, "not a whole safetensors file"),
     "missing": (tensors(lambda held: held.popitem()), "missing: "),
     "unknown": (tensors(lambda held: held.update(stranger=torch.zeros(1))), "unknown: stranger"),
     "misshapen": (
@@ -96,39 +112,39 @@ def test_anything_wrong_is_one_line(tmp_path: Path, how: str) -> None:
     assert one_line(caught.value) == str(caught.value)
 
 
-def test_the_listening_network_starts_from_the_deaf_one(tmp_path: Path) -> None:
-    deaf = a_model(tmp_path)
+def test_the_network_with_sound_starts_from_the_one_without(tmp_path: Path) -> None:
+    visual = a_model(tmp_path)
     torch.manual_seed(1)
     model = registry.build("avrsp", audio=True, width=WIDTH)
     fresh = start_from(model, tmp_path)
     parts = ["audio", "contrast", "fusion", "out", "soundnet", "visual"]
     assert fresh == [f"listen.{part}" for part in parts]
-    for name, tensor in deaf.state_dict().items():
+    for name, tensor in visual.state_dict().items():
         assert torch.equal(model.state_dict()[name], tensor), name
 
 
 @pytest.mark.parametrize("name", ABLATIONS)
 def test_every_ablated_network_starts_from_the_whole_one(tmp_path: Path, name: str) -> None:
-    deaf, chosen = a_model(tmp_path), ABLATIONS[name]
-    heard = {"audio": True, "fusion": chosen.fusion} if chosen.fusion else {"audio": False}
+    visual, chosen = a_model(tmp_path), ABLATIONS[name]
+    audio = {"audio": True, "fusion": chosen.fusion} if chosen.fusion else {"audio": False}
     parts = {"synergy": chosen.synergy, "gate": chosen.gate, "pairs": chosen.pairs}
-    model = registry.build("avrsp", width=WIDTH, **heard, **parts)
-    anew = chosen.anew(3)
+    model = registry.build("avrsp", width=WIDTH, **audio, **parts)
+    reset = chosen.reset(3)
 
-    fresh = {part.partition(".")[0] for part in start_from(model, tmp_path, anew)}
+    fresh = {part.partition(".")[0] for part in start_from(model, tmp_path, reset)}
 
     own = model.state_dict()
-    assert fresh == {each.partition(".")[0] for each in own} & {*anew, "listen"}
-    for each, tensor in deaf.state_dict().items():
-        if each.partition(".")[0] not in anew:
+    assert fresh == {each.partition(".")[0] for each in own} & {*reset, "listen"}
+    for each, tensor in visual.state_dict().items():
+        if each.partition(".")[0] not in reset:
             assert torch.equal(own[each], tensor), each
 
 
-def test_only_parts_that_differ_start_anew() -> None:
-    assert ABLATIONS["av"].anew(3) == ABLATIONS["mbt"].anew(3) == ()
-    assert ABLATIONS["av-ms"].anew(3) == ("gate",)
-    assert ABLATIONS["v-mrg"].anew(3) == ("synergy",)
-    assert ABLATIONS["v-none"].anew(3) == ABLATIONS["av-4"].anew(3) == ("synergy", "gate")
+def test_only_parts_that_differ_are_reset() -> None:
+    assert ABLATIONS["av"].reset(3) == ABLATIONS["mbt"].reset(3) == ()
+    assert ABLATIONS["av-ms"].reset(3) == ("gate",)
+    assert ABLATIONS["v-mrg"].reset(3) == ("synergy",)
+    assert ABLATIONS["v-none"].reset(3) == ABLATIONS["av-4"].reset(3) == ("synergy", "gate")
 
 
 def test_no_tensor_of_the_earlier_phase_may_be_left_over(tmp_path: Path) -> None:

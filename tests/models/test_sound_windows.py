@@ -128,7 +128,7 @@ def test_a_varying_rate_has_the_sound_at_its_frames_own_times(noise: NDArray[np.
 
 
 @pytest.mark.parametrize("backwards", [False, True])
-def test_a_long_uneven_window_keeps_the_sound_of_what_is_predicted(backwards: bool) -> None:  # noqa: FBT001
+def test_a_long_uneven_window_keeps_the_sound_of_what_is_predicted(backwards: bool) -> None:
     times = np.array([0, 0.1, 0.2, 0.3, 5.0, 5.1, 5.2, 5.3])
     shown = times[::-1] if backwards else times
     loud = np.zeros(8 * RATE, np.float32)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from avrsp.files import sha256
 from tests.pipeline.conftest import Run, shrink
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -23,7 +26,7 @@ WORLD: dict[str, Any] = {
 }
 SMALL = {"clip": {"length": 8, "height": 32, "width": 32}}
 PREPROCESS = ("snakemake", "--cores", "all", "preprocess")
-NOTHING = "Nothing to be done"
+UP_TO_DATE = "Nothing to be done"
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +77,7 @@ def test_every_dataset_has_an_index_and_a_picture(made: Path) -> None:
 
 def test_a_second_run_does_nothing(made: Path, run: Run) -> None:
     before = stores(made)
-    assert NOTHING in said(run(*PREPROCESS))
+    assert UP_TO_DATE in said(run(*PREPROCESS))
     assert stores(made) == before
 
 
@@ -86,7 +89,7 @@ def test_a_raw_file_changed_in_place_redoes_that_video_only(made: Path, run: Run
     run(*PREPROCESS)
     expected = {"coutrot1/clip2.zarr.zip", "coutrot1/clip2.json"}
     assert changed(before, stores(made)) == expected
-    assert NOTHING in said(run(*PREPROCESS))
+    assert UP_TO_DATE in said(run(*PREPROCESS))
 
 
 def test_a_damaged_video_is_set_aside_and_comes_back(made: Path, run: Run) -> None:
@@ -110,7 +113,75 @@ def test_a_lost_store_is_made_again_with_the_same_bytes(made: Path, run: Run) ->
     store.unlink()
     run(*PREPROCESS)
     assert store.read_bytes() == bytes_before
-    assert NOTHING in said(run(*PREPROCESS))
+    assert UP_TO_DATE in said(run(*PREPROCESS))
+
+
+def tree(folder: Path) -> dict[str, str]:
+    """A digest of every file, but for Snakemake's own records and compiled Python."""
+    own = {".snakemake", "__pycache__", ".git"}
+    return {
+        str(path.relative_to(folder)): f"{path.stat().st_mtime_ns} {sha256(path)}"
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not own.intersection(path.relative_to(folder).parts)
+    }
+
+
+@pytest.mark.parametrize(
+    "look", ["--dry-run", "--lint", "--report quality.html", "--summary", "--list-rules"]
+)
+def test_looking_changes_nothing_on_disk(made: Path, run: Run, look: str) -> None:
+    store = made / "data/store/sample/dhf1k/001.zarr.zip"
+    whole = store.read_bytes()
+    store.unlink()
+    (made / "quality.html").touch()
+    before = tree(made)
+    shown = said(run("snakemake", *look.split(), *PREPROCESS[3:], check=False))
+    assert {name for name, was in tree(made).items() if before.get(name) != was} <= {"quality.html"}
+    assert tree(made).keys() == before.keys()
+    assert "Traceback" not in shown
+    if look == "--dry-run":
+        assert re.search(r"^store +1$", shown, re.MULTILINE)
+    store.write_bytes(whole)
+    assert UP_TO_DATE in said(run(*PREPROCESS))
+
+
+def test_another_videos_store_under_a_name_is_replaced(made: Path, run: Run) -> None:
+    folder = made / "data/store/sample/dhf1k"
+    whole = (folder / "002.zarr.zip").read_bytes()
+    shutil.copy(folder / "001.zarr.zip", folder / "002.zarr.zip")
+    run(*PREPROCESS)
+    assert (folder / "002.zarr.zip").read_bytes() == whole
+    assert UP_TO_DATE in said(run(*PREPROCESS))
+
+
+def test_a_manifest_in_which_a_number_changed_is_made_again(made: Path, run: Run) -> None:
+    manifest = made / "data/store/sample/manifest.json"
+    whole, before = manifest.read_text(), stores(made)
+    manifest.write_text(whole.replace('"train"', '"none"', 1))
+    run(*PREPROCESS)
+    assert manifest.read_text() == whole
+    assert stores(made) == before
+    assert UP_TO_DATE in said(run(*PREPROCESS))
+
+
+def test_raw_folders_are_listed_once_a_run(
+    made: Path, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    listed = tmp_path / "listed.txt"
+    hook = """
+import sys
+def note(event, arguments):
+    if event == "os.scandir" and "data/raw" in str(arguments[0]):
+        with open({!r}, "a") as file:
+            file.write(str(arguments[0]) + "\\n")
+sys.addaudithook(note)
+"""
+    (made / "sitecustomize.py").write_text(hook.format(str(listed)))
+    assert UP_TO_DATE in said(run(*PREPROCESS))
+    (made / "sitecustomize.py").unlink()
+    folders = Counter(listed.read_text().splitlines())
+    assert len(folders) > 20
+    assert set(folders.values()) == {1}
 
 
 def test_a_change_in_the_converting_code_redoes_every_video(made: Path, run: Run) -> None:
@@ -119,7 +190,7 @@ def test_a_change_in_the_converting_code_redoes_every_video(made: Path, run: Run
     module.write_text(module.read_text() + "# changed\n")
     run(*PREPROCESS)
     assert changed(before, stores(made)) == before.keys()
-    assert NOTHING in said(run(*PREPROCESS))
+    assert UP_TO_DATE in said(run(*PREPROCESS))
 
 
 def test_an_absent_dataset_is_recorded_with_its_reason(clone: Path, run: Run, made: Path) -> None:
@@ -145,7 +216,7 @@ def test_an_absent_dataset_is_recorded_with_its_reason(clone: Path, run: Run, ma
     assert "dhf1k/video" in entries["dhf1k"]["reason"]
     reasons = {each["video"]: each["reason"] for each in entries["etmd"]["videos"]}
     assert reasons["CRA_9"] is not None
-    assert NOTHING in said(run(*PREPROCESS))
+    assert UP_TO_DATE in said(run(*PREPROCESS))
     params.write_text(text)
 
 

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from avrsp.models.avrsp.build import build
+from avrsp import models
 from avrsp.models.avrsp.network import AVRSP
 from avrsp.prediction.engine import Request, engine
 from avrsp.prediction.speed import Speed
@@ -27,7 +27,8 @@ Video = tuple[NDArray[np.uint8], NDArray[np.float32]]
 def network(**settings: Any) -> AVRSP:
     """A network whose every parameter and statistic matters."""
     torch.manual_seed(0)
-    model = build(**{"width": 0.0625, "heads": 4, **settings}).eval()
+    model = models.build("avrsp", **{"width": 0.0625, "heads": 4, **settings}).eval()
+    assert isinstance(model, AVRSP)
     for module in model.modules():
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm3d):
             for values, low, high in (
@@ -56,7 +57,7 @@ def compare(
     """Predict by reuse and by definition, expect the same, and return it."""
     frames, sound = video(count)
     spec = InputSpec(length, HEIGHT, WIDTH, audio=model.settings.audio)
-    fast = engine(model, spec, Speed(torch.device("cpu"), "float32", windows))
+    fast = engine(model, spec, Speed(torch.device("cpu"), "float32", windows), "reuse")
     found = list(fast.maps(iter(frames), Request(sound, FPS, count=count, stride=stride)))
     expected = list(
         predict_maps(

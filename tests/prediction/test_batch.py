@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from avrsp.media.decode import frame_times, probe, read_frames, read_sound
-from avrsp.prediction.batch import Maps, Wanted, predict_videos
+from avrsp.prediction.batch import MapsForm, Wanted, predict_videos
 from avrsp.prediction.predictor import Predictor
 from avrsp.store.video_store import MapStore
 from avrsp.types import InputSpec
@@ -31,7 +31,7 @@ class Bright(nn.Module):
     def forward(
         self, frames: Tensor, waveform: Tensor | None = None, has_sound: Tensor | None = None
     ) -> Tensor:
-        return torch.sigmoid(frames[:, :, -1].mean(1) * 3)
+        return torch.sigmoid(frames[:, :, -1].float().mean(1) / 20 - 6)
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_maps_in_each_form_follow_the_ball(
     make_video: Make, tmp_path: Path, predictor: Predictor
 ) -> None:
     video = make_video("clip.mp4", f"{PICTURE} -frames:v 20")
-    forms: tuple[Maps, ...] = ("npz", "zarr", "png", "video")
+    forms: tuple[MapsForm, ...] = ("npz", "zarr", "png", "video")
     for form in forms:
         wanted = Wanted(overlay=False, maps=form, facts=True)
         assert predict_videos([video], tmp_path / form, predictor, wanted) == []

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from avrsp.errors import StoreError
-from avrsp.models.avrsp.build import build
+from avrsp.models.avrsp.network import AVRSP, Settings
 from avrsp.params import FUSIONS
-from avrsp.prediction.engine import Plain, Request, engine
+from avrsp.prediction.engine import Request, WindowByWindow, engine
 from avrsp.prediction.reuse import Sliding
 from avrsp.prediction.speed import Speed
 from avrsp.types import InputSpec
@@ -87,7 +87,7 @@ def test_half_precision_stays_close() -> None:
     exact, rough = (
         np.stack(
             list(
-                engine(model, spec, Speed(torch.device("cpu"), precision, 8)).maps(
+                engine(model, spec, Speed(torch.device("cpu"), precision, 8), "reuse").maps(
                     frames, Request(sound, FPS)
                 )
             )
@@ -117,7 +117,7 @@ def test_nothing_is_read_far_ahead_and_wrong_counts_are_noticed() -> None:
             yield frames[read % 10]
 
     spec = InputSpec(8, HEIGHT, WIDTH, audio=True)
-    fast = engine(network(), spec, Speed(torch.device("cpu"), "float32", 4))
+    fast = engine(network(), spec, Speed(torch.device("cpu"), "float32", 4), "reuse")
     maps = fast.maps(endless(), Request(sound, FPS))
     for _ in range(100):
         next(maps)
@@ -127,16 +127,38 @@ def test_nothing_is_read_far_ahead_and_wrong_counts_are_noticed() -> None:
     assert list(fast.maps([], Request(sound, FPS))) == []
 
 
-def test_models_without_reuse_are_predicted_plainly() -> None:
-    spec = InputSpec(8, HEIGHT, WIDTH, audio=False)
-    plain = engine(nn.Sequential(), spec, Speed(torch.device("cpu"), "float32", 4))
-    assert isinstance(plain, Plain)
+class Fading(nn.Module):
+    """Remembers half of what it saw; the sequences of a batch do not know each other."""
+
+    def advance(self, frames: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        seen = frames.float().mean(1) + (0 if state is None else state / 2)
+        return seen, seen
+
+
+@pytest.mark.parametrize("count", [0, 2, 3, 11])
+def test_interleaved_sequences_advance_each_with_its_state(count: int) -> None:
+    frames, sound = video(count + 1)[0][:count], np.zeros(0, np.float32)
+    spec = InputSpec(6, HEIGHT, WIDTH, audio=False, step=3)
+    fading = engine(Fading(), spec, Speed(torch.device("cpu"), "float32", 4), "recurrent")
+    found = list(fading.maps(frames, Request(sound, FPS, count=count)))
+    assert len(found) == count
+    grey = frames.astype(np.float32).mean(-1)
+    for frame, saliency in enumerate(found):
+        expected = sum(grey[frame - 3 * back] / 2**back for back in range(frame // 3 + 1))
+        np.testing.assert_allclose(saliency, expected, rtol=1e-5)
+
+
+def test_an_engine_refuses_a_network_that_it_cannot_run() -> None:
+    spec, pace = InputSpec(8, HEIGHT, WIDTH, audio=False), Speed(torch.device("cpu"), "float32", 4)
+    for name in ("reuse", "recurrent"):
+        with pytest.raises(TypeError, match="Sequential"):
+            engine(nn.Sequential(), spec, pace, name)
 
 
 def test_a_new_frame_costs_half_a_window() -> None:
     with torch.device("meta"), torch.no_grad():
-        model = build().eval()
-        sliding = Sliding(model.encoder.stages, model.neck, 32, 1)
+        model = AVRSP(Settings()).eval()
+        sliding = Sliding(model.stages, model.necks, 32, 1)
         sliding.warm(torch.empty(31, 3, 224, 384))
         with FlopCounterMode(display=False) as counter:
             pyramid = sliding.pyramid(torch.empty(4, 3, 224, 384))
@@ -152,8 +174,8 @@ def test_the_full_network_streams() -> None:
     model = network(width=1.0, heads=8)
     frames = np.random.default_rng(0).integers(0, 256, (34, 96, 160, 3), dtype=np.uint8)
     spec, sound = InputSpec(32, 96, 160, audio=True), np.zeros(0, np.float32)
-    fast = engine(model, spec, Speed(torch.device("cpu"), "float32", 4))
+    fast = engine(model, spec, Speed(torch.device("cpu"), "float32", 4), "reuse")
     found = list(fast.maps(frames, Request(sound, FPS, stride=6)))
-    plain = Plain(model, spec, Speed(torch.device("cpu"), "float32", 2))
+    plain = WindowByWindow(model, spec, Speed(torch.device("cpu"), "float32", 2))
     expected = list(plain.maps(frames, Request(sound, FPS, stride=6)))
     np.testing.assert_allclose(found, expected, atol=1e-5, rtol=0)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from avrsp.errors import RawDataError
-from avrsp.prediction import batch
+from avrsp.prediction import batch, records
 
 
 @pytest.fixture
@@ -45,11 +45,11 @@ def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:
     ],
 )
 def test_names_are_as_short_as_they_can_be(videos: list[str], expected: list[str]) -> None:
-    assert batch.names([Path(video) for video in videos]) == expected
+    assert records.names([Path(video) for video in videos]) == expected
 
 
 def test_names_always_differ() -> None:
     videos = [Path(f"/{top}/a/walk.mp4") for top in "xyz"]
-    named = batch.names(videos)
+    named = records.names(videos)
     assert len(set(named)) == 3
-    assert named == batch.names(videos[::-1])[::-1]
+    assert named == records.names(videos[::-1])[::-1]

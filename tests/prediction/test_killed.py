@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 import torch
 
+from avrsp import models
 from avrsp.media.decode import frame_times, probe
-from avrsp.models.avrsp.build import build
 from avrsp.models.saved import ModelConfig, save_model
 
 CLIP = "-f lavfi -i testsrc2=size=96x64:rate=25:duration=4 -f lavfi -i sine=duration=4"
@@ -37,7 +37,7 @@ def model(tmp_path: Path) -> Path:
         digest="untrained",
         mlflow_run=None,
     )
-    save_model(tmp_path / "model", build(**SETTINGS), config)
+    save_model(tmp_path / "model", models.build("avrsp", **SETTINGS), config)
     return tmp_path / "model"
 
 

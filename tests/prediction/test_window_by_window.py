@@ -12,15 +12,26 @@ from torch import Tensor
 
 from avrsp.errors import StoreError
 from avrsp.models import registry
-from avrsp.models.windows import ending_at, excerpt
+from avrsp.models.windows import excerpt, window_of
 from avrsp.prediction.window_by_window import predict_maps
-from avrsp.train.clips import normalised
 from avrsp.types import InputSpec, SaliencyModel
 
 T = 16
 FPS = 25.0
 SPEC = InputSpec(T, 32, 32, audio=True)
-DEAF = InputSpec(T, 32, 32, audio=False)
+SILENT = InputSpec(T, 32, 32, audio=False)
+REPEATED = InputSpec(T, 32, 32, audio=True, start="repeated")
+MIDDLE = InputSpec(T, 32, 32, audio=True, predicted="middle")
+
+
+def wrapped(frame: int, count: int) -> NDArray[np.int64]:
+    """The frames around one from its fourth predecessor on; past the end, the first ones again."""
+    first = max(0, frame - 4)
+    return first + np.arange(8) % min(8, count - first)
+
+
+WRAPPED = InputSpec(8, 32, 32, audio=True, predicted="middle", rule=wrapped)
+SPARSE = InputSpec(5, 32, 32, audio=False, step=4)
 
 
 def cheap(
@@ -28,7 +39,8 @@ def cheap(
 ) -> Tensor:
     """Depend on every frame, on its place in the window, and on where the sound is."""
     weights = torch.linspace(0.5, 1.5, frames.shape[2]).cos()
-    maps = (frames.mean(1) * weights[None, :, None, None]).sum(1)
+    assert frames.dtype == torch.uint8
+    maps = (frames.float().mean(1) / 64 * weights[None, :, None, None]).sum(1)
     if waveform is not None:
         place = torch.linspace(0, 1, waveform.shape[-1])
         maps = maps + (waveform[:, 0] * place).sum(1)[:, None, None]
@@ -42,16 +54,20 @@ def video(count: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
 
 
 def one_by_one(
-    model: SaliencyModel, frames: NDArray[np.uint8], sound: NDArray[np.float32] | None
+    model: SaliencyModel,
+    frames: NDArray[np.uint8],
+    sound: NDArray[np.float32] | None,
+    spec: InputSpec = SPEC,
 ) -> NDArray[np.float32]:
     maps = []
     for frame in range(len(frames)):
-        window = ending_at(frame, T, len(frames))
+        window = window_of(frame, len(frames), spec)
         waveform = None
         if sound is not None:
-            waveform = torch.from_numpy(excerpt(sound, window / FPS, FPS, SPEC.samples))[None, None]
+            waveform = torch.from_numpy(excerpt(sound, window / FPS, FPS, spec.samples))[None, None]
         with torch.inference_mode():
-            maps.append(model(normalised(frames[window])[None], waveform)[0].numpy())
+            clip = torch.from_numpy(frames[window]).permute(3, 0, 1, 2)[None]
+            maps.append(model(clip, waveform)[0].numpy())
     return np.stack(maps)
 
 
@@ -67,7 +83,19 @@ def test_streaming_equals_the_definition(count: int, batch: int) -> None:
     np.testing.assert_allclose(np.stack(found), one_by_one(cheap, frames, sound), atol=1e-4)
 
 
-@pytest.mark.parametrize("spec", [SPEC, DEAF])
+@pytest.mark.parametrize("count", [1, 4, 16, 17, 40])
+@pytest.mark.parametrize("spec", [REPEATED, MIDDLE, SPARSE, WRAPPED])
+@pytest.mark.parametrize("stride", [1, 7, 30])
+def test_every_window_rule_is_streamed(count: int, spec: InputSpec, stride: int) -> None:
+    frames, sound = video(count)
+    maps = predict_maps(
+        cheap, iter(frames), count=count, waveform=sound, fps=FPS, spec=spec, batch=3, stride=stride
+    )
+    expected = one_by_one(cheap, frames, sound if spec.audio else None, spec)
+    np.testing.assert_allclose([*maps][::stride], expected[::stride], atol=1e-4)
+
+
+@pytest.mark.parametrize("spec", [SPEC, SILENT])
 def test_the_network_gives_the_same_in_batches(spec: InputSpec) -> None:
     torch.manual_seed(0)
     model = registry.build("avrsp", audio=spec.audio, width=0.0625).eval()
@@ -77,11 +105,11 @@ def test_the_network_gives_the_same_in_batches(spec: InputSpec) -> None:
     np.testing.assert_allclose(np.stack(list(maps)), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("spec", [SPEC, DEAF])
-def test_without_sound_or_ears_no_waveform_is_passed(spec: InputSpec) -> None:
+@pytest.mark.parametrize("spec", [SPEC, SILENT])
+def test_without_sound_no_waveform_is_passed(spec: InputSpec) -> None:
     frames, sound = video(18)
-    heard = sound if not spec.audio else sound[:0]
-    maps = predict_maps(cheap, frames, count=18, waveform=heard, fps=FPS, spec=spec, batch=4)
+    given = sound if not spec.audio else sound[:0]
+    maps = predict_maps(cheap, frames, count=18, waveform=given, fps=FPS, spec=spec, batch=4)
     np.testing.assert_allclose(np.stack(list(maps)), one_by_one(cheap, frames, None), atol=1e-4)
 
 

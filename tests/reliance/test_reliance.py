@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from avrsp.errors import StoreError
 from avrsp.models import registry
 from avrsp.models.avrsp.network import AVRSP
+from avrsp.models.avrsp.ravf import retained
 from avrsp.models.windows import ending_at, excerpt
 from avrsp.reliance.analysis import Rules, listen_to, summarise_sounds
-from avrsp.reliance.listening import Ear, evenly, listen
+from avrsp.reliance.listening import SoundProbe, evenly, listen
 from avrsp.reliance.sounds import SoundName, Waveform
 from avrsp.reliance.truth import Split, Truth
 from avrsp.store.manifest import Verdict
 from avrsp.store.video_store import MapStore, StoreAttributes, VideoStore, write_store
-from avrsp.train.clips import normalised
 from avrsp.types import InputSpec
 
 COUNT, FPS, SIDE = 20, 25.0, 64
@@ -30,11 +30,11 @@ KINDS = {"one": "sounding", "two": "sounding", "quiet": "silent"}
 
 
 @pytest.fixture(scope="module")
-def ear() -> Ear:
+def probe() -> SoundProbe:
     torch.manual_seed(0)
     model = registry.build("avrsp", width=0.0625, heads=2).eval()
     assert isinstance(model, AVRSP)
-    return Ear(model, SPEC, torch.device("cpu"), "float32", windows=3)
+    return SoundProbe(model, SPEC, torch.device("cpu"), "float32", windows=3)
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +69,13 @@ def split(*names: str) -> Split:
     return Split(1, videos, truths)
 
 
+def clip_of(store: VideoStore, frame: int) -> torch.Tensor:
+    frames = torch.from_numpy(store.frames(ending_at(frame, SPEC.length, COUNT)))
+    return frames.permute(3, 0, 1, 2)[None]
+
+
 def direct(
-    ear: Ear, store: VideoStore, frame: int, sound: NDArray[np.float32] | None
+    probe: SoundProbe, store: VideoStore, frame: int, sound: NDArray[np.float32] | None
 ) -> torch.Tensor:
     """Predict one frame by the network itself."""
     window = ending_at(frame, SPEC.length, COUNT)
@@ -78,7 +83,7 @@ def direct(
     if sound is not None:
         waveform = torch.from_numpy(excerpt(sound, window / FPS, FPS, SPEC.samples))[None, None]
     with torch.inference_mode():
-        found: torch.Tensor = ear.model(normalised(store.frames(window))[None], waveform)[0]
+        found: torch.Tensor = probe.model(clip_of(store, frame), waveform)[0]
     return found
 
 
@@ -87,34 +92,38 @@ def test_frames_are_evenly_spaced() -> None:
     assert evenly(3, 8).tolist() == [0, 1, 2]
 
 
-def test_every_sound_gives_what_the_network_says_to_it(ear: Ear, stores: Path) -> None:
+def test_every_sound_gives_what_the_network_says_to_it(probe: SoundProbe, stores: Path) -> None:
     store, other = (VideoStore(stores / "diem" / f"{name}.zarr.zip") for name in ("one", "two"))
     tracks: dict[SoundName, Waveform] = {"true": store.waveform, "other": other.waveform}
-    heard = listen(ear, store, {**tracks, "silence": SILENCE}, evenly(COUNT, 4))
-    for place, frame in enumerate(heard.frames):
-        for name, maps in heard.maps.items():
-            expected = direct(ear, store, int(frame), tracks.get(name))
+    shown = listen(probe, store, {**tracks, "silence": SILENCE}, evenly(COUNT, 4))
+    for place, frame in enumerate(shown.frames):
+        for name, maps in shown.maps.items():
+            expected = direct(probe, store, int(frame), tracks.get(name))
             np.testing.assert_allclose(maps[place], expected, atol=1e-5)
 
 
-def test_retention_is_that_of_the_prediction_with_the_true_sound(ear: Ear, stores: Path) -> None:
+def test_retention_is_that_of_the_prediction_with_the_true_sound(
+    probe: SoundProbe, stores: Path
+) -> None:
     store = VideoStore(stores / "diem" / "one.zarr.zip")
     window = ending_at(11, SPEC.length, COUNT)
     sound = torch.from_numpy(excerpt(store.waveform, window / FPS, FPS, SPEC.samples))[None, None]
-    with torch.inference_mode():
-        kept = ear.model.explain(normalised(store.frames(window))[None], sound).retention
-    heard = listen(ear, store, {"true": store.waveform, "silence": SILENCE}, np.array([11]))
+    with torch.inference_mode(), retained(probe.model) as kept:
+        probe.model(clip_of(store, 11), sound)
+    shown = listen(probe, store, {"true": store.waveform, "silence": SILENCE}, np.array([11]))
     for name, blocks in (("audio", [b.audio for b in kept]), ("visual", [b.visual for b in kept])):
-        found = getattr(heard, name)
+        found = getattr(shown, name)
         assert found.shape == (1, 2, 2)
         expected = torch.stack([block.abs().mean() for block in blocks]).mean()
         np.testing.assert_allclose(found.mean(), expected, rtol=1e-5)
 
 
 def test_videos_become_rows_by_sound_and_maps_of_retention(
-    ear: Ear, stores: Path, tmp_path: Path
+    probe: SoundProbe, stores: Path, tmp_path: Path
 ) -> None:
-    rows, faults = listen_to(ear, stores, split("one", "quiet", "two", "gone"), RULES, out=tmp_path)
+    rows, faults = listen_to(
+        probe, stores, split("one", "quiet", "two", "gone"), RULES, out=tmp_path
+    )
     assert [fault.split(":")[0] for fault in faults] == ["diem/gone"]
     counts = rows.groupby(["video", "sound"]).size()
     sounds = ("other", "reversed", "shifted", "silence", "true")
@@ -135,6 +144,6 @@ def test_videos_become_rows_by_sound_and_maps_of_retention(
     assert gap == pytest.approx(own.mean()["true"] - own.mean()["other"])
 
 
-def test_nothing_to_show_is_an_error(ear: Ear, stores: Path) -> None:
+def test_nothing_to_show_is_an_error(probe: SoundProbe, stores: Path) -> None:
     with pytest.raises(StoreError, match="no video could be shown"):
-        listen_to(ear, stores, split("gone"), RULES)
+        listen_to(probe, stores, split("gone"), RULES)

@@ -77,5 +77,5 @@ def test_a_clip_without_maps_is_named(finished: Places, about: About, tmp_path: 
 def test_without_ffmpeg_the_report_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store, maps = made(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(RawDataError, match="ffmpeg is not on the PATH"):
+    with pytest.raises(RawDataError, match="ffmpeg: not found on PATH"):
         film(store, maps)

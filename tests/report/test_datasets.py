@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from avrsp import datasets
+from avrsp.datasets import dataset_registry
 from avrsp.report.formats import grid_to_csv, grids_to_markdown
 from avrsp.report.inputs import About, Places, gather
 from avrsp.report.page import Grid, Notice, Prose
-from avrsp.report.page_sections import data, grids
+from avrsp.report.page_sections import by_mouse, data, grids
+from avrsp.report.texts import SOURCES
 from avrsp.store.manifest import DatasetEntry, Manifest, Verdict
 
 
@@ -62,6 +65,20 @@ def test_they_are_written_as_csv_and_markdown(about: About) -> None:
     text = grids_to_markdown("Data", "", found)
     assert "| c | DIEM | no sound track |" in text
     assert "| ETMD | no archive |" in text
+
+
+def test_gaze_that_was_recorded_by_mouse_is_said(
+    about: About, places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = replace(about, preset="paper")
+    assert by_mouse(MANIFEST, real) == ""
+    by_hand = replace(datasets.spec("diem"), gaze="mouse")
+    monkeypatch.setitem(dataset_registry._registered, "diem", by_hand)
+    assert by_mouse(MANIFEST, real).endswith("by mouse, not by an eye tracker, in: DIEM.")
+    shown = data(replace(gather(places, real), manifest=MANIFEST)).blocks
+    sources = next(each for each in shown if isinstance(each, Grid) and each.title == SOURCES)
+    assert sources.rows[0][:3] == ("DIEM", "mouse", "yes")
+    assert sources.rows[0][3] == by_hand.licence
 
 
 @pytest.mark.usefixtures("small_pictures")

@@ -10,7 +10,7 @@ from PIL import Image
 from scipy.io import loadmat, wavfile
 
 from avrsp.datasets import spec
-from avrsp.datasets.sheets import ListedVideo
+from avrsp.datasets.dataset_registry import ListedVideo
 from avrsp.params import WorldParams
 from avrsp.sample.layouts import UNENDED, UNEVEN, Recording, Sound, fold_lists, write_mirror
 from avrsp.sample.plan import PlannedVideo, plan, sheet

@@ -76,7 +76,7 @@ def root(tmp_path_factory: pytest.TempPathFactory, loaded: Params) -> Iterator[P
             evaluation("mbt", 0.99, {**here, "seed": "1", "finetune.lr": "0.5"}),
             evaluation("concat", 0.99, {**here, "splits": "[1, 2, 3]"}),
         ):
-            evaluations.tell(
+            evaluations.record(
                 folder / "data" / "records",
                 each,
                 experiment=loaded.tracking.experiment,

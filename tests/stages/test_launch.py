@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from avrsp.errors import EXIT_INTERRUPTED, ParamsError
@@ -24,7 +27,7 @@ from avrsp.stages.training import launched
 @exits_cleanly
 @launched
 def main():
-    rank, count = os.environ["RANK"], os.environ["WORLD_SIZE"]
+    rank, count = os.environ.get("RANK", "0"), os.environ.get("WORLD_SIZE", "1")
     if sys.argv[1] == "fail":
         raise AvrspError("this cannot be done")
     with noticing() as asked:
@@ -38,12 +41,16 @@ main()
 """
 
 
-def started(folder: Path, word: str) -> subprocess.Popen[str]:
+def started(
+    folder: Path, word: str, module: str = "program", processes: int = 2, **variables: str
+) -> subprocess.Popen[str]:
     (folder / "program.py").write_text(PROGRAM)
+    (folder / "tmp").mkdir()
     path = f"{folder}:{Path(__file__).parents[2]}"
-    environment = {**os.environ, PROCESSES: "2", "PYTHONPATH": path}
+    own = {PROCESSES: str(processes), "PYTHONPATH": path, "TMPDIR": str(folder / "tmp")}
+    environment = {**os.environ, **own, **variables}
     return subprocess.Popen(
-        [sys.executable, "-m", "program", word],
+        [sys.executable, "-m", module, word],
         cwd=folder, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
 
@@ -59,6 +66,58 @@ def test_a_signal_lets_every_process_save(tmp_path: Path, number: signal.Signals
     assert process.returncode == EXIT_INTERRUPTED, said
     assert {path.name for path in tmp_path.glob("saved-*")} == {"saved-0", "saved-1"}
     assert "Traceback" not in said
+
+
+PARENT = """
+import os, subprocess, sys
+shell = subprocess.Popen(["sh", "-c", " ".join([sys.executable, "-m program wait"]) + "; exit $?"])
+shell.wait()
+"""
+"""What DVC is to a stage, with a shell between the two."""
+
+
+def alive(folder: Path) -> list[str]:
+    """Return the command lines of the processes that work in `folder`."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.cwd() == str(folder) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(" ".join(process.cmdline()))
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_a_stage_saves_and_ends_when_what_started_it_has_ended(
+    tmp_path: Path, count: int, number: signal.Signals
+) -> None:
+    (tmp_path / "parent.py").write_text(PARENT)
+    process = started(tmp_path, "wait", "parent", processes=count, DVC_STAGE="pretrain")
+    wait_until(lambda: len([*tmp_path.glob("ready-*")]) == count)
+    process.send_signal(number)
+    wait_until(lambda: not alive(tmp_path))
+    assert len([*tmp_path.glob("saved-*")]) == count
+    assert not [*(tmp_path / "tmp").iterdir()]
+    process.communicate()
+
+
+@pytest.mark.slow
+def test_no_rank_outlives_its_launcher(tmp_path: Path) -> None:
+    process = started(tmp_path, "wait")
+    wait_until(lambda: len([*tmp_path.glob("ready-?-of-2")]) == 2)
+    process.kill()
+    wait_until(lambda: not alive(tmp_path))
+    assert {path.name for path in tmp_path.glob("saved-*")} == {"saved-0", "saved-1"}
+    assert not [*(tmp_path / "tmp").iterdir()]
+    process.communicate()
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    until = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < until
+        time.sleep(0.1)
 
 
 def test_a_fault_is_said_without_the_launchers_traceback(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 import yaml  # noqa: TID251 - a test writes parameters of its own
 
 from avrsp.models.saved import load_model
-from avrsp.stages import finetune, pretrain
+from avrsp.stages import train
 from avrsp.store.manifest import DatasetEntry, Manifest, Role, Verdict, verdict_path, write_record
 from avrsp.store.members import entries_digest
 from avrsp.store.video_store import StoreAttributes, write_store
@@ -28,6 +28,7 @@ def small(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     values: dict[str, Any] = yaml.safe_load((workspace / "params.yaml").read_text())
     values["audio_visual_sets"] = ["diem"]
+    values["fusion"] = "mbt"
     sample = values["presets"]["sample"]
     sample["clip"] = {"length": 8, "height": 32, "width": 64}
     sample["encoder"]["width"] = 0.0625
@@ -65,29 +66,29 @@ def write_video(folder: Path, dataset: str, number: int, rng: np.random.Generato
     return verdict
 
 
-def run_finetune(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
-    monkeypatch.setattr(sys, "argv", ["finetune", "--split", "1", *arguments])
-    finetune.main()
+def run_training(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["train", *arguments])
+    train.main()
 
 
 @pytest.mark.slow
 def test_the_stages_deliver_models_that_follow_from_each_other(
     small: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pretrain.main()
-    run_finetune(monkeypatch, "--visual")
-    run_finetune(monkeypatch, "--fusion", "mbt")
+    run_training(monkeypatch, "pretrain")
+    run_training(monkeypatch, "v", "--split", "1")
+    run_training(monkeypatch, "av", "--split", "1")
     models = small / "data" / "models"
     runs = {run: load_model(models / run)[2] for run in ("pretrain", "v-split1", "av-split1")}
     assert [config.audio for config in runs.values()] == [False, False, True]
     assert runs["av-split1"].settings["fusion"] == "mbt"
     assert not list((small / "data" / "checkpoints").iterdir())
-    for name in ("pretrain", "finetune-v-split-1", "finetune-av-split-1"):
+    for name in ("pretrain", "v-split1", "av-split1"):
         best = json.loads((small / "reports" / "training" / f"{name}.json").read_text())
         assert best["validation_loss"] > 0
     said = capsys.readouterr().err
-    assert "finetune-v split 1: starts from pretrain\n" in said
-    assert "finetune-av split 1: starts from pretrain; new: listen.audio" in said
+    assert "v-split1: starts from pretrain\n" in said
+    assert "av-split1: starts from pretrain; new: listen.audio" in said
     client = server._client(server.address())
     for run, config in runs.items():
         assert config.mlflow_run is not None
@@ -107,15 +108,17 @@ def test_the_stages_deliver_models_that_follow_from_each_other(
         assert (models / run / JOURNAL).is_file()
 
 
-def test_a_lost_store_ends_in_one_line(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_lost_store_ends_in_one_line(
+    small: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     (small / "data" / "store" / "sample" / "dhf1k" / "video0.zarr.zip").unlink()
     with pytest.raises(SystemExit):
-        pretrain.main()
+        run_training(monkeypatch, "pretrain")
     (line,) = capsys.readouterr().err.splitlines()
     assert line.endswith("run: snakemake --cores all preprocess")
 
 
-def test_one_of_the_networks_must_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
-    for arguments in ([], ["--visual", "--fusion", "mbt"], ["--fusion", "nonsense"]):
+def test_one_of_the_runs_must_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    for arguments in ([], ["v"], ["audio", "--split", "1"], ["ablation", "nonsense"]):
         with pytest.raises(SystemExit):
-            run_finetune(monkeypatch, *arguments)
+            run_training(monkeypatch, *arguments)

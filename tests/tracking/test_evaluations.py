@@ -25,13 +25,13 @@ def test_scores_wait_for_a_server_and_arrive_once(
 ) -> None:
     with monkeypatch.context() as away:
         away.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
-        evaluations.tell(tmp_path, TOLD, experiment="tests", pipeline="sample mbt 12ab")
+        evaluations.record(tmp_path, TOLD, experiment="tests", pipeline="sample mbt 12ab")
         (said,) = capsys.readouterr().err.splitlines()
     assert "is sent later" in said
     assert len([*tmp_path.iterdir()]) == 1
-    evaluations.send(tmp_path)
+    evaluations.send_waiting(tmp_path)
     assert [*tmp_path.iterdir()] == []
-    evaluations.tell(tmp_path, TOLD, experiment="tests", pipeline="sample mbt 12ab")
+    evaluations.record(tmp_path, TOLD, experiment="tests", pipeline="sample mbt 12ab")
     (found,) = evaluations.find("tests", "AV")
     assert found.run
     assert found.time

@@ -128,7 +128,7 @@ class Plain(nn.Module):
         self.conv = nn.Conv3d(3, 1, 3, padding=1)
 
     def forward(self, frames: Tensor, *_: Tensor) -> Tensor:
-        maps: Tensor = self.conv(frames)
+        maps: Tensor = self.conv(frames / 128 - 1)
         return torch.sigmoid(maps[:, 0].mean(1))
 
 
@@ -136,13 +136,14 @@ def batch_of(count: int, seed: int, part: Part = WHOLE) -> Batch:
     """Return a process's part of a batch of noise, as a loader would cut it."""
     generator = torch.Generator().manual_seed(seed)
     shape = (count, 3, SPEC.length, SPEC.height, SPEC.width)
-    frames = torch.randn(shape, generator=generator)
+    frames = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
     sound = torch.rand(count, 1, SPEC.samples, generator=generator) - 0.5
     density = torch.rand(count, SPEC.height, SPEC.width, generator=generator)
     own = [*range(count)][part.rank :: part.ranks]
     read = own or [0]  # a spare one
     clip = Clip(frames[read], sound[read], torch.ones(len(read), dtype=torch.bool))
-    return Batch(Sample(clip, density[read]), [f"clip{number}" for number in own], [])
+    truth = density[read]
+    return Batch(Sample(clip, truth, truth > 0.9), [f"clip{number}" for number in own], [])
 
 
 def trained(

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from avrsp.errors import StoreError
-from avrsp.models.windows import ending_at, excerpt
+from avrsp.models.windows import ending_at, excerpt, window_of
 from avrsp.store.video_store import StoreAttributes, VideoStore, write_store
-from avrsp.train.clips import Batch, ClipLoader, Clips, normalised, read_window, target
+from avrsp.train.clips import Batch, ClipLoader, Clips, fixation_map, read_window, target
 from avrsp.train.sampling import WHOLE, EpochBatches, EvenClips, Part, RandomClips
 from avrsp.types import InputSpec
 
@@ -62,21 +62,19 @@ def names(batches: list[Batch]) -> list[str]:
     return [name for batch in batches for name in batch.names]
 
 
-def test_a_window_shows_its_frames_its_sound_and_its_scale(stores: list[VideoStore]) -> None:
-    frames, sound, heard = read_window(stores[1], 12, SPEC)
-    assert frames.shape == (3, 8, 32, 64)
-    shown = frames[:, :, 0, 0] * torch.tensor([0.229, 0.224, 0.225])[:, None]
-    shown += torch.tensor([0.485, 0.456, 0.406])[:, None]
-    np.testing.assert_allclose(shown * 255, np.tile(np.arange(5, 13), (3, 1)), atol=1e-4)
+def test_a_window_shows_its_frames_as_stored_and_its_sound(stores: list[VideoStore]) -> None:
+    frames, sound, has_sound = read_window(stores[1], 12, SPEC)
+    assert (frames.shape, frames.dtype) == ((3, 8, 32, 64), torch.uint8)
+    np.testing.assert_array_equal(frames[:, :, 0, 0], np.tile(np.arange(5, 13), (3, 1)))
     expected = excerpt(stores[1].waveform, ending_at(12, 8, 20) / 25.0, 25.0, SPEC.samples)
     np.testing.assert_array_equal(sound[0], expected)
-    assert heard
+    assert has_sound
 
 
-def test_a_model_that_does_not_listen_gets_silence(stores: list[VideoStore]) -> None:
-    _, sound, heard = read_window(stores[0], 3, InputSpec(8, 32, 64, audio=False))
+def test_a_network_without_sound_gets_silence(stores: list[VideoStore]) -> None:
+    _, sound, has_sound = read_window(stores[0], 3, InputSpec(8, 32, 64, audio=False))
     assert sound.shape == (1, SPEC.samples)
-    assert not heard
+    assert not has_sound
     assert not sound.any()
 
 
@@ -185,8 +183,22 @@ def test_a_broken_store_is_a_fault_and_the_others_stay(
     assert all(len(batch.sample.density) == max(len(batch.names), 1) for batch in batches)
 
 
-def test_normalised_frames_have_one_axis_order() -> None:
-    frames = np.arange(2 * 4 * 5 * 3, dtype=np.uint8).reshape(2, 4, 5, 3)
-    tensor = normalised(frames)
-    assert tensor.shape == (3, 2, 4, 5)
-    assert tensor[1, 1, 2, 3] == pytest.approx((frames[1, 2, 3, 1] / 255 - 0.456) / 0.224)
+def test_a_network_of_another_size_gets_resized_frames(stores: list[VideoStore]) -> None:
+    spec = InputSpec(4, 16, 16, audio=False, predicted="middle", step=2, resize="bilinear")
+    frames, _, _ = read_window(stores[1], 12, spec)
+    window = window_of(12, len(stores[1]), spec)
+    assert [*window] == [8, 10, 12, 14]
+    np.testing.assert_array_equal(frames[0, :, 3, 3], window)
+    assert frames.shape == (3, 4, 16, 16)
+
+
+def test_fixations_keep_their_place_at_network_size() -> None:
+    points = np.array([[0, 0], [47, 95], [24, 10], [24, 11]], np.int16)
+    found = fixation_map(points, (48, 96), SPEC)
+    assert [tuple(each) for each in found.nonzero().tolist()] == [
+        (0, 0),
+        (16, 6),
+        (16, 7),
+        (31, 63),
+    ]
+    assert not fixation_map(points[:0], (48, 96), SPEC).any()

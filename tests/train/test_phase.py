@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import grimp
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from avrsp import models
 from avrsp.errors import ParamsError, StoreError, WeightsError
 from avrsp.files import PACKAGE
 from avrsp.models.saved import load_model
@@ -20,6 +22,7 @@ from avrsp.params import (
     ClipParams,
     ComputeParams,
     EncoderParams,
+    FusionName,
     LossParams,
     NetworkParams,
     OptimiserParams,
@@ -27,8 +30,8 @@ from avrsp.params import (
 )
 from avrsp.store.manifest import Verdict
 from avrsp.store.video_store import StoreAttributes, write_store
-from avrsp.train.phase import build, run_phase
-from avrsp.train.plan_phase import CODE, Phase, Videos, digest
+from avrsp.train.phase import build_network, run_phase
+from avrsp.train.plan_phase import CODE, Phase, Videos, phase_digest, settings_for
 from avrsp.train.state import Recipe
 
 COUNT = 9
@@ -48,25 +51,36 @@ RECIPE = Recipe(
     seed=7,
     precision="float32",
 )
+CLIP = ClipParams(length=8, height=32, width=64)
+ENCODER = EncoderParams(width=0.0625, momentum=0.1, from_scratch=True, s3d=None, soundnet=None)
+
+
+def settings(fusion: FusionName | None) -> dict[str, Any]:
+    network = NetworkParams(synergy=True, gate=True, pairs=3, blocks=1, heads=8)
+    entry = models.spec("avrsp")
+    return settings_for(entry, fusion, clip=CLIP, network=network, encoder=ENCODER)
+
+
 PHASE = Phase(
     name="pretrain",
     run="pretrain",
-    fusion=None,
-    clip=ClipParams(length=8, height=32, width=64),
-    network=NetworkParams(synergy=True, gate=True, pairs=3, blocks=1, heads=8),
-    encoder=EncoderParams(width=0.0625, momentum=0.1, s3d=None, soundnet=None),
+    entry=models.spec("avrsp"),
+    settings=settings(None),
+    clip=CLIP,
+    encoder=ENCODER,
     recipe=RECIPE,
     compute=ComputeParams(
         device="cpu", precision="float32", compile=False, checkpointing=False, windows=4
     ),
     start=None,
+    learnt_from=("dhf1k",),
 )
 
 
 # A change here changes no weights: how things are said, written, found or interrupted.
 WITHOUT_EFFECT = {
-    "attributes", "errors", "files", "fixations", "manifest", "memory", "params", "paths", "processes",
-    "signals", "sink", "types",
+    "attributes", "errors", "files", "fixations", "manifest", "memory", "params", "paths",
+    "processes", "signals", "sink", "types",
 }  # fmt: skip
 
 
@@ -137,13 +151,18 @@ def test_a_phase_delivers_and_the_next_one_starts_from_it(
     deaf, spec, config = load_model(first)
     assert not spec.audio
     assert (config.run, config.mlflow_run, config.digest) == (
-        "pretrain", "f00", digest(PHASE, videos),
+        "pretrain", "f00", phase_digest(PHASE, videos),
     )  # fmt: skip
     still = replace(RECIPE, train=RECIPE.train.model_copy(update={"lr": 1e-30}))
-    phase = replace(PHASE, name="finetune-av", run="av", fusion="ravf", start=first, recipe=still)
+    phase = replace(
+        PHASE, name="finetune-av", run="av", settings=settings("ravf"), start=first, recipe=still
+    )
+    phase = replace(phase, learnt_from=("diem", "dhf1k"))
     second, _ = done(phase, videos, tmp_path)
     assert "starts from pretrain; new: listen.audio, listen.contrast" in capsys.readouterr().err
-    listening, spec, _ = load_model(second)
+    listening, spec, config = load_model(second)
+    assert config.learnt_from == ("dhf1k", "diem")
+    assert config.encoders == {"encoder": None, "listen.soundnet": None}
     assert spec.audio
     expected = dict(deaf.named_parameters())
     for name, parameter in listening.named_parameters():
@@ -152,13 +171,14 @@ def test_a_phase_delivers_and_the_next_one_starts_from_it(
 
 
 def test_imported_encoders_are_what_a_phase_starts_from(tmp_path: Path) -> None:
-    phase = replace(PHASE, fusion="ravf")
+    phase = replace(PHASE, settings=settings("ravf"))
     files = {"encoder": tmp_path / "s3d.safetensors", "listen.soundnet": tmp_path / "ears"}
     for seed, (part, path) in enumerate(files.items()):
         seeded = replace(phase, recipe=replace(RECIPE, seed=seed))
-        save_file(build(seeded).get_submodule(part).state_dict(), path)
-    named = {"s3d": str(files["encoder"]), "soundnet": str(files["listen.soundnet"])}
-    model = build(replace(phase, encoder=phase.encoder.model_copy(update=named)))
+        save_file(build_network(seeded).get_submodule(part).state_dict(), path)
+    named: dict[str, Any] = {"s3d": str(files["encoder"]), "from_scratch": False}
+    named["soundnet"] = str(files["listen.soundnet"])
+    model = build_network(replace(phase, encoder=phase.encoder.model_copy(update=named)))
     for part, path in files.items():
         for name, tensor in load_file(path).items():
             assert torch.equal(model.get_submodule(part).state_dict()[name], tensor)
@@ -179,12 +199,12 @@ def test_bf16_is_not_trained_on_a_cpu(videos: Videos, tmp_path: Path) -> None:
 
 def test_the_digest_depends_on_parameters_and_data(videos: Videos) -> None:
     other = [
-        (replace(PHASE, fusion="add"), videos),
+        (replace(PHASE, settings=settings("add")), videos),
         (replace(PHASE, recipe=replace(RECIPE, seed=8)), videos),
         (PHASE, replace(videos, training=videos.training[:1])),
     ]
-    assert len({digest(PHASE, videos), *(digest(*each) for each in other)}) == 4
-    assert digest(PHASE, videos) == digest(replace(PHASE), videos)
+    assert len({phase_digest(PHASE, videos), *(phase_digest(*each) for each in other)}) == 4
+    assert phase_digest(PHASE, videos) == phase_digest(replace(PHASE), videos)
 
 
 def test_the_digest_covers_all_code_that_trains() -> None:

@@ -37,12 +37,14 @@ RECIPE = Recipe(
 def batches(sizes: Sequence[int]) -> list[Batch]:
     """Divide always the same clips into batches of these sizes."""
     generator = torch.Generator().manual_seed(1)
-    frames = torch.randn(sum(sizes), 3, 4, 8, 8, generator=generator)
+    shape = (sum(sizes), 3, 4, 8, 8)
+    frames = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
     density = torch.rand(sum(sizes), 8, 8, generator=generator)
     divided = []
     for f, d in zip(torch.split(frames, [*sizes]), torch.split(density, [*sizes]), strict=True):
         clip = Clip(f, torch.zeros(len(f), 1, 1), torch.zeros(len(f), dtype=torch.bool))
-        divided.append(Batch(Sample(clip, d), [f"clip{number}" for number in range(len(f))], []))
+        sample = Sample(clip, d, d > 0.9)
+        divided.append(Batch(sample, [f"clip{number}" for number in range(len(f))], []))
     return divided
 
 

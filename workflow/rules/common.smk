@@ -1,15 +1,19 @@
 """What rules need to know: parameters and sheets, checked; names of files; input functions."""
 
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 
 from avrsp import params, paths
-from avrsp.convert import parts
+from avrsp.convert import parts, snakemake_lock
+from avrsp.convert.collect import is_manifest_stale
 from avrsp.convert.convert_video import Layout
 from avrsp.datasets import sheets
 from avrsp.datasets.download import outcome
 from avrsp.datasets.dataset_registry import check_params, spec
+from avrsp.errors import cleaned
 from avrsp.files import code_digest
+from avrsp.processes import follow_starter
 from avrsp.sample import plan, writers
 
 
@@ -50,13 +54,16 @@ def sheet(dataset):
     return sheets.prepared(dataset, rows, PARAMS.validation_fraction)
 
 
-PARTS = {
-    dataset: {
-        f"{number:03d}": part
-        for number, part in enumerate(parts.divide(sheet(dataset)))
-    }
-    for dataset in DATASETS
-}
+def divided(dataset):
+    """Return a dataset's parts by number; what lists its own videos is divided once it is there."""
+    state = Path(STATE.format(dataset=dataset))
+    return _divided(dataset, state.stat().st_mtime_ns if state.exists() else 0)
+
+
+@cache
+def _divided(dataset, _):
+    found = enumerate(parts.divide(sheet(dataset)))
+    return {f"{number:03d}": part for number, part in found}
 
 
 def absence(dataset):
@@ -79,31 +86,20 @@ def absent(wildcards):
 
 
 def names(wildcards):
-    """Return the names of a dataset's videos."""
+    """Return the names of a dataset's videos; none where bringing it is what finds them."""
+    if spec(wildcards.dataset).prepare:
+        return []
     return [row.video for row in sheet(wildcards.dataset)]
-
-
-def videos(dataset, part):
-    """Pair each row of a part with what its store must follow from."""
-    return [
-        (row, parts.origin(dataset, row, Path(RAW), LAYOUT))
-        for row in PARTS[dataset][part]
-    ]
 
 
 def rows(wildcards):
     """Return a part's rows of the sheet, as a job's parameter."""
-    return [row.model_dump() for row in PARTS[wildcards.dataset][wildcards.part]]
-
-
-def origins(wildcards):
-    """Say of each video of a part what its store must follow from: also its raw files' outcome."""
-    return [origin for _, origin in videos(wildcards.dataset, wildcards.part)]
+    return [row.model_dump() for row in divided(wildcards.dataset)[wildcards.part]]
 
 
 def parts_of(wildcards):
     """Return the files of a dataset's parts; none where it is absent."""
-    there = [] if absence(wildcards.dataset) else PARTS[wildcards.dataset]
+    there = [] if absence(wildcards.dataset) else divided(wildcards.dataset)
     return expand(PART, dataset=wildcards.dataset, part=there)
 
 
@@ -112,8 +108,18 @@ def all_parts(wildcards):
     return [
         part
         for dataset in present()
-        for part in expand(PART, dataset=dataset, part=PARTS[dataset])
+        for part in expand(PART, dataset=dataset, part=divided(dataset))
     ]
+
+
+def manifest_parts(wildcards):
+    """Return the files of all parts, and see whether the manifest is about them."""
+    found = all_parts(wildcards)
+    if workflow.is_main_process and is_manifest_stale(
+        Path(MANIFEST), [Path(part) for part in found]
+    ):
+        rerun(MANIFEST)
+    return found
 
 
 def pictures(wildcards):
@@ -121,27 +127,43 @@ def pictures(wildcards):
     return expand(PICTURE, dataset=present())
 
 
+@cache
+def is_stale(dataset, part):
+    """Tell whether the stores of a part have to be looked at again; raw files are seen once a run."""
+    path = Path(PART.format(dataset=dataset, part=part))
+    rows = divided(dataset)[part]
+    return parts.is_stale(path, dataset, rows, Path(RAW), Path(STORES), LAYOUT)
+
+
+def rerun(output):
+    """Let the job that makes `output` run, as --forcerun does.
+
+    Snakemake has no other means for what it cannot see by itself, but to remove the output; and a
+    dry run, a summary or a report must not remove anything.
+    """
+    workflow.dag.forcefiles.add(output)
+
+
 def raw_data(wildcards):
-    """Return what must exist before a dataset is converted."""
+    """Return what must exist before a part is converted, and see whether it has to be."""
+    dataset, part = wildcards.dataset, wildcards.part
+    # A job's own process runs in any case.
+    if workflow.is_main_process and is_stale(dataset, part):
+        rerun(PART.format(dataset=dataset, part=part))
     if PARAMS.preset == "sample":
-        return expand(SIDE, dataset=wildcards.dataset)
-    return ancient(expand(STATE, dataset=wildcards.dataset))
+        return expand(SIDE, dataset=dataset)
+    return ancient(expand(STATE, dataset=dataset))
+
+
+def brought(wildcards):
+    """Return nothing; see whether what became of a dataset's archives may have changed."""
+    state = STATE.format(dataset=wildcards.dataset)
+    found = Path(state), spec(wildcards.dataset), Path(RAW), PARAMS.data.mirrors
+    if workflow.is_main_process and outcome.is_stale(*found):
+        rerun(state)
+    return []
 
 
 wildcard_constraints:
     dataset="|".join(DATASETS),
     part=r"\d+",
-
-
-# A job's own process need not look at the raw files of all the others.
-if workflow.is_main_process:
-    for dataset in PARTS:
-        for part in PARTS[dataset]:
-            path = Path(PART.format(dataset=dataset, part=part))
-            if path.exists():
-                parts.forget(path, dataset, videos(dataset, part), Path(STORES))
-
-if PARAMS.preset == "paper" and workflow.is_main_process:
-    for dataset in DATASETS:
-        path = Path(STATE.format(dataset=dataset))
-        outcome.forget(path, spec(dataset), Path(RAW), PARAMS.data.mirrors)

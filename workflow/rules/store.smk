@@ -7,9 +7,12 @@ rule store:
         "logs/store/{dataset}/{part}.log",
     conda:
         "../envs/convert.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=120,
     params:
         rows=rows,
-        origins=origins,
         folder=RAW,
         layout=asdict(LAYOUT),
     script:
@@ -25,6 +28,10 @@ rule index:
         "logs/index/{dataset}.log",
     conda:
         "../envs/convert.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
     params:
         code=code_digest("convert", "store")[:16],
     script:
@@ -45,6 +52,10 @@ rule picture:
         "logs/picture/{dataset}.log",
     conda:
         "../envs/convert.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
     params:
         code=code_digest("convert", "store")[:16],
     script:
@@ -53,7 +64,7 @@ rule picture:
 
 rule manifest:
     input:
-        parts=all_parts,
+        parts=manifest_parts,
     output:
         manifest=MANIFEST,
         summary=SUMMARY,
@@ -61,6 +72,10 @@ rule manifest:
         "logs/manifest.log",
     conda:
         "../envs/convert.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
     params:
         preset=PARAMS.preset,
         folder=RAW,

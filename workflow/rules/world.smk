@@ -5,6 +5,10 @@ rule world:
         "logs/world/{dataset}.log",
     conda:
         "../envs/convert.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
     params:
         spec=PARAMS.world.model_dump(mode="json"),
         seed=PARAMS.seed,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,7 +35,10 @@ class Source(BaseModel):
 
 
 class State(BaseModel):
-    """Whether a dataset's raw folders are there; `missing` names the archives that are not."""
+    """Whether a dataset's raw folders are there; `missing` names the archives that are not.
+
+    `stamp` is that of the dataset's entry, where it prepares its files itself.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -43,6 +47,7 @@ class State(BaseModel):
     reason: str | None
     missing: list[str]
     sources: list[Source]
+    stamp: str = ""
 
 
 def place(raw: Path, dataset: str) -> Path:
@@ -63,14 +68,25 @@ def write(path: Path, state: State) -> None:
     write_text(path, state.model_dump_json(indent=2) + "\n")
 
 
-def forget(path: Path, dataset: DatasetSpec, raw: Path, mirrors: Sequence[str] | None) -> None:
-    """Remove the state at `path`, which makes its job run, where it may be another one by now.
+def is_stale(path: Path, dataset: DatasetSpec, raw: Path, mirrors: Sequence[str] | None) -> bool:
+    """Tell whether the state at `path` is there and may be another one by now.
 
-    A folder is gone, or something that was missing can be had, or may be had from a mirror.
+    It is damaged, a folder is gone, or something that was missing can be had, or may be had from
+    a mirror.
     """
     state = read(path)
+    if dataset.stamp is not None:
+        return path.exists() and (state is None or state.stamp != stamp(dataset, raw))
     lost = [each for each in dataset.archives if not (raw / each.folder).is_dir()]
-    hoped = [each for each in lost if incoming.find(each) or each.addresses(mirrors)]
+    available = [each for each in lost if incoming.find(each) or each.addresses(mirrors)]
     missing = [] if state is None else state.missing
-    if state is None or hoped or [each.name for each in lost] != missing:
-        path.unlink(missing_ok=True)
+    outdated = state is None or bool(available) or [each.name for each in lost] != missing
+    return path.exists() and outdated
+
+
+def stamp(dataset: DatasetSpec, raw: Path) -> str:
+    """Return what changes when files come or go of a dataset that counts its own; reads none."""
+    assert dataset.stamp is not None
+    brought = incoming.folder() / dataset.key
+    names = sorted(each.name for each in brought.iterdir()) if brought.is_dir() else []
+    return hashlib.sha256("\n".join([dataset.stamp(raw), *names]).encode()).hexdigest()[:16]

@@ -1,1 +1,5 @@
 """AVRSP, the network of the paper."""
+
+from avrsp.models.avrsp.entry import ENTRY
+
+__all__ = ["ENTRY"]

@@ -10,7 +10,7 @@ from avrsp.models.layers.soundnet import SoundNet
 
 
 class Listener(nn.Module):
-    """Hear the clip, and fuse it into X0 (Fig. 2, middle).
+    """SoundNet and a fusion of its output into X0 (Fig. 2, middle).
 
     A visual token is a position of X0 and the mean of what each finer scale shows there (D3): an
     encoder that was not trained to tell things apart has no trace of what they are in X0 alone, and
@@ -45,8 +45,8 @@ class Listener(nn.Module):
         return x0 + fused.mT.reshape(x0.shape)  # b (t h w) c -> b c t h w
 
 
-class Deaf(nn.Module):
-    """Stand in the visual network's place of `Listener`: X0 goes straight on (D10)."""
+class NoListener(nn.Module):
+    """In place of `Listener` in the visual network: X0 goes straight on (D10)."""
 
     def forward(self, pyramid: list[Tensor], waveform: Tensor, has_sound: Tensor) -> Tensor:
         """Return X0."""

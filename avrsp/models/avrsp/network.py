@@ -6,24 +6,24 @@ The paper has no public code; what it leaves open is decided in README.md, D1 to
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
 import torch
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
 from avrsp.errors import ParamsError
 from avrsp.models.avrsp.decoder import Decoder, Regulator, Synergy
 from avrsp.models.avrsp.fusions import FUSIONS
-from avrsp.models.avrsp.listener import Deaf, Listener
-from avrsp.models.avrsp.ravf import Retention, retained
+from avrsp.models.avrsp.listener import Listener, NoListener
 from avrsp.models.layers.aspp import ASPP, LIP
 from avrsp.models.layers.conv import scaled
+from avrsp.models.layers.pixels import IMAGENET_MEAN, IMAGENET_STD, normalised
 from avrsp.models.layers.s3d import S3D
 from avrsp.params import FusionName
-from avrsp.types import SOUND_RATE
+from avrsp.types import sound_samples
 
-CHANNELS: Final = 80
+PYRAMID_CHANNELS: Final = 80
 """Common width C of the pyramid, chosen under the budget (D1)."""
 TOKEN: Final = 256
 """Token size d_model of the fusion."""
@@ -38,12 +38,11 @@ FRAMES_A_STEP: Final = 8
 """Pixels and frames of one position of X0."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(BaseModel):
     """Which network this is: every row of Tables III to V is one setting away.
 
     Attributes:
-        audio: Whether it listens; without, `fusion` has no effect.
+        audio: Whether it takes sound; without, `fusion` has no effect.
         fusion: How sound joins the picture; `visual` is the network without sound.
         synergy: Whether MS enhances the skips.
         gate: Whether MRG gates the fused feature.
@@ -54,27 +53,32 @@ class Settings:
         momentum: Of S3D's batch normalisation.
     """
 
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
     audio: bool = True
     fusion: FusionName = "ravf"
     synergy: bool = True
     gate: bool = True
-    pairs: int = 3
-    blocks: int = 2
-    width: float = 1.0
-    heads: int = 8
-    momentum: float = 0.1
+    pairs: int = Field(default=3, ge=0, le=SCALES)
+    blocks: int = Field(default=2, ge=1)
+    width: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    heads: int = Field(default=8, ge=1)
+    momentum: float = Field(default=0.1, gt=0, lt=1)
 
     @property
     def listens(self) -> bool:
-        """Whether the network has ears."""
+        """Whether the network takes sound."""
         return self.audio and self.fusion != "visual"
 
-
-class Explained(NamedTuple):
-    """A map, B x H x W, and the retention of each RAVF block (none with other fusions)."""
-
-    map: Tensor
-    retention: list[Retention]
+    @model_validator(mode="after")
+    def _heads_divide_the_token(self) -> Settings:
+        token = scaled(TOKEN, self.width)
+        if token % self.heads:
+            raise ValueError(
+                f"heads {self.heads}: expected one of the divisors of {token}, the token size at "
+                f"width {self.width}"
+            )
+        return self
 
 
 class AVRSP(nn.Module):
@@ -82,7 +86,7 @@ class AVRSP(nn.Module):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__()
-        channels = scaled(CHANNELS, settings.width)
+        channels = scaled(PYRAMID_CHANNELS, settings.width)
         synergy = settings.pairs if settings.synergy else 0
         gates = settings.pairs if settings.gate else 0
         self.settings = settings
@@ -91,10 +95,20 @@ class AVRSP(nn.Module):
             _neck(inputs, channels, scale)
             for scale, inputs in enumerate(reversed(self.encoder.channels))
         )
-        self.listen = _listener(channels, settings) if settings.listens else Deaf()
+        self.listen = _listener(channels, settings) if settings.listens else NoListener()
         self.synergy = Synergy(channels, scales=SCALES, pairs=synergy) if synergy else nn.Identity()
         self.gate = Regulator(channels, scales=SCALES, pairs=gates)
         self.decoder = Decoder(channels, scales=SCALES)
+
+    @property
+    def stages(self) -> nn.ModuleList:
+        """S3D's stages, from the picture on."""
+        return self.encoder.stages
+
+    @property
+    def necks(self) -> list[nn.Module]:
+        """The neck of each of S3D's stages, in their order."""
+        return [*self.neck][::-1]
 
     def forward(
         self, frames: Tensor, waveform: Tensor | None = None, has_sound: Tensor | None = None
@@ -102,15 +116,33 @@ class AVRSP(nn.Module):
         """Predict the map of each window's last frame.
 
         Args:
-            frames: B x 3 x T x H x W, ImageNet-normalised; T 8, 16 or 32, H and W multiples of 32.
+            frames: B x 3 x T x H x W uint8 RGB; T 8, 16 or 32, H and W multiples of 32.
             waveform: B x 1 x S in [-1, 1], or None: every clip is silent.
-            has_sound: B bool; None: every clip sounds. Where false, `waveform` is not heard (D12).
+            has_sound: B bool; None: every clip sounds. Where false, `waveform` is not read (D12).
 
         Returns:
             B x H x W in [0, 1].
         """
         _check(frames)
+        return self.from_normalised(self.normalised(frames), waveform, has_sound)
+
+    def normalised(self, frames: Tensor) -> Tensor:
+        """Return uint8 frames on ImageNet's scale (D13), at the precision of the map's layers."""
+        return normalised(frames, IMAGENET_MEAN, IMAGENET_STD, self.decoder.score.weight.dtype)
+
+    def from_normalised(
+        self,
+        frames: Tensor,
+        waveform: Tensor | None = None,
+        has_sound: Tensor | None = None,
+    ) -> Tensor:
+        """Predict from frames on ImageNet's scale."""
         return self.from_features(self.encoder(frames), waveform, has_sound)
+
+    def encode(self, frames: Tensor) -> list[Tensor]:
+        """Return the encoder's four features of uint8 frames, fine to coarse."""
+        features: list[Tensor] = self.encoder(self.normalised(frames))
+        return features
 
     def from_features(
         self,
@@ -130,17 +162,10 @@ class AVRSP(nn.Module):
         has_sound: Tensor | None = None,
     ) -> Tensor:
         """Predict from the neck's four features, coarse to fine, of one length in time."""
-        fused = self.listen(pyramid, *_heard(pyramid[0], waveform, has_sound))
+        fused = self.listen(pyramid, *_sound(pyramid[0], waveform, has_sound))
         skips = self.synergy(pyramid)  # eq. 8 to 12
         logits: Tensor = self.decoder(self.gate(fused, skips), skips)  # eq. 13 to 15
         return torch.sigmoid(logits.to(torch.promote_types(logits.dtype, torch.float32)))
-
-    def explain(
-        self, frames: Tensor, waveform: Tensor | None = None, has_sound: Tensor | None = None
-    ) -> Explained:
-        """Predict as `forward` does, and keep what RAVF retained on the way (Fig. 6)."""
-        with retained(self) as retention:
-            return Explained(self(frames, waveform, has_sound), retention)
 
 
 def _neck(inputs: int, channels: int, scale: int) -> nn.Sequential:
@@ -165,10 +190,11 @@ def _check(frames: Tensor) -> None:
         )
 
 
-def _heard(x0: Tensor, waveform: Tensor | None, has_sound: Tensor | None) -> tuple[Tensor, Tensor]:
+def _sound(x0: Tensor, waveform: Tensor | None, has_sound: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Return a waveform and a flag for each clip, whichever of them was given."""
     batch, length = x0.shape[0], FRAMES_A_STEP * x0.shape[2]
     if waveform is None:
-        silence = x0.new_zeros((batch, 1, SOUND_RATE * length // 10))
+        silence = x0.new_zeros((batch, 1, sound_samples(length)))
         return silence, x0.new_zeros(batch, dtype=torch.bool)
     if has_sound is None:
         return waveform, x0.new_ones(batch, dtype=torch.bool)

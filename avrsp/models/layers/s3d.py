@@ -103,10 +103,18 @@ class S3D(nn.Module):
     Attributes:
         channels: Channels of the four outputs, fine to coarse.
         checkpointing: Recompute activations in the backward pass: less memory, more time.
+        memory_format: Order of the activations in memory, which changes how sums are rounded.
     """
 
-    def __init__(self, *, width: float = 1.0, momentum: float = 0.1) -> None:
+    def __init__(
+        self,
+        *,
+        width: float = 1.0,
+        momentum: float = 0.1,
+        memory_format: torch.memory_format = torch.channels_last_3d,
+    ) -> None:
         super().__init__()
+        self.memory_format = memory_format
         self.stages = nn.ModuleList([_stem(width, momentum)])
         self.channels = [scaled(STEM[1], width)]
         pools = (
@@ -129,7 +137,7 @@ class S3D(nn.Module):
 
         Their sizes are T/2 x H/4 x W/4, T/2 x H/8 x W/8, T/4 x H/16 x W/16 and T/8 x H/32 x W/32.
         """
-        x = frames.contiguous(memory_format=torch.channels_last_3d)
+        x = frames.contiguous(memory_format=self.memory_format)
         features = []
         for stage in self.stages:
             for layer in stage.children():

@@ -49,6 +49,14 @@ LOWEST, HIGHEST = 60.0, 7500.0
 """Centres of the first and the last band that an untrained network starts with, Hz."""
 
 
+def scaled_sound(waveform: Tensor | None, has_sound: Tensor | None) -> Tensor | None:
+    """Return sound in [-1, 1], B x 1 x S, on SoundNet's scale, with zeros where there is none."""
+    if waveform is None:
+        return None
+    waveform = waveform * INPUT_SCALE
+    return waveform if has_sound is None else torch.where(has_sound[:, None, None], waveform, 0)
+
+
 class SoundNet(nn.Module):
     """Seven strided convolutions over the raw waveform.
 

@@ -79,7 +79,7 @@ def test_a_wrong_byte_is_found_without_a_checksum_and_with_one(
     assert found.missing == ["video_frames/Coutrot_db2"]
     accept = "avrsp download --accept-new video_frames/Coutrot_db2.tar.gz"
     assert accept in (found.reason or "")
-    pins.forget("video_frames/Coutrot_db2.tar.gz")
+    pins.remove("video_frames/Coutrot_db2.tar.gz")
     assert bring(raw, server.address).present
 
 
@@ -160,25 +160,22 @@ def test_a_state_is_forgotten_where_it_may_be_another_one_by_now(
     server: Server, raw: Path, incoming: Path
 ) -> None:
     dhf1k, path = spec("dhf1k"), raw / "state" / "dhf1k.json"
+    assert not outcome.is_stale(path, dhf1k, raw, None)  # its job runs anyway
     outcome.write(path, fetch.fetch(dhf1k, raw, ["001"], means()))
-    outcome.forget(path, dhf1k, raw, None)
-    assert path.exists()  # nothing came that could change it
+    assert not outcome.is_stale(path, dhf1k, raw, None)  # nothing came that could change it
     (incoming / "dhf1k/video").mkdir(parents=True)
-    outcome.forget(path, dhf1k, raw, None)
-    assert not path.exists()
+    assert outcome.is_stale(path, dhf1k, raw, None)
     other, path = spec("coutrot2"), raw / "state" / "coutrot2.json"
     server.faults[FIRST] = ["404"]
     outcome.write(path, bring(raw, server.address))
-    outcome.forget(path, other, raw, [])
-    assert path.exists()
-    outcome.forget(path, other, raw, None)
-    assert not path.exists()  # a mirror may have it by now
+    assert not outcome.is_stale(path, other, raw, [])
+    assert outcome.is_stale(path, other, raw, None)  # a mirror may have it by now
     outcome.write(path, bring(raw, server.address))
-    outcome.forget(path, other, raw, None)
-    assert path.exists()
+    assert not outcome.is_stale(path, other, raw, None)
     (raw / "mirror/annotations/Coutrot_db2").rename(raw / "gone")
-    outcome.forget(path, other, raw, None)
-    assert not path.exists()
+    assert outcome.is_stale(path, other, raw, None)
+    path.write_bytes(b"{")
+    assert outcome.is_stale(path, other, raw, None)
 
 
 def test_a_damaged_lock_file_costs_no_download(server: Server, raw: Path) -> None:

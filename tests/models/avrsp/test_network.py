@@ -6,6 +6,7 @@ from torch import Tensor
 
 from avrsp.models.avrsp.decoder import Decoder, Fold
 from avrsp.models.avrsp.network import AVRSP, Settings
+from avrsp.models.avrsp.ravf import retained
 
 WIDTH = 0.05
 
@@ -19,26 +20,38 @@ def model() -> AVRSP:
 @pytest.fixture
 def clips() -> tuple[Tensor, Tensor, Tensor]:
     torch.manual_seed(1)
-    frames, sound = torch.randn(2, 3, 16, 64, 96), torch.rand(2, 1, 35_280) * 2 - 1
+    frames = torch.randint(0, 256, (2, 3, 16, 64, 96), dtype=torch.uint8)
+    sound = torch.rand(2, 1, 35_280) * 2 - 1
     return frames, sound, torch.tensor([True, False])
 
 
-def test_the_map_is_explained_by_the_run_that_made_it(
+def test_retention_is_collected_while_the_network_runs(
     model: AVRSP, clips: tuple[Tensor, Tensor, Tensor]
 ) -> None:
-    with torch.no_grad():
-        explained = model.explain(*clips)
-        torch.testing.assert_close(explained.map, model(*clips), rtol=0, atol=0)
+    with torch.no_grad(), retained(model) as retention:
+        model(*clips)
     tokens, steps = 2 * 2 * 3, 2  # X0 is T/8 x H/32 x W/32
-    assert [tuple(r.audio.shape) for r in explained.retention] == [(2, 8, tokens, steps)] * 2
-    assert [tuple(r.visual.shape) for r in explained.retention] == [(2, 8, steps, tokens)] * 2
-    for block in explained.retention:
+    assert [tuple(r.audio.shape) for r in retention] == [(2, 8, tokens, steps)] * 2
+    assert [tuple(r.visual.shape) for r in retention] == [(2, 8, steps, tokens)] * 2
+    for block in retention:
         assert block.audio[0].any()
         assert not block.audio[1].any()
 
 
-def test_fusions_without_retention_explain_nothing(clips: tuple[Tensor, Tensor, Tensor]) -> None:
-    assert AVRSP(Settings(width=WIDTH, fusion="add")).explain(*clips).retention == []
+def test_other_fusions_retain_nothing(clips: tuple[Tensor, Tensor, Tensor]) -> None:
+    with retained(model := AVRSP(Settings(width=WIDTH, fusion="add"))) as retention:
+        model(*clips)
+    assert retention == []
+
+
+def test_frames_are_normalised_as_imagenet_was(model: AVRSP) -> None:
+    frames = torch.arange(3 * 8 * 32 * 32).remainder(256).byte().view(1, 3, 8, 32, 32)
+    found = model.normalised(frames)
+    assert found.dtype == torch.float32
+    expected = (frames[0, 1, 2, 3, 5] / 255 - 0.456) / 0.224
+    torch.testing.assert_close(found[0, 1, 2, 3, 5], expected)
+    with torch.no_grad():
+        torch.testing.assert_close(model(frames), model.from_normalised(found))
 
 
 def test_the_visual_network_is_part_of_the_audio_visual_one(model: AVRSP) -> None:
@@ -52,10 +65,10 @@ def test_the_visual_network_is_part_of_the_audio_visual_one(model: AVRSP) -> Non
 
 
 def test_features_lead_to_the_same_map(model: AVRSP, clips: tuple[Tensor, Tensor, Tensor]) -> None:
-    frames, *heard = clips
+    frames, *sound = clips
     with torch.no_grad():
-        features = model.encoder(frames)
-        torch.testing.assert_close(model.from_features(features, *heard), model(*clips))
+        features = model.encode(frames)
+        torch.testing.assert_close(model.from_features(features, *sound), model(*clips))
         torch.testing.assert_close(model.from_features(features), model(frames))
 
 

@@ -1,0 +1,122 @@
+"""The sound of a video, decoded as far as it is asked for and kept in a file, not in memory."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+import weakref
+from pathlib import Path
+from typing import Final
+
+import ffmpeg
+import numpy as np
+from numpy.typing import NDArray
+
+from avrsp.media.pipes import Run, clocked, command, complaint, running, source
+from avrsp.media.probe import Track
+from avrsp.media.sound import Resampler
+from avrsp.types import SOUND_RATE
+
+BYTES: Final = 4
+"""Of a float32 sample."""
+
+PIECE: Final = 1 << 16
+"""Samples of each channel that are decoded at a time."""
+
+LONGEST: Final = 24 * 3600
+"""Seconds of sound read at most, because a damaged time stamp can ask for years of silence."""
+
+HARD_GAP: Final = 0.01
+"""Seconds by which samples may be off their time before silence is put in, or some are left out."""
+
+USUAL_RATE, USUAL_CHANNELS = 48_000, 2
+"""What is asked for where the file does not say what its sound has."""
+
+
+class Soundtrack:
+    """The sound of a video from the time of its first frame on, mono float32 in [-1, 1].
+
+    What comes before the first frame is left out; a sound that begins later is preceded by zeros,
+    as are gaps in it. It is as long as it is in the file, whatever the file says of its duration.
+
+    Attributes:
+        begin: Seconds on the file's clock at which the first frame is shown; to be set before the
+            first sample is asked for.
+        complaint: Why no sound can be decoded; None while there is some, or nothing is known.
+    """
+
+    def __init__(
+        self, track: Track | None, folder: Path | None = None, *, rate: int = SOUND_RATE
+    ) -> None:
+        self.begin = 0.0
+        self.complaint: str | None = None
+        self._track = track
+        self._channels = (track and track.channels) or USUAL_CHANNELS
+        self._native = (track and track.rate) or USUAL_RATE
+        self._resampler = Resampler(self._native, rate)
+        self._decoded = 0
+        self._ended = track is None
+        self._run: Run | None = None
+        self._stack = contextlib.ExitStack()
+        file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed by the stack
+        self._file = self._stack.enter_context(file)
+        weakref.finalize(self, self._stack.close)
+
+    @property
+    def size(self) -> int:
+        """How many samples are decoded, 0 only where there is no sound at all."""
+        self._decode_up_to(1)
+        return self._decoded
+
+    def __getitem__(self, span: slice) -> NDArray[np.float32]:
+        """Return the samples of `span`, which has no step, as far as there are any."""
+        start, stop = span.start or 0, span.stop
+        self._decode_up_to(stop)
+        start, stop, _ = slice(start, stop).indices(self._decoded)
+        count = max(0, stop - start)
+        content = os.pread(self._file.fileno(), count * BYTES, start * BYTES)
+        return np.frombuffer(content, np.float32)
+
+    def close(self) -> None:
+        """Stop decoding and give the space back."""
+        self._stack.close()
+
+    def _decode_up_to(self, stop: int | None) -> None:
+        """Decode until there are `stop` samples, or to the end."""
+        while not self._ended and (stop is None or self._decoded < stop):
+            if self._run is None and self._track is not None:
+                self._run = self._stack.enter_context(running(self._command(self._track)))
+            assert self._run is not None
+            size = PIECE * self._channels * BYTES
+            content = self._run.read(size)
+            self._ended = len(content) < size
+            whole = len(content) // (self._channels * BYTES) * self._channels * BYTES
+            samples = np.frombuffer(content[:whole], np.float32).reshape(-1, self._channels)
+            found = self._resampler.resampled(np.nan_to_num(samples), last=self._ended)
+            self._file.write(found.tobytes())
+            self._file.flush()
+            self._decoded += len(found)
+            if self._ended and not self._decoded:
+                self._run.finish()
+                self.complaint = complaint(self._run.said())
+
+    def _command(self, track: Track) -> list[str]:
+        begin, rate = self.begin, self._native
+        filters = (
+            f"atrim=start={begin:.6f}:end={begin + LONGEST:.6f},asetpts=PTS-{begin:.6f}/TB,"
+            f"aresample={rate}:async=1:min_hard_comp={HARD_GAP:.6f}:first_pts=0"
+        )
+        file = source(track.path, sound=track.picture is None)
+        outputs = file[str(track.stream)].output(
+            "pipe:",
+            af=filters,
+            format="f32le",
+            acodec="pcm_f32le",
+            ac=self._channels,
+            ar=rate,
+        )
+        if track.picture is not None:
+            beside = clocked(file, track.picture, vcodec="copy")
+            outputs = ffmpeg.merge_outputs(outputs, beside)
+        return command(outputs)

@@ -1,0 +1,91 @@
+"""Import a published checkpoint of a whole network as a model folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from avrsp import files
+from avrsp.errors import ParamsError, WeightsError
+from avrsp.models.registry import ModelSpec, PublishedWeights
+from avrsp.models.saved import ModelConfig, WeightsFile, save_model
+from avrsp.models.weights import read_torch, under_our_names
+
+
+class Imported(NamedTuple):
+    """A new model folder, and which of the known checkpoints it is; None where that is unknown."""
+
+    folder: Path
+    checkpoint: PublishedWeights | None
+
+
+def import_checkpoint(
+    entry: ModelSpec, path: Path, models: Path, variant: str | None = None
+) -> Imported:
+    """Make a model folder below `models` from the published weights in `path`.
+
+    The file holds a state dict, plain or under `state_dict`, its keys plain or after `module.`;
+    every tensor must have its place and every place its tensor. What it was trained on and its
+    licence are those of the known checkpoint with its SHA-256 or, of the same variant, its name.
+
+    Raises:
+        ParamsError: The entry has no such variant, or no published weights.
+        WeightsError: A tensor is missing, extra, misshapen or not finite, or the file is damaged
+            or not safe to read.
+    """
+    if not entry.checkpoints:
+        raise ParamsError(f"{entry.name}: nobody has published weights of it; train it instead")
+    chosen = next(iter(entry.variants)) if variant is None else variant
+    if chosen not in entry.variants:
+        raise ParamsError(
+            f"--variant: found {chosen!r}, expected one of {', '.join(entry.variants)}"
+        )
+    if not path.is_file():
+        places = "; ".join(f"{each.file}: {each.place}" for each in entry.checkpoints)
+        raise WeightsError(f"{path}: no such file; download one of {places}")
+    digest = files.sha256(path)
+    known = _known(entry, path, digest, chosen)
+    form = entry.variants[chosen]
+    settings = entry.checked(form.settings)
+    model = entry.build(settings)
+    found = {
+        key: tensor for key, tensor in read_torch(path).items() if not key.startswith(form.ignored)
+    }
+    expected = model.state_dict()
+    model.load_state_dict(
+        under_our_names(
+            path.name, expected, found, {key: form.published_key(key) for key in expected}
+        )
+    )
+    spec = entry.input(form.settings)
+    config = ModelConfig(
+        model=entry.name,
+        settings=settings.model_dump(mode="json"),
+        length=spec.length,
+        height=spec.height,
+        width=spec.width,
+        audio=spec.audio,
+        run=path.stem,
+        digest=digest,
+        mlflow_run=None,
+        learnt_from=known.learnt_from if known else (),
+        source=WeightsFile(file=path.name, sha256=digest),
+        licence=known.licence if known else entry.weights_licence,
+    )
+    folder = models / f"{entry.name}-{chosen}-{path.stem}"
+    save_model(folder, model, config)
+    return Imported(folder, known)
+
+
+def _known(entry: ModelSpec, path: Path, digest: str, variant: str) -> PublishedWeights | None:
+    by_digest = [each for each in entry.checkpoints if each.sha256 == digest]
+    if by_digest:
+        return by_digest[0]
+    own = [each for each in entry.checkpoints if each.variant == variant]
+    named = [each for each in own if each.file == path.name]
+    if named and named[0].sha256 is not None:
+        raise WeightsError(
+            f"{path.name}: found SHA-256 {digest[:12]}, the published file has "
+            f"{named[0].sha256[:12]}; download it again, or rename it if it is another file"
+        )
+    return (named or own)[0] if named or len(own) == 1 else None

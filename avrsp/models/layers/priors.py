@@ -1,0 +1,40 @@
+"""Learned Gaussian maps: where people look whatever the image shows, such as its centre.
+
+Cornia, Baraldi, Serra and Cucchiara, "A Deep Multi-Level Network for Saliency Prediction",
+ICPR 2016.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Final
+
+import torch
+from torch import Tensor
+
+COUNT: Final = 16
+
+
+def gaussian(size: int, mean: Tensor, log_deviation: Tensor) -> Tensor:
+    """Return exp(-((u - mean) / deviation)^2 / 2), ... x size, at places u from 0 to 1."""
+    places = torch.linspace(0, 1, size, dtype=mean.dtype, device=mean.device)
+    distance = (places - mean[..., None]) / log_deviation[..., None].exp()
+    return torch.exp(-(distance**2) / 2)
+
+
+def prior_maps(parameters: Tensor, height: int, width: int) -> Tensor:
+    """Return the maps, 16 x height x width, of parameters laid out as in `first_priors`."""
+    (y, x), (y_deviation, x_deviation) = (each.unbind(1) for each in parameters.unbind(2))
+    return gaussian(height, y, y_deviation)[:, :, None] * gaussian(width, x, x_deviation)[:, None]
+
+
+def first_priors() -> Tensor:
+    """Return means and log-deviations (last axis) along y and x (middle axis), 16 x 2 x 2.
+
+    Nine spots on a grid, three wide columns, three wide rows and one over all: read off UNISAL's
+    published weights, where decay has drawn all of them by one factor towards zero.
+    """
+    spots = [(place, -1.5) for place in (0.25, 0.5, 0.75)]
+    wide = [(0.5, 0.0)]
+    axes = ((spots, spots), (wide, spots), (spots, wide), (wide, wide))
+    return torch.tensor([pair for y, x in axes for pair in itertools.product(y, x)])

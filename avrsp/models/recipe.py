@@ -1,0 +1,89 @@
+"""How a method's authors train it, as data; `avrsp.train.optimisation` carries it out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from torch import Tensor
+
+from avrsp.params import PresetName, TrainParams
+
+
+class GroundTruth(NamedTuple):
+    """What a loss compares with.
+
+    Attributes:
+        density: B x H x W, maximum 1.
+        fixations: B x H x W bool, the pixels that somebody fixated.
+        progress: Share of the training's epochs that are done.
+    """
+
+    density: Tensor
+    fixations: Tensor
+    progress: float
+
+
+Loss = Callable[[Any, GroundTruth], Tensor]
+"""From what the network returns, maps B x H x W or what `output` names, to one number."""
+PhaseName = Literal["pretrain", "finetune"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParameterGroup:
+    """Parameters that learn in their own way.
+
+    Attributes:
+        pattern: Regular expression that is searched for in a parameter's name; the first group that
+            matches takes it.
+        rate: Its learning rate, as a multiple of the phase's.
+        weight_decay: None: the recipe's.
+        scheduled: Whether the schedule changes its learning rate.
+    """
+
+    pattern: str
+    rate: float = 1.0
+    weight_decay: float | None = None
+    scheduled: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MethodRecipe:
+    """Loss, optimiser and numbers of a training; what is None or empty is as params.yaml says.
+
+    Attributes:
+        output: The network's method that returns what the loss is of, called with frames, waveform
+            and has_sound; None: the network itself, which returns maps.
+        loss: None: equation 19 with the weights of params.yaml.
+        optimiser: Which of PyTorch's.
+        options: Its further arguments, such as momentum.
+        weight_decay: None: that of params.yaml.
+        groups: Parameters that learn differently; all others learn at the phase's rate.
+        milestones: Shares of a training after which a `steps` decay multiplies the learning rate.
+        factor: By which it does, or an `exponential` decay does after each epoch.
+        clip_norm: The greatest norm of the gradient; None: not limited.
+        summed: Whether the gradients of accumulated batches are added up, not averaged.
+        paper: Keys of `TrainParams` by phase that the authors' numbers replace at full scale.
+        sample: Likewise in preset `sample`, for both phases.
+        start: What the authors start from, in words.
+    """
+
+    output: str | None = None
+    loss: Loss | None = None
+    optimiser: Literal["adamw", "adam", "sgd"] = "adamw"
+    options: Mapping[str, float] = field(default_factory=dict)
+    weight_decay: float | None = None
+    groups: tuple[ParameterGroup, ...] = ()
+    milestones: tuple[float, ...] = ()
+    factor: float = 0.1
+    clip_norm: float | None = None
+    summed: bool = False
+    paper: Mapping[PhaseName, Mapping[str, Any]] = field(default_factory=dict)
+    sample: Mapping[str, Any] = field(default_factory=dict)
+    start: str = ""
+
+    def train(self, preset: PresetName, phase: PhaseName, given: TrainParams) -> TrainParams:
+        """Return the numbers of a phase: those of params.yaml with the authors' in their place."""
+        own = self.sample if preset == "sample" else self.paper.get(phase, {})
+        return TrainParams.model_validate({**given.model_dump(), **own})

@@ -1,0 +1,145 @@
+"""Train one run of the chain: the pretraining, V or AV of a split, or a network of Tables III to V.
+
+V does not read `fusion`, so that another fusion does not repeat its training.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable
+from typing import Final
+
+from avrsp import models, params, paths
+from avrsp.errors import exits_cleanly
+from avrsp.models.registry import ModelSpec
+from avrsp.params import FusionName, Params, TrainParams
+from avrsp.params.ablations import ABLATIONS, Ablation
+from avrsp.params.ablations import DATASETS as ABLATION_SETS
+from avrsp.params.ablations import SPLIT as ABLATION_SPLIT
+from avrsp.params.runs import AUDIO_VISUAL, PRETRAINING, VISUAL, Kind, run_name
+from avrsp.progress import timed
+from avrsp.stages import absent, training
+from avrsp.stages.training import launched
+from avrsp.train.plan_phase import Phase, settings_for
+from avrsp.train.state import Recipe
+
+PRETRAINING_SPLIT: Final = 1
+"""The pretraining set has the same roles in every split."""
+
+ABLATION_FOLDERS: Final = ("data/ablations/models", "reports/ablations/training")
+
+
+@exits_cleanly
+@launched
+@timed
+def main() -> None:
+    """Write `data/models/<run>/` and `reports/training/<run>.json`, or an ablation's."""
+    wanted = arguments()
+    loaded = params.load()
+    if wanted.run == PRETRAINING:
+        pretrain(loaded)
+    elif wanted.run == "ablation":
+        ablate(loaded, wanted.name)
+    else:
+        finetune(loaded, wanted.run, wanted.split)
+
+
+def arguments() -> argparse.Namespace:
+    """Read which run to train."""
+    parser = argparse.ArgumentParser(prog="python -m avrsp.stages.train")
+    runs = parser.add_subparsers(dest="run", required=True)
+    runs.add_parser(PRETRAINING, help="the visual network on the pretraining set")
+    for kind, network in ((VISUAL, "without sound"), (AUDIO_VISUAL, "with sound")):
+        run = runs.add_parser(kind, help=f"the network {network} on the audio-visual sets")
+        run.add_argument("--split", required=True, help="a name in `splits` of params.yaml")
+    ablation = runs.add_parser("ablation", help="a network of Tables III to V")
+    ablation.add_argument("name", choices=ABLATIONS)
+    return parser.parse_args()
+
+
+def pretrain(loaded: Params) -> None:
+    """Train the visual network on the pretraining set."""
+    entry = models.spec(loaded.model)
+    schedule = entry.recipe.train(loaded.preset, "pretrain", loaded.active.pretrain)
+    phase = _phase(loaded, PRETRAINING, entry, schedule, [loaded.pretraining_set])
+    training.run(phase, loaded, datasets=[loaded.pretraining_set], split=PRETRAINING_SPLIT)
+
+
+def finetune(loaded: Params, kind: Kind, split: str) -> None:
+    """Train V or AV on the audio-visual sets; say so where the network has no AV."""
+    entry, run = models.spec(loaded.model), run_name(kind, split)
+    if kind == AUDIO_VISUAL and not entry.audio_visual:
+        why, here = f"{entry.name} takes no sound: there is no {run}", paths.workspace()
+        sys.stdout.write(f"{why}\n")
+        summary = here / "reports" / "training" / f"{run}.json"
+        absent.write(why, [here / "data" / "models" / run, summary])
+        return
+    recipe = entry.recipe_for(audio=kind == AUDIO_VISUAL)
+    schedule = recipe.train(loaded.preset, "finetune", loaded.active.finetune)
+    fusion = loaded.fusion if kind == AUDIO_VISUAL else None
+    datasets = loaded.audio_visual_sets
+    phase = _phase(loaded, run, entry, schedule, datasets, fusion=fusion, started=True)
+    training.run(phase, loaded, datasets=[*datasets], split=split)
+
+
+def ablate(loaded: Params, name: str) -> None:
+    """Train a network of Tables III to V, from the pretraining that all of them share."""
+    chosen, finetuning = ABLATIONS[name], loaded.active.finetune
+    schedule = finetuning.model_copy(update={"epochs": loaded.active.ablation.epochs})
+    phase = _phase(
+        loaded,
+        name,
+        models.spec("avrsp"),
+        schedule,
+        ABLATION_SETS,
+        fusion=chosen.fusion,
+        started=True,
+        ablation=chosen,
+    )
+    folders = ABLATION_FOLDERS
+    training.run(phase, loaded, datasets=[*ABLATION_SETS], split=ABLATION_SPLIT, folders=folders)
+
+
+def _phase(  # noqa: PLR0913 - what differs between the runs
+    loaded: Params,
+    run: str,
+    entry: ModelSpec,
+    schedule: TrainParams,
+    datasets: Iterable[str],
+    *,
+    fusion: FusionName | None = None,
+    started: bool = False,
+    ablation: Ablation | None = None,
+) -> Phase:
+    preset, network = loaded.active, loaded.network
+    left_behind = () if fusion is None else entry.visual_only
+    if ablation is not None:
+        parts = {"synergy": ablation.synergy, "gate": ablation.gate, "pairs": ablation.pairs}
+        network = network.model_copy(update=parts)
+    return Phase(
+        name=run,
+        run=run,
+        entry=entry,
+        settings=settings_for(
+            entry, fusion, clip=preset.clip, network=network, encoder=preset.encoder
+        ),
+        clip=preset.clip,
+        encoder=preset.encoder,
+        recipe=Recipe(
+            train=schedule,
+            optimiser=loaded.optimiser,
+            loss=loaded.loss,
+            seed=loaded.seed,
+            precision=preset.compute.precision,
+            method=entry.recipe_for(audio=fusion is not None),
+        ),
+        compute=preset.compute,
+        start=paths.workspace() / "data" / "models" / PRETRAINING if started else None,
+        reset=ablation.reset(loaded.network.pairs) if ablation else left_behind,
+        learnt_from=training.learnt_from(loaded.preset, datasets),
+    )
+
+
+if __name__ == "__main__":
+    main()
