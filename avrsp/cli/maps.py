@@ -153,9 +153,10 @@ def evaluate(
     What is missing or unusable is named in one line each, the rest is scored, and the exit code
     is 1. Running it again after an interruption goes on where it stopped.
     """
+    from avrsp import paths
     from avrsp.evaluate import folders
 
-    settings, seed = folders.settings()
+    settings, seed = folders.settings(paths.find_workspace())
     chosen = protocol or settings.protocol
     method = options["method"] or maps.resolve().name.split(".")[0] or "maps"
     target = folders.Target(

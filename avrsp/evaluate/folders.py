@@ -65,11 +65,11 @@ class Target:
     workers: int | None = None
 
 
-def settings() -> tuple[EvaluationParams, int]:
-    """Return evaluation's settings and the seed of the workspace's params.yaml, else `STANDARD`."""
-    if not (paths.workspace() / paths.PARAMS_FILE).exists():
+def settings(workspace: Path | None) -> tuple[EvaluationParams, int]:
+    """Return evaluation's settings and the seed of a workspace; outside of one `STANDARD`."""
+    if workspace is None:
         return STANDARD
-    loaded = params.load()
+    loaded = params.load(workspace / paths.PARAMS_FILE)
     return loaded.evaluation, loaded.seed
 
 
