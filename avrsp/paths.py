@@ -43,6 +43,15 @@ def workspace() -> Path:
     return found
 
 
+def params_file() -> Path:
+    """Return the workspace's params.yaml.
+
+    Raises:
+        ParamsError: There is no workspace.
+    """
+    return workspace() / PARAMS_FILE
+
+
 def home() -> Path:
     """Return the folder below which models are kept and looked for.
 

@@ -20,7 +20,7 @@ class DatasetKey(click.ParamType[str]):
 
         try:
             if paths.find_workspace():
-                datasets.register_named(params.load())
+                datasets.register_named(params.load(), paths.root())
             return datasets.spec(value).key
         except ParamsError as error:
             self.fail(str(error), param, ctx)
@@ -69,12 +69,14 @@ def download(datasets: tuple[str, ...], renewed: tuple[str, ...]) -> None:
     What is in data/raw/incoming is used instead of a mirror. Running it again goes on where it
     stopped; the exit code is 1 where a dataset is absent.
     """
-    from avrsp import params
+    from avrsp import params, paths
     from avrsp.datasets import sheets
     from avrsp.datasets.download.fetch import bring_all
 
     settings = params.load()
-    chosen = datasets or sheets.datasets_of(settings.model_copy(update={"preset": "paper"}))
+    chosen = datasets or sheets.datasets_of(
+        settings.model_copy(update={"preset": "paper"}), paths.workspace()
+    )
     lines, present = bring_all(chosen, renewed, settings.data, settings.validation_fraction)
     for line in lines:
         click.echo(f"avrsp: {line}", err=True)

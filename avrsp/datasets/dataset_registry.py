@@ -138,7 +138,7 @@ class DatasetSpec:
 
 _registered: dict[str, DatasetSpec] = {}
 _of_params: dict[str, DatasetSpec] = {}
-_families: list[Callable[[Params], Iterable[DatasetSpec]]] = []
+_families: list[Callable[[Params, Path], Iterable[DatasetSpec]]] = []
 
 
 def register(entry: DatasetSpec) -> DatasetSpec:
@@ -162,20 +162,22 @@ def _check_key(key: str) -> None:
         raise ParamsError(f"{key}: there is a dataset of this key already; choose another")
 
 
-def register_family(entries: Callable[[Params], Iterable[DatasetSpec]]) -> None:
+def register_family(entries: Callable[[Params, Path], Iterable[DatasetSpec]]) -> None:
     """Add what makes entries of the parameters, such as a folder of recordings that they name."""
     _families.append(entries)
 
 
-def register_named(loaded: Params) -> None:
+def register_named(loaded: Params, root: Path) -> None:
     """Make the datasets known that the parameters name by a place; those named before are dropped.
+
+    Relative places are below `root`.
 
     Raises:
         ParamsError: One cannot be read, or its key is not a key, or is taken.
     """
     _register_built_in()
     _of_params.clear()
-    for entry in (entry for family in _families for entry in family(loaded)):
+    for entry in (entry for family in _families for entry in family(loaded, root)):
         _check_key(entry.key)
         _of_params[entry.key] = entry
 
@@ -209,13 +211,15 @@ def title(key: str, preset: str) -> str:
     return f"{name} (generated)" if preset == "sample" else name
 
 
-def check_params(loaded: Params) -> None:
+def check_params(loaded: Params, root: Path) -> None:
     """Make the datasets known that the parameters name, and make sure that all of them exist.
+
+    Relative places of recordings are below `root`.
 
     Raises:
         ParamsError: One does not; the message names those there are.
     """
-    register_named(loaded)
+    register_named(loaded, root)
     for name, keys in (
         ("pretraining_set", [loaded.pretraining_set]),
         ("audio_visual_sets", loaded.audio_visual_sets),

@@ -100,7 +100,9 @@ def _segments(times: Floats, seen: NDArray[np.bool_]) -> Iterator[tuple[int, int
 
 def dispersion_threshold(times: Floats, x: Floats, y: Floats) -> Iterator[tuple[int, int]]:
     """Yield fixations by I-DT: each begins where the shortest window is narrow, and grows."""
-    step = float(np.median(np.diff(times))) if len(times) > 1 else SHORTEST
+    if len(times) < 2:  # noqa: PLR2004 - how long a sample lasts is not known
+        return
+    step = float(np.median(np.diff(times)))
     window = int(np.ceil(SHORTEST / step - 1e-6))
     if window > len(times) or window < 1:
         return

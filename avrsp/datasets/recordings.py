@@ -15,7 +15,7 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from avrsp import files, paths, progress
+from avrsp import files, progress
 from avrsp.datasets.dataset_registry import DatasetSpec, ListedVideo, register_family
 from avrsp.datasets.raw import fingerprint
 from avrsp.datasets.recorded_video import RecordedVideo
@@ -50,14 +50,14 @@ class CountedVideo(BaseModel):
 COUNTED: Final = TypeAdapter(list[CountedVideo])
 
 
-def entries(loaded: Params) -> Iterator[DatasetSpec]:
-    """Yield an entry for each folder that the parameters name.
+def entries(loaded: Params, root: Path) -> Iterator[DatasetSpec]:
+    """Yield an entry for each folder that the parameters name, below `root` or absolute.
 
     Raises:
         ParamsError: `dataset.yaml` of one of them is missing or wrong.
     """
     for key, place in loaded.recordings.items():
-        folder = paths.placed(place)
+        folder = root / Path(place).expanduser()
         yield entry(key, folder, read_about(folder))
 
 

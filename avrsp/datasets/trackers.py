@@ -61,8 +61,15 @@ def read(name: str, path: Path) -> list[Export]:
         raise RawDataError(f"{path}: no such file")
     try:
         found = FORMATS[name](path)
-    except (UnicodeError, pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
-        if isinstance(error, RawDataError):
+    except (
+        UnicodeError,
+        pd.errors.ParserError,
+        pd.errors.EmptyDataError,
+        ValueError,
+        KeyError,
+        OSError,
+    ) as error:
+        if isinstance(error, OSError) and error.errno is not None:
             raise
         raise RawDataError(f"{path}: not an export of {name} ({error})") from None
     if not any(len(each.samples) or each.fixations is not None for each in found):

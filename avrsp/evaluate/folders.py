@@ -66,7 +66,7 @@ class Target:
 
 
 def settings(workspace: Path | None) -> tuple[EvaluationParams, int]:
-    """Return evaluation's settings and the seed of a workspace; outside of one `STANDARD`."""
+    """Return evaluation's settings and the seed of a workspace's params.yaml, else `STANDARD`."""
     if workspace is None:
         return STANDARD
     loaded = params.load(workspace / paths.PARAMS_FILE)

@@ -26,7 +26,7 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 from torch.nn import functional as F
 
-from avrsp.evaluate import msu
+from avrsp.evaluate import msu_scores
 from avrsp.evaluate.summary import COLUMNS, METRICS
 from avrsp.params import ProtocolName
 
@@ -90,7 +90,7 @@ class Protocol:
         others: Where the other fixations of shuffled AUC come from: other frames of the same video
             as in STAViS' code, or ten random frames of the dataset as in DHF1K's.
         frame_score: The scoring of one frame (prediction, density, k x 2 fixations) where the
-            definitions are not those of `avrsp.metrics`; the metrics in the order of `msu.NAMES`.
+            definitions are not those of `avrsp.metrics`; the metrics as named there.
         same_size: Whether maps of another size than the ground truth's are refused.
     """
 
@@ -140,14 +140,14 @@ PROTOCOLS: dict[ProtocolName, Protocol] = {
     "msu2024": Protocol(
         source="MSU group, AIM 2024 and NTIRE 2026: scaled, then resized without smoothing",
         steps=(),
-        metrics=msu.NAMES,
-        frame_score=msu.challenges,
+        metrics=msu_scores.NAMES,
+        frame_score=msu_scores.challenges,
     ),
     "crowdsal": Protocol(
         source="MSU group, CrowdSAL: maps of the ground truth's size, AUC over 16-bit levels",
         steps=(),
-        metrics=msu.NAMES,
-        frame_score=msu.crowdsal,
+        metrics=msu_scores.NAMES,
+        frame_score=msu_scores.crowdsal,
         same_size=True,
     ),
 }

@@ -329,7 +329,7 @@ def recipe(trunk: float) -> MethodRecipe:
         weight_decay=1e-5,
         groups=groups(trunk),
         milestones=(0.5, 0.75),
-        paper=dict.fromkeys(("pretrain", "finetune"), {**PAPER, "lr": trunk}),
+        paper={"pretrain": {**PAPER, "lr": trunk}, "finetune": {**PAPER, "lr": trunk}},
         sample={"lr": trunk, "decay": "steps"},
         start="3D ResNet-50 of Kinetics, for which there is no import: here random numbers; with "
         "sound the network without it, of the same split, and SoundNet-8",

@@ -351,7 +351,7 @@ ENTRY: Final = ModelSpec(
         optimiser="sgd",
         options={"momentum": 0.9},
         weight_decay=1e-4,
-        # the authors keep the encoder as it is in the first two epochs, here it learns from the start
+        # the authors leave the encoder as it is for two epochs, here it learns from the start
         groups=(ParameterGroup(pattern=r"^cnn\.", rate=0.1, weight_decay=1e-5),),
         factor=0.8,
         clip_norm=2.0,

@@ -85,7 +85,7 @@ def load(path: Path | None = None) -> Params:
     Raises:
         ParamsError: The file is missing, is not YAML, or a key is missing, unknown or wrong.
     """
-    path = path or paths.workspace() / paths.PARAMS_FILE
+    path = path or paths.params_file()
     return parse(read_yaml(path), name=path.name)
 
 

@@ -60,4 +60,5 @@ def test_pixels_in_a_degree_differ_down_and_along() -> None:
 def test_nothing_is_found_in_nothing(name: str) -> None:
     lost = np.full(20, np.nan)
     assert not len(detect(name, np.arange(20) / 100, lost, lost, (1.0, 1.0)).x)
+    assert not len(detect(name, np.array([0.5]), np.ones(1), np.ones(1), (1.0, 1.0)).x)
     assert not len(detect(name, np.zeros(0), np.zeros(0), np.zeros(0), (1.0, 1.0)).x)

@@ -67,7 +67,9 @@ def test_samples_become_fixations_maps_and_sound_in_the_store(folder: Path, tmp_
         assert density.max() == 255
         peak = np.unravel_index(density.argmax(), density.shape)
         np.testing.assert_allclose(peak, (y, x), atol=1.5)
-        assert set(found.observers(frame) if found.observers(frame) is not None else ()) == {
+        observers = found.observers(frame)
+        assert observers is not None
+        assert {*observers.tolist()} == {
             0,
             1,
             2,
@@ -219,14 +221,16 @@ def test_params_make_a_folder_a_dataset(folder: Path, workspace: Path) -> None:
     file = workspace / "params.yaml"
     file.write_text(file.read_text().replace("recordings: {}", f"recordings: {{mine: {folder}}}"))
     loaded = params.load()
-    datasets.register_named(loaded)
+    datasets.register_named(loaded, Path())
     assert datasets.spec("mine").title == "Disc"
     assert datasets.spec("mine").viewers_heard_sound
-    datasets.register_named(loaded.model_copy(update={"recordings": {}}))
+    datasets.register_named(loaded.model_copy(update={"recordings": {}}), Path())
     with pytest.raises(ParamsError, match="no such dataset"):
         datasets.spec("mine")
     with pytest.raises(ParamsError, match="there is a dataset of this key already"):
-        datasets.register_named(loaded.model_copy(update={"recordings": {"diem": str(folder)}}))
+        datasets.register_named(
+            loaded.model_copy(update={"recordings": {"diem": str(folder)}}), Path()
+        )
 
 
 def test_roles_by_fractions_are_drawn_by_name_and_complete(folder: Path) -> None:

@@ -83,7 +83,7 @@ def test_a_dropped_test_video_changes_no_validation() -> None:
 
 def test_the_world_has_sheets_before_it_exists() -> None:
     given = params.load(SHEETS.parents[1] / "params.yaml")
-    assert sheets.datasets_of(given) == tuple(sorted(given.world.datasets))
+    assert sheets.datasets_of(given, SHEETS) == tuple(sorted(given.world.datasets))
     for dataset in given.world.datasets:
         rows = sheet(given.world, given.seed, dataset)
         assert all(tuple(row.roles) == spec(dataset).splits for row in rows)

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from avrsp import metrics
-from avrsp.evaluate import msu, references, shuffle
+from avrsp.evaluate import msu_scores, references, shuffle
 from avrsp.evaluate.averages import summarise
 from avrsp.evaluate.run import evaluate_run
 from avrsp.evaluate.scores import ScoringContext, score_video
@@ -84,9 +84,9 @@ def test_information_gain_is_over_the_centre_prior(store: VideoStore) -> None:
 def test_msu_protocols_score_each_frame_by_their_own_code(store: VideoStore) -> None:
     maps = large(12)
     rows = score_video([maps], store, ("msu2024", "crowdsal")).set_index(["protocol", "frame"])
-    for name, score in (("msu2024", msu.challenges), ("crowdsal", msu.crowdsal)):
+    for name, score in (("msu2024", msu_scores.challenges), ("crowdsal", msu_scores.crowdsal)):
         expected = score(maps[4], store.density(4), store.fixations(4))
-        np.testing.assert_array_equal(rows.loc[(name, 4), [*msu.NAMES]], expected)
+        np.testing.assert_array_equal(rows.loc[(name, 4), [*msu_scores.NAMES]], expected)
     assert rows["kl"].isna().all()
     small, said = large(12)[:, ::2, ::2], list[str]()
     refused = score_video([small], store, ("msu2024", "crowdsal"), refusals=said)

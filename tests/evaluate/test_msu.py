@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from avrsp import metrics
-from avrsp.evaluate import msu
+from avrsp.evaluate import msu_scores
 from tests.golden import msu_inputs
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "msu_protocols.json").read_text())
@@ -37,7 +37,7 @@ def plane(picture: NDArray[Any]) -> NDArray[Any]:
 @pytest.mark.parametrize("name", CASES)
 def test_the_challenges_scores(name: str) -> None:
     pred, truth, points = arrays(name)
-    found = dict(zip(msu.NAMES, msu.challenges(pred, truth, points), strict=True))
+    found = dict(zip(msu_scores.NAMES, msu_scores.challenges(pred, truth, points), strict=True))
     moved, single = pred.shape != truth.shape, CASES[name]["prediction"]["kind"] == "gray"
     for metric, expected in CASES[name]["v1"].items():
         same = 5e-7 if single else 1e-12
@@ -53,9 +53,9 @@ def test_the_scores_of_crowdsal(name: str) -> None:
         pytest.skip(expected["not_applicable"])
     if "error" in expected:
         with pytest.raises(ValueError, match="as the ground truth"):
-            msu.crowdsal(pred, truth, points)
+            msu_scores.crowdsal(pred, truth, points)
         return
-    found = dict(zip(msu.NAMES, msu.crowdsal(pred, truth, points), strict=True))
+    found = dict(zip(msu_scores.NAMES, msu_scores.crowdsal(pred, truth, points), strict=True))
     for metric, value in expected.items():
         near = 1e-9 if metric == "auc_judd" else 1e-6
         assert found[metric] == pytest.approx(value, rel=0, abs=near), metric
@@ -68,7 +68,7 @@ def test_our_auc_is_that_of_crowdsal_where_no_fixation_is_repeated(name: str) ->
     few = len(np.unique(points, axis=0)) == len(points) < truth.size
     if expected is None or not few:
         return
-    levels = np.rint(msu.scaled(pred).astype(np.float32) * 65535)
+    levels = np.rint(msu_scores.scaled(pred).astype(np.float32) * 65535)
     assert metrics.auc_judd(levels, points).item() == pytest.approx(expected, abs=1e-9)
 
 
@@ -86,7 +86,7 @@ def test_frames_are_averaged_by_video() -> None:
             truth = msu_inputs.picture(f"{stem}:truth", spec | size)
             chosen = {"count": clip["fixations_a_frame"], "candidates": 3}
             points = msu_inputs.fixations(f"{stem}:fixations", chosen, truth)
-            scores.append(msu.challenges(plane(pred), plane(truth), points))
+            scores.append(msu_scores.challenges(plane(pred), plane(truth), points))
         means.append(np.mean(scores, 0))
-    expected = [averaging["v1_overall"][name] for name in msu.NAMES]
+    expected = [averaging["v1_overall"][name] for name in msu_scores.NAMES]
     np.testing.assert_allclose(np.mean(means, 0), expected, atol=1e-12)

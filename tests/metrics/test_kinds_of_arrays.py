@@ -68,7 +68,7 @@ def test_arrays_of_any_layout_score_the_same(name: str, form: str) -> None:
 
 @pytest.mark.parametrize("dtype", ["u1", "u2", "i4", ">i2", "f2", "?"])
 def test_arrays_of_any_real_type(dtype: str) -> None:
-    pred = np.round(PRED * 50).astype(dtype)
+    pred: NDArray[Any] = np.round(PRED * 50).astype(dtype)
     pred.flags.writeable = False
     exact = pred.astype(np.float64)
     np.testing.assert_allclose(metrics.cc(pred, DENSITY), metrics.cc(exact, DENSITY), rtol=1e-12)

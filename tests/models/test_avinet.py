@@ -9,18 +9,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from avrsp.models.avinet import AViNet, Bilinear, Positions, build, published_key, unread
-from avrsp.models.vinet import Settings, Variant
-from tests.models import golden, renamed
+from avrsp.errors import ParamsError
+from avrsp.models.vinet import ENTRY
+from avrsp.models.vinet.audiovisual import AViNet, Bilinear, Positions, build
+from avrsp.models.vinet.visual import Settings, VariantName
+from tests.models import golden
 
-VARIANTS: dict[str, Variant] = {
+VARIANTS: dict[str, VariantName] = {
     "avinet_bilinear": "av-bilinear",
     "avinet_bilinear_transformer": "av-bilinear-transformer",
     "avinet_concat_transformer": "av-concat-transformer",
 }
 
 
-def small(variant: Variant) -> AViNet:
+def small(variant: VariantName) -> AViNet:
     torch.manual_seed(1)
     model = build(Settings(variant=variant, length=8, width=0.125, size=(64, 64)))
     assert isinstance(model, AViNet)
@@ -31,7 +33,7 @@ def filled(reference: golden.Golden) -> AViNet:
     variant = VARIANTS[reference.name]
     model = build(Settings(variant=variant))
     assert isinstance(model, AViNet)
-    renamed.fill(model, reference, published_key, unread(variant))
+    reference.fill(model, ENTRY.variants[variant])
     return model
 
 
@@ -45,8 +47,8 @@ def clip() -> tuple[Tensor, Tensor]:
 @pytest.mark.parametrize("name", VARIANTS)
 def test_tensors_and_weights_are_the_originals(name: str) -> None:
     reference = golden.small(name)
-    unused = unread(VARIANTS[name])
-    renamed.assert_same_tensors(filled(reference), reference, published_key, unused)
+    form = ENTRY.variants[VARIANTS[name]]
+    golden.assert_same_tensors(filled(reference), reference, form)
 
 
 @pytest.mark.slow
@@ -58,7 +60,7 @@ def test_maps_equal_the_originals_and_depend_on_sound_as_much(name: str) -> None
     expected = reference.outputs("native")
     effect = reference.meta["cases"]["native"]["zeroing_an_input_changes_outputs_by_max_abs"]
     with torch.no_grad():
-        features = model.visual_model.backbone(frames)
+        features = model.backbone(frames)
         saliency = model.decode(features, waveform)
         silent = model.decode(features)
         noise = reference.noise("native", "saliency")
@@ -72,19 +74,19 @@ def test_maps_equal_the_originals_and_depend_on_sound_as_much(name: str) -> None
 
 
 @pytest.mark.parametrize("variant", VARIANTS.values())
-def test_without_sound_zeros_are_heard(variant: Variant, clip: tuple[Tensor, Tensor]) -> None:
+def test_without_sound_it_gets_zeros(variant: VariantName, clip: tuple[Tensor, Tensor]) -> None:
     (frames, waveform), model = clip, small(variant).eval()
     with torch.no_grad():
-        heard = model(frames, waveform)
+        sounding = model(frames, waveform)
         silent = model(frames)
         first = model(frames, waveform, torch.tensor([True, False]))
-    assert heard.shape == (2, 64, 64)
-    assert not torch.equal(heard, silent)
-    torch.testing.assert_close(first, torch.stack([heard[0], silent[1]]))
+    assert sounding.shape == (2, 64, 64)
+    assert not torch.equal(sounding, silent)
+    torch.testing.assert_close(first, torch.stack([sounding[0], silent[1]]))
 
 
 @pytest.mark.parametrize("variant", VARIANTS.values())
-def test_every_parameter_is_trained(variant: Variant, clip: tuple[Tensor, Tensor]) -> None:
+def test_every_parameter_is_trained(variant: VariantName, clip: tuple[Tensor, Tensor]) -> None:
     model = small(variant).train()
     model(*clip).sum().backward()
     assert [name for name, each in model.named_parameters() if each.grad is None] == []
@@ -119,7 +121,7 @@ def test_positions_are_sines_and_cosines() -> None:
 
 
 def test_fusions_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"found 112 channels of the picture and 104 of sound"):
+    with pytest.raises(ParamsError, match=r"found 112 channels of the picture and 104 of sound"):
         build(Settings(variant="av-bilinear", width=0.1))
-    with pytest.raises(ValueError, match=r"found 2 positions"):
+    with pytest.raises(ParamsError, match=r"found 2 positions"):
         build(Settings(variant="av-bilinear-transformer", length=8, width=0.125, size=(32, 64)))

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-import numpy as np
+import re
+
 import pytest
 import torch
-from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from avrsp.models import stavis
-from avrsp.models.stavis import Settings, STAViS, finished, loss, loss_terms, trained_frame, window
+from avrsp.models.recipe import GroundTruth
+from avrsp.models.registry import Variant
+from avrsp.models.stavis import ENTRY, RULES, Settings, STAViS, loss, loss_terms
 from tests.models import golden
 
-VARIANTS = {"stavis_v": Settings(), "stavis_av": Settings(variant="av")}
+NETWORKS = {"stavis_v": Settings(), "stavis_av": Settings(variant="av")}
 
 
-@pytest.fixture(params=VARIANTS)
+@pytest.fixture(params=NETWORKS)
 def reference(request: pytest.FixtureRequest) -> golden.Golden:
     return golden.small(request.param)
 
 
+def form(reference: golden.Golden) -> Variant:
+    return ENTRY.variants[NETWORKS[reference.name].variant]
+
+
 def filled(reference: golden.Golden) -> STAViS:
-    network = STAViS(VARIANTS[reference.name])
-    reference.fill(network)
+    network = STAViS(NETWORKS[reference.name])
+    reference.fill(network, form(reference))
     return network
 
 
@@ -32,12 +38,12 @@ def inputs(reference: golden.Golden, case: str) -> tuple[Tensor, Tensor]:
 
 def outputs(network: STAViS, frames: Tensor, sound: Tensor) -> dict[str, Tensor]:
     """Name what is supervised as the references do."""
-    *sides, logits = network.supervised(frames, sound)
+    *sides, logits = network.all_logits(frames, sound)
     return {f"logits_{depth}": side for depth, side in enumerate(sides)} | {"logits": logits}
 
 
 def test_tensors_have_the_published_names_and_shapes(reference: golden.Golden) -> None:
-    golden.assert_same_tensors(STAViS(VARIANTS[reference.name]), reference)
+    golden.assert_same_tensors(STAViS(NETWORKS[reference.name]), reference, form(reference))
 
 
 def test_logits_and_gradients_equal_the_originals(reference: golden.Golden) -> None:
@@ -51,7 +57,7 @@ def test_logits_and_gradients_equal_the_originals(reference: golden.Golden) -> N
         exact = expected[f"{name}__f64"][:, 0].double()
         assert (single[name] - exact).abs().max() < 4 * reference.noise("small", name)
         assert (logits - exact).abs().max() < 1e-5
-    golden.assert_gradients(network, found, reference)
+    golden.assert_gradients(network, found, reference, form(reference))
 
 
 @pytest.mark.slow
@@ -73,7 +79,7 @@ def test_a_batch_of_one_gives_what_it_gives_among_others(reference: golden.Golde
     torch.testing.assert_close(alone, both[1:], rtol=0, atol=1e-4)
 
 
-def test_only_the_listening_variant_changes_with_the_sound(reference: golden.Golden) -> None:
+def test_only_the_variant_with_sound_changes_with_it(reference: golden.Golden) -> None:
     network, (frames, sound) = filled(reference), inputs(reference, "small")
     with torch.no_grad():
         silent = network.from_normalised(frames)
@@ -87,7 +93,7 @@ def test_only_the_listening_variant_changes_with_the_sound(reference: golden.Gol
 @pytest.mark.parametrize("length", [8, 16])
 def test_frames_and_sound_are_scaled_first_and_absent_sound_is_zero(length: int) -> None:
     torch.manual_seed(1)
-    settings = Settings.model_validate({"variant": "av", "length": length, "width": 0.125})
+    settings = Settings.model_validate({"variant": "av", "width": 0.125})
     network = STAViS(settings).eval()
     torch.nn.init.normal_(network.fuseav.weight)  # it starts at 0.001: sound would hardly matter
     frames = torch.randint(256, (2, 3, length, 32, 48), dtype=torch.uint8)
@@ -95,11 +101,13 @@ def test_frames_and_sound_are_scaled_first_and_absent_sound_is_zero(length: int)
     mean = torch.tensor([114.7748, 107.7354, 99.4750]).view(3, 1, 1, 1)
     with torch.no_grad():
         saliency = network(frames, sound, torch.tensor([True, False]))
-        heard = torch.sigmoid(network.from_normalised(frames - mean, sound * 256))
+        sounding = torch.sigmoid(network.from_normalised(frames - mean, sound * 256))
         silent = torch.sigmoid(network.from_normalised(frames - mean))
     assert saliency.shape == (2, 32, 48)
-    torch.testing.assert_close(saliency, torch.stack([heard[0], silent[1]]), rtol=1e-3, atol=1e-4)
-    assert not torch.allclose(heard[1], silent[1], atol=1e-3)
+    torch.testing.assert_close(
+        saliency, torch.stack([sounding[0], silent[1]]), rtol=1e-3, atol=1e-4
+    )
+    assert not torch.allclose(sounding[1], silent[1], atol=1e-3)
 
 
 def test_enlarging_starts_bilinear() -> None:
@@ -126,81 +134,55 @@ def test_the_loss_equals_the_originals() -> None:
 def test_side_maps_weigh_less_as_training_goes_on() -> None:
     logits, true, fixated = golden.loss_inputs()
     bce, correlation, lift = loss_terms(logits, true, fixated)
-    one = (0.1 * bce + 2 * correlation + lift).sum() / 128
+    one = (0.1 * bce + 2 * correlation + lift).mean()
     for progress, weight in ((0.0, 3.0), (0.75, 1.5), (1.0, 1.0)):
-        found = loss([logits] * 3, true, fixated, progress=progress)
+        found = loss([logits] * 3, GroundTruth(true, fixated, progress))
         assert found.item() == pytest.approx(weight * one.item())
 
 
 def test_nobody_looking_is_no_nan() -> None:
     logits = torch.randn(1, 8, 8).requires_grad_()
     torch.autograd.backward(
-        loss([logits], torch.zeros(1, 8, 8), torch.zeros(1, 8, 8) > 0, progress=0)
+        loss([logits], GroundTruth(torch.zeros(1, 8, 8), torch.zeros(1, 8, 8) > 0, 0))
     )
     assert logits.grad is not None
     assert logits.grad.isfinite().all()
 
 
-@pytest.mark.parametrize("variant", ["v", "av"])
-def test_a_batch_is_learned_at_a_small_width_by_the_recipes_rates(variant: str) -> None:
-    torch.manual_seed(1)
-    network = STAViS(Settings.model_validate({"variant": variant, "length": 8, "width": 0.125}))
-    frames = torch.randn(1, 3, 8, 32, 32) * 50
-    density = torch.zeros(1, 32, 32)
-    density[:, 4:12, 4:12] = 1
-    groups = stavis.parameter_groups(network)
-    assert sum(len(group["params"]) for group in groups) == len(list(network.parameters()))
-    recipe = stavis.RECIPE
-    optimiser = torch.optim.SGD(groups, momentum=recipe.momentum, weight_decay=recipe.weight_decay)
-    losses = []
-    for _ in range(10):
-        optimiser.zero_grad()
-        losses.append(loss(network.supervised(frames), density, density > 0, progress=0.5) * 128)
-        torch.autograd.backward(losses[-1])
-        optimiser.step()
-    assert losses[-1] < losses[0] - 0.5
-
-
-def test_learning_rates_are_those_of_the_parts() -> None:
-    network = STAViS(Settings(variant="av", width=0.125))
-    rates = {
-        id(parameter): group["lr"]
-        for group in stavis.parameter_groups(network)
-        for parameter in group["params"]
-    }
+@pytest.mark.parametrize(("variant", "trunk"), [("v", 1e-3), ("av", 1e-4)])
+def test_learning_rates_are_those_of_the_parts(variant: str, trunk: float) -> None:
+    network = STAViS(Settings.model_validate({"variant": variant, "width": 0.125}))
+    method = ENTRY.recipe_for(audio=variant == "av")
+    groups = method.groups
     expected = {
-        "conv1.weight": 1e-4,
-        "layer3.5.bn3.bias": 1e-4,
-        "soundnet8.21.weight": 1e-3,
-        "fusion3.w_a_rgb.bias": 1e-2,
+        "conv1.weight": trunk,
+        "layer3.5.bn3.bias": trunk,
         "score_dsn.2.side_prep.weight": 1e-4,
         "score_dsn.2.side_prep.bias": 2e-4,
         "score_dsn.2.score_dsn.weight": 1e-5,
         "score_dsn.2.score_dsn.bias": 2e-5,
         "score_dsn.2.upscale.weight": 1e-5,
-        "fuseav.weight": 1e-5,
-        "fuse.bias": 2e-5,
     }
-    found = {name: rates[id(network.get_parameter(name))] for name in expected}
-    assert found == pytest.approx(expected)
+    if variant == "av":
+        expected |= {
+            "soundnet8.layers.6.0.weight": 1e-3,
+            "fusion3.w_a_rgb.bias": 1e-2,
+            "fuseav.weight": 1e-5,
+        }
+    else:
+        expected["fuse.bias"] = 2e-5
+    assert method.paper["finetune"]["lr"] == trunk
+    for name, rate in expected.items():
+        assert network.get_parameter(name) is not None
+        factors = [each.rate for each in groups if re.search(each.pattern, name)]
+        assert trunk * [*factors, 1.0][0] == pytest.approx(rate), name
 
 
 def test_windows_have_their_frame_in_the_middle_and_repeat_at_the_end() -> None:
-    assert window(8, 100) == list(range(16))
-    assert window(3, 100) == list(range(16))
-    assert window(50, 100) == list(range(42, 58))
-    assert window(99, 100) == [*range(91, 100), *range(91, 98)]
-    assert window(0, 1) == [0] * 16
-    assert window(50, 100, length=8) == list(range(46, 54))
-
-
-def test_training_compares_with_the_frame_of_the_rounded_median() -> None:
-    assert [trained_frame(first) for first in (0, 1, 2, 3)] == [7, 9, 9, 11]
-
-
-def test_finished_maps_are_stretched_and_blurred() -> None:
-    maps = torch.rand(2, 40, 24, generator=torch.Generator().manual_seed(1))
-    for ours, each in zip(finished(maps), maps.double().numpy(), strict=True):
-        expected = gaussian_filter((each - each.min()) / np.ptp(each), 2.0, radius=6)
-        np.testing.assert_allclose(ours.numpy(), expected, atol=1e-6)
-    assert not finished(torch.full((1, 8, 8), 0.5)).any()
+    rule = RULES[16]
+    assert rule(8, 100).tolist() == list(range(16))
+    assert rule(3, 100).tolist() == list(range(16))
+    assert rule(50, 100).tolist() == list(range(42, 58))
+    assert rule(99, 100).tolist() == [*range(91, 100), *range(91, 98)]
+    assert rule(0, 1).tolist() == [0] * 16
+    assert RULES[8](50, 100).tolist() == list(range(46, 54))

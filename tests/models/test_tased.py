@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
-from scipy.ndimage import gaussian_filter
 from torch import nn
 
-from avrsp.models import tased
 from avrsp.models.layers.unpool import peaks, unpooled
-from avrsp.models.tased import TASED, Settings, finished, loss, published_key, window
-from tests.models import golden, renamed
+from avrsp.models.recipe import GroundTruth
+from avrsp.models.tased import ENTRY, TASED, Settings, loss
+from tests.models import golden
+
+FORM = ENTRY.variants["v"]
 
 
 @pytest.fixture(scope="module")
@@ -22,12 +22,12 @@ def reference() -> golden.Golden:
 @pytest.fixture
 def model(reference: golden.Golden) -> TASED:
     network = TASED()
-    renamed.fill(network, reference, published_key, {})
+    reference.fill(network, FORM)
     return network
 
 
 def test_tensors_have_the_published_names_and_shapes(reference: golden.Golden) -> None:
-    renamed.assert_same_tensors(TASED(), reference, published_key, {})
+    golden.assert_same_tensors(TASED(), reference, FORM)
 
 
 def test_maps_and_gradients_equal_the_originals(reference: golden.Golden, model: TASED) -> None:
@@ -38,7 +38,7 @@ def test_maps_and_gradients_equal_the_originals(reference: golden.Golden, model:
     assert (single - expected).abs().max() < 4 * reference.noise("small", "saliency")
     saliency = model.double().from_normalised(frames.double())
     assert (saliency - expected).abs().max() < 1e-6
-    renamed.assert_gradients(model, saliency, reference, published_key)
+    golden.assert_gradients(model, {"saliency": saliency}, reference, FORM)
 
 
 @pytest.mark.slow
@@ -83,40 +83,9 @@ def test_frames_are_read_between_minus_one_and_one() -> None:
     torch.testing.assert_close(saliency, expected)
 
 
-def test_a_batch_is_learned_at_a_small_width_by_the_recipes_rates() -> None:
-    torch.manual_seed(1)
-    model = TASED(Settings(width=0.125))
-    frames = torch.randint(256, (1, 3, 32, 32, 32), dtype=torch.uint8)
-    density = torch.zeros(1, 32, 32)
-    density[:, 4:12, 4:12] = 1
-    groups = tased.parameter_groups(model)
-    assert sum(len(group["params"]) for group in groups) == len(list(model.parameters()))
-    optimiser = torch.optim.SGD(groups, momentum=tased.RECIPE.momentum)
-    losses = []
-    for _ in range(30):
-        optimiser.zero_grad()
-        losses.append(loss(model(frames), density))
-        torch.autograd.backward(losses[-1])
-        optimiser.step()
-    assert losses[-1] < 0.5 * losses[0]
-
-
 def test_the_loss_equals_the_originals() -> None:
     logits, true, _ = golden.loss_inputs()
     (expected,) = (value for name, value in golden.loss_values().items() if "tased" in name)
-    assert loss(logits.sigmoid(), true).item() == pytest.approx(expected, abs=1e-6)
-
-
-def test_windows_end_at_their_frame() -> None:
-    assert window(40, 100) == list(range(9, 41))
-    assert window(31, 100) == list(range(32))
-    assert window(30, 100) == list(range(61, 29, -1))
-    assert window(2, 4) == [3] * 31 + [2]
-
-
-def test_finished_maps_are_cut_to_steps_blurred_and_have_maximum_one() -> None:
-    maps = torch.rand(2, 40, 24, generator=torch.Generator().manual_seed(1))
-    for ours, each in zip(finished(maps), maps.double().numpy(), strict=True):
-        expected = gaussian_filter(np.floor(each * 255) / 255, 7.0)
-        np.testing.assert_allclose(ours.numpy(), expected / expected.max(), atol=1e-5)
-    assert not finished(torch.zeros(1, 8, 8)).any()
+    assert loss(logits.sigmoid(), GroundTruth(true, true > 0, 0)).item() == pytest.approx(
+        expected, abs=1e-6
+    )

@@ -2,29 +2,36 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from avrsp import models
 from avrsp.models import unisal
-from avrsp.models.layers.domainnorm import DomainNorm
-from avrsp.models.layers.folding import folded
+from avrsp.models.import_checkpoint import import_checkpoint
+from avrsp.models.layers.domainnorm import DomainNorm, folded
 from avrsp.models.layers.smoothing import enlarged_and_smoothed
-from avrsp.models.unisal import Domain, Settings, Unisal
-from avrsp.models.weights import read_torch
+from avrsp.models.recipe import GroundTruth
+from avrsp.models.registry import WindowSize
+from avrsp.models.unisal import ENTRY, Domain, Settings, Unisal
+from avrsp.prediction.engine import Request, engine
+from avrsp.prediction.speed import Speed
 from tests.models import golden
 from tests.models.golden import REPOSITORY, Golden
 
 WEIGHTS = REPOSITORY.parent / "shared" / "weights" / "unisal" / "weights_best.pth"
+FORM = ENTRY.variants["v"]
 DOMAINS = pytest.mark.parametrize("domain", ["dhf1k", "salicon"])
 
 
 def reference(domain: Domain) -> tuple[Golden, Unisal]:
     """Return what the original gave with a domain, and the network with the original's weights."""
     small, network = golden.small(f"unisal_{domain}"), Unisal(Settings(domain=domain))
-    small.fill(network)
+    small.fill(network, FORM)
     return small, network
 
 
@@ -51,7 +58,7 @@ def small_network(domain: Domain = "dhf1k") -> Unisal:
 
 
 def test_its_tensors_are_the_published_ones() -> None:
-    golden.assert_same_tensors(Unisal(), golden.small("unisal_dhf1k"))
+    golden.assert_same_tensors(Unisal(), golden.small("unisal_dhf1k"), FORM)
 
 
 @DOMAINS
@@ -81,13 +88,13 @@ def test_its_gradients_are_the_original_ones(domain: Domain) -> None:
     small, network = reference(domain)
     logs, state = network.double().step(frames(small, "small").double(), None)
     outputs = {"log_saliency": logs[:, :, None]} | ({} if state is None else {"hidden": state})
-    golden.assert_gradients(network, outputs, small)
+    golden.assert_gradients(network, outputs, small, FORM)
 
 
 @DOMAINS
 def test_it_equals_the_original_at_full_size(domain: Domain) -> None:
     native, network = golden.native(f"unisal_{domain}"), Unisal(Settings(domain=domain))
-    native.fill(network)
+    native.fill(network, FORM)
     with torch.no_grad():
         logs = network.from_normalised(frames(native, "native"))
     picked = native.meta["cases"]["native"]["picked"].get("log_saliency", [0])
@@ -114,38 +121,40 @@ def test_an_image_is_no_sequence_of_one_frame() -> None:
     image = network.normalised(video(1)[None])
     with torch.no_grad():
         still, (moving, _) = network.from_normalised(image), network.step(image, None)
-        network.select("salicon")
-        logs, state = network.step(image, None)
+        images = small_network("salicon").eval()
+        logs, state = images.step(image, None)
         assert state is None
-        torch.testing.assert_close(logs, network.from_normalised(image))
+        torch.testing.assert_close(logs, images.from_normalised(image))
     assert (still - moving).abs().max() > 0.01
 
 
-@pytest.mark.parametrize("length", [3, 5, 38])
-def test_each_frame_of_a_video_is_predicted_by_the_originals_order(length: int) -> None:
-    network, clip = small_network().double().eval(), video(length, 32, 64)
-    expected: dict[int, Tensor] = {}
-    for chunks in unisal.subsequences(length, 5):
-        state = None
-        for chunk in chunks:
+def by_definition(network: Unisal, clip: Tensor, step: int) -> list[Tensor]:
+    """Predict as the original does: every `step`-th frame, six at a time, the state carried on."""
+    maps: dict[int, Tensor] = {}
+    for first in range(min(step, clip.shape[1])):
+        sequence, state = range(first, clip.shape[1], step), None
+        for at in range(0, len(sequence), 6):
+            chunk = sequence[at : at + 6]
             with torch.no_grad():
                 logs, state = network.step(network.normalised(clip[None, :, list(chunk)]), state)
-            expected |= zip(chunk, unisal.saliency(logs[0]), strict=True)
-    maps = list(unisal.predict_video(network, clip.unbind(1)))
-    assert len(maps) == length == len(expected)
-    for index, each in enumerate(maps):
-        torch.testing.assert_close(each, expected[index], atol=1e-12, rtol=0)
+            maps |= zip(chunk, unisal.saliency(logs[0]), strict=True)
+    return [maps[frame] for frame in range(clip.shape[1])]
 
 
-def test_chunks_are_six_frames_five_apart() -> None:
-    first, *_, last = unisal.subsequences(64, 5)
-    assert [list(chunk) for chunk in first] == [
-        [0, 5, 10, 15, 20, 25],
-        [30, 35, 40, 45, 50, 55],
-        [60],
-    ]
-    assert [list(chunk) for chunk in last][-1] == [34, 39, 44, 49, 54, 59]
-    assert len(unisal.subsequences(2, 5)) == 2
+@pytest.mark.parametrize("domain", ["dhf1k", "hollywood", "salicon"])
+@pytest.mark.parametrize("length", [3, 5, 38])
+def test_each_frame_of_a_video_is_predicted_by_the_originals_order(
+    length: int, domain: Domain
+) -> None:
+    network, clip = small_network(domain).eval(), video(length, 32, 64)
+    spec = ENTRY.input({"domain": domain}, WindowSize(12, 32, 64))
+    run = engine(network, spec, Speed(torch.device("cpu"), "float32", 1), ENTRY.engine)
+    frames = [each.permute(1, 2, 0).numpy() for each in clip.unbind(1)]
+    maps = list(run.maps(frames, Request(np.zeros(0, np.float32), 30.0, count=length)))
+    expected = by_definition(network, clip, spec.step)
+    assert len(maps) == length
+    for found, each in zip(maps, expected, strict=True):
+        torch.testing.assert_close(torch.from_numpy(found), each, atol=1e-5, rtol=0)
 
 
 def test_the_map_of_a_window_is_its_last_frames() -> None:
@@ -167,11 +176,10 @@ def test_frames_are_normalised_by_imagenet() -> None:
 
 
 def test_each_domain_has_its_own_map() -> None:
-    network = Unisal()
-    golden.small("unisal_dhf1k").fill(network)
     clip, maps = frames(golden.small("unisal_salicon"), "small"), []
     for domain in unisal.DOMAINS:
-        network.select(domain)
+        network = Unisal(Settings(domain=domain))
+        golden.small("unisal_dhf1k").fill(network, FORM)
         with torch.no_grad():
             maps.append(network.from_normalised(clip))
     for one, other in itertools.combinations(maps, 2):
@@ -222,18 +230,8 @@ def test_the_loss_is_the_originals() -> None:
         torch.testing.assert_close(term.float(), expected, atol=1e-6, rtol=0)
     kl, nss, cc = (term.mean() for term in terms)
     expected = kl - 0.1 * nss - 0.1 * cc
-    torch.testing.assert_close(unisal.loss(logs, density, fixations), expected)
-
-
-def test_the_loss_is_taken_at_the_size_of_the_ground_truth() -> None:
-    logits, density, _ = (each[:, None].double() for each in golden.loss_inputs())
-    large = F.interpolate(density, scale_factor=2)
-    enlarged = F.interpolate(logits, size=(80, 112), mode="bilinear")
-    expected, given = (
-        unisal.loss(each.flatten(2).log_softmax(-1).view_as(each), large, large > 0.8)
-        for each in (enlarged, logits)
-    )
-    torch.testing.assert_close(given, expected)
+    truth = GroundTruth(density, fixations, 0)
+    torch.testing.assert_close(unisal.loss(logs, truth), expected)
 
 
 def test_a_frame_without_fixations_has_nss_one() -> None:
@@ -242,50 +240,33 @@ def test_a_frame_without_fixations_has_nss_one() -> None:
     logs = logits.flatten(2).log_softmax(-1).view_as(logits).requires_grad_()
     _, nss, _ = unisal.loss_terms(logs, density, fixations)
     assert nss.tolist() == [[1], [1]]
-    unisal.loss(logs, density, fixations).backward()  # type: ignore[no-untyped-call]
+    torch.autograd.backward(unisal.loss(logs, GroundTruth(density, fixations, 0)))
     assert logs.grad is not None
     assert logs.grad.isfinite().all()
 
 
-def test_the_encoder_learns_at_a_tenth() -> None:
-    network = small_network()
-    encoder, others = unisal.parameter_groups(network)
-    counted = len(encoder["params"]) + len(others["params"])
-    assert counted == len(list(network.parameters()))
-    assert len(encoder["params"]) == len(list(network.cnn.parameters()))
-    assert encoder["lr"] == pytest.approx(0.004)
-    assert others["weight_decay"] == pytest.approx(1e-4)
-
-
-def test_a_small_network_learns_a_clip() -> None:
-    network = small_network().train()
-    clip = network.normalised(torch.stack([video(2), video(2).flip(3)]))
-    density = torch.zeros(2, 2, 64, 96)
-    density[:, :, 20:30, 40:60] = 1
-    optimiser = torch.optim.SGD(unisal.parameter_groups(network), momentum=0.9)
-    losses = []
-    for _ in range(8):
-        loss = unisal.loss(network.from_normalised(clip), density, density > 0)
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(network.parameters(), unisal.RECIPE.clip_norm)
-        optimiser.step()
-        losses.append(float(loss.detach()))
-    assert losses[-1] < losses[0] - 0.5
+def test_parts_of_other_domains_do_not_learn() -> None:
+    network = small_network("hollywood")
+    learning = {name for name, each in network.named_parameters() if each.requires_grad}
+    fixed = {name for name, _ in network.named_parameters()} - learning
+    assert {"adaptation.hollywood.weight", "coarse_gaussians.hollywood"} < learning
+    assert {"adaptation.dhf1k.weight", "smoothing.salicon.weight"} < fixed
+    torch.autograd.backward(network(video(3)[None]).sum())
+    assert learning == {name for name, each in network.named_parameters() if each.grad is not None}
 
 
 @pytest.mark.data
-def test_the_published_weights_load() -> None:
+def test_the_published_weights_load(tmp_path: Path) -> None:
     if not WEIGHTS.is_file():
         pytest.skip(f"no {WEIGHTS}: the published weights are not in the repository")
-    (published,) = unisal.CHECKPOINTS
-    assert hashlib.sha256(WEIGHTS.read_bytes()).hexdigest() == published.sha256
-    network = Unisal()
-    network.load_state_dict(read_torch(WEIGHTS), strict=True)
+    folder, known = import_checkpoint(ENTRY, WEIGHTS, tmp_path)
+    assert known is ENTRY.checkpoints[0]
+    network, spec = models.load(folder)
+    assert (spec.height, spec.width, spec.step) == (224, 384, 5)
     disc = torch.full((3, 1, 224, 384), 40, dtype=torch.uint8)
     disc[0, 0, 100:130, 280:310] = 250
     with torch.no_grad():
-        saliency = network.eval()(disc[None])[0]
+        saliency = network(disc[None])[0]
     row, column = divmod(int(saliency.argmax()), 384)
     assert 95 < row < 135
     assert 275 < column < 315

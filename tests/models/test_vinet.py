@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
-from scipy.ndimage import gaussian_filter
 from torch.utils.flop_counter import FlopCounterMode
 
-from avrsp.models.vinet import Settings, ViNet, finished, loss, published_key
-from tests.models import golden, renamed
+from avrsp.models.recipe import GroundTruth
+from avrsp.models.vinet import ENTRY
+from avrsp.models.vinet.visual import Settings, ViNet, loss
+from tests.models import golden
 
-VARIANTS = {
+FORM = ENTRY.variants["v"]
+NETWORKS = {
     "vinet": Settings(),
     "vinet_16": Settings(length=16),
     "vinet_hier0": Settings(skips=0),
@@ -30,14 +31,14 @@ def reference(request: pytest.FixtureRequest) -> golden.Golden:
 
 
 def filled(reference: golden.Golden) -> ViNet:
-    model = ViNet(VARIANTS[reference.name])
-    renamed.fill(model, reference, published_key, {})
+    model = ViNet(NETWORKS[reference.name])
+    reference.fill(model, FORM)
     return model
 
 
 def test_tensors_have_the_published_names_and_shapes(reference: golden.Golden) -> None:
-    model = ViNet(VARIANTS[reference.name])
-    renamed.assert_same_tensors(model, reference, published_key, {})
+    model = ViNet(NETWORKS[reference.name])
+    golden.assert_same_tensors(model, reference, FORM)
 
 
 def test_maps_and_gradients_equal_the_originals(reference: golden.Golden) -> None:
@@ -48,12 +49,12 @@ def test_maps_and_gradients_equal_the_originals(reference: golden.Golden) -> Non
     assert (single - expected).abs().max() < 4 * reference.noise("small", "saliency")
     saliency = model.double().from_normalised(frames.double())
     assert (saliency - expected).abs().max() < 1e-6
-    renamed.assert_gradients(model, saliency, reference, published_key)
+    golden.assert_gradients(model, {"saliency": saliency}, reference, FORM)
 
 
 def test_a_window_costs_what_the_originals_costs(reference: golden.Golden) -> None:
     with torch.device("meta"):
-        model = ViNet(VARIANTS[reference.name])
+        model = ViNet(NETWORKS[reference.name])
         frames = torch.empty(reference.meta["cases"]["small"]["inputs"]["frames"]["shape"])
         with FlopCounterMode(display=False) as counter:
             model.from_normalised(frames)
@@ -91,26 +92,15 @@ def test_impossible_settings_are_refused(fault: dict[str, object]) -> None:
 
 def test_the_loss_equals_the_originals() -> None:
     logits, true, _ = golden.loss_inputs()
-    assert loss(logits.sigmoid(), true).item() == pytest.approx(
+    assert loss(logits.sigmoid(), GroundTruth(true, true > 0, 0)).item() == pytest.approx(
         golden.loss_values()["vinet.kldiv"], abs=1e-6
     )
 
 
 def test_the_loss_has_finite_gradients_where_the_map_is_zero() -> None:
     pred = torch.rand(1, 8, 8).mul(torch.arange(8) > 3).requires_grad_()
-    torch.autograd.backward(loss(pred, torch.rand(1, 8, 8)))
+    torch.autograd.backward(
+        loss(pred, GroundTruth(torch.rand(1, 8, 8), torch.ones(1, 8, 8) > 0, 0))
+    )
     assert pred.grad is not None
     assert pred.grad.isfinite().all()
-
-
-def test_finished_maps_are_blurred_at_the_videos_size_and_span_the_whole_range() -> None:
-    maps = torch.rand(2, 20, 30, generator=torch.Generator().manual_seed(1))
-    larger = torch.nn.functional.interpolate(maps[:, None], (40, 60), mode="bilinear")[:, 0]
-    for ours, each in zip(finished(maps, 40, 60), larger.double().numpy(), strict=True):
-        blurred = gaussian_filter(each, 2.0, mode="mirror", radius=5)
-        stretched = (blurred - blurred.min()) / np.ptp(blurred)
-        np.testing.assert_allclose(ours.numpy(), stretched, atol=1e-6)
-
-
-def test_a_constant_map_finishes_as_zeros() -> None:
-    assert not finished(torch.rand(20, 1, 1).expand(20, 32, 32), 97, 131).any()

@@ -25,8 +25,8 @@ def shown(path):
 
 
 PARAMS = params.load()
-check_params(PARAMS)
-DATASETS = sheets.datasets_of(PARAMS)
+check_params(PARAMS, paths.root())
+DATASETS = sheets.datasets_of(PARAMS, paths.workspace())
 RAW = shown(paths.raw(PARAMS.preset))
 STORES = shown(paths.stores(PARAMS.preset))
 MANIFEST = shown(paths.manifest(PARAMS.preset))
@@ -48,7 +48,10 @@ def sheet(dataset):
     """Return the videos of a dataset that are converted, with their roles."""
     if PARAMS.preset == "paper":
         return sheets.published(
-            sheets.folder(PARAMS.data.sheets), dataset, PARAMS.validation_fraction
+            sheets.folder(paths.workspace(), PARAMS.data.sheets),
+            dataset,
+            PARAMS.validation_fraction,
+            Path(RAW),
         )
     rows = plan.sheet(PARAMS.world, PARAMS.seed, dataset)
     return sheets.prepared(dataset, rows, PARAMS.validation_fraction)

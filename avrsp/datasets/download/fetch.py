@@ -287,10 +287,10 @@ def bring_all(
     """
     for name in renewed:
         _forget(name)
-    raw, folder = paths.raw("paper"), sheets.folder(data.sheets)
+    raw, folder = paths.raw("paper"), sheets.folder(paths.workspace(), data.sheets)
     lines, present, means = [], True, Means(data.mirrors)
     for dataset in datasets:
-        videos = [row.video for row in sheets.published(folder, dataset, fraction)]
+        videos = [row.video for row in sheets.published(folder, dataset, fraction, raw)]
         place = outcome.place(raw, dataset)
         state, own = bring(dataset, raw, videos, means, place)
         lines += own
