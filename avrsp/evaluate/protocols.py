@@ -2,10 +2,14 @@
 
 The same maps give different numbers in different code. Each protocol says how a map is prepared,
 which frames count, what an undefined score means, and how frames are averaged; `PROTOCOLS` holds
-them side by side. In all of them an empty ground truth, as `store.ground_truth.is_empty` has it, is
-a map of zeros: KL and CC are not defined there; SIM is not, or is 0 as in the MIT code, which does
-not know noise from gaze and scores the noise. What no protocol imitates: JPEG loss, random jitter,
-and MATLAB's treatment of the outermost pixels when it resizes.
+them side by side.
+
+In all of them an empty ground truth, as `store.ground_truth.is_empty` has it, is a map of zeros,
+although the imitated codes do not know noise from gaze and score the noise: KL and CC are not
+defined there, and SIM is not, or is 0 as in the MIT code; in the MSU group's code CC and SIM are 0.
+
+What no protocol imitates: JPEG loss, random jitter, and MATLAB's treatment of the outermost pixels
+when it resizes.
 """
 
 from __future__ import annotations

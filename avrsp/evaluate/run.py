@@ -25,7 +25,7 @@ from avrsp.evaluate.map_readers import Findings
 from avrsp.evaluate.map_values import REMARKS
 from avrsp.evaluate.scores import NO_CONTEXT, ScoringContext
 from avrsp.evaluate.shuffle import draw
-from avrsp.evaluate.summary import METRICS
+from avrsp.evaluate.summary import COLUMNS
 from avrsp.evaluate.workers import default_workers, map_in_workers
 from avrsp.files import code_digest, replacing
 from avrsp.params import ProtocolName
@@ -101,9 +101,7 @@ def evaluate_run(  # noqa: PLR0913 - where from, what, and where to
 def write_no_rows(out: Path) -> None:
     """Write a table without a row to `out`, for a method that there are no maps of."""
     named = ("dataset", "split", "video", "method", "protocol", "frame", "fixations")
-    empty = dict.fromkeys((*named, *METRICS), pa.array([], pa.string()))
-    with replacing(out) as temporary:
-        parquet.write_table(pa.table(empty), temporary)
+    write_rows(out, [], pa.schema([(name, pa.string()) for name in (*named, *COLUMNS)]))
 
 
 def evaluate_references(  # noqa: PLR0913 - where from, what, and where to

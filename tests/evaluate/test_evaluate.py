@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from avrsp.errors import StoreError
 from avrsp.evaluate import scores
-from avrsp.evaluate.run import Outcome, evaluate_run, read_rows
+from avrsp.evaluate.run import Outcome, evaluate_run, read_rows, write_no_rows
 from avrsp.evaluate.scores import score_video
 from avrsp.evaluate.summary import COLUMNS, METRICS
 from avrsp.store.manifest import Verdict
@@ -178,3 +178,9 @@ def test_no_flipped_bit_of_the_scores_is_passed_over(
     path.unlink()
     with pytest.raises(StoreError, match="no such scores"):
         list(read_rows(path))
+
+
+def test_a_table_without_a_row_is_read_as_none(tmp_path: Path) -> None:
+    write_no_rows(tmp_path / "av-split1.parquet")
+    assert list(read_rows(tmp_path / "av-split1.parquet")) == []
+    assert pd.read_parquet(tmp_path / "av-split1.parquet", columns=["cc", "method"]).empty
