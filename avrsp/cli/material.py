@@ -63,7 +63,12 @@ def world(out: Path, datasets: tuple[str, ...]) -> None:
     help="Forget what data/archives.lock notes of this archive, such as "
     "video_frames/DIEM.tar.gz, and take it as it comes now. May be repeated.",
 )
-def download(datasets: tuple[str, ...], renewed: tuple[str, ...]) -> None:
+@click.option(
+    "--videos",
+    type=click.IntRange(1),
+    help="Of a set on the Hugging Face hub (avimos, ntire2026, crowdsal): so many for a first try.",
+)
+def download(datasets: tuple[str, ...], renewed: tuple[str, ...], videos: int | None) -> None:
     """Bring the raw data of preset `paper`: of all DATASETS that have a sheet, or of those named.
 
     What is in data/raw/incoming is used instead of a mirror. Running it again goes on where it
@@ -77,7 +82,8 @@ def download(datasets: tuple[str, ...], renewed: tuple[str, ...]) -> None:
     chosen = datasets or sheets.datasets_of(
         settings.model_copy(update={"preset": "paper"}), paths.workspace()
     )
-    lines, present = bring_all(chosen, renewed, settings.data, settings.validation_fraction)
+    fraction = settings.validation_fraction
+    lines, present = bring_all(chosen, renewed, settings.data, fraction, videos)
     for line in lines:
         click.echo(f"avrsp: {line}", err=True)
     if not present:

@@ -101,6 +101,7 @@ class DatasetSpec:
         quirks: What is odd about it, a clause each.
         list_videos: Lists its videos from the raw folder, where no sheet below data/sheets does.
         side_files: Single files beside the archives.
+        repository: Its id on the Hugging Face hub; empty where it is not there.
         prepare: Counts what lies below the raw folder, for `list_videos`; only datasets without a
             sheet have it. RawDataError where nothing of it is there.
         stamp: Changes when `prepare` must run again.
@@ -123,6 +124,7 @@ class DatasetSpec:
     quirks: tuple[str, ...] = ()
     list_videos: Callable[[Path], Sequence[ListedVideo]] | None = None
     side_files: tuple[str, ...] = ()
+    repository: str = ""
     prepare: Callable[[Path], None] | None = None
     stamp: Callable[[Path], str] | None = None
     credit: Callable[[Path, str], str] | None = None

@@ -144,7 +144,7 @@ NO_VIEWERS: Final = "it is not published who looked where"
 
 
 def _register(key: str, **facts: Any) -> None:  # noqa: ANN401 - the entry has the types
-    page = f"{HUB}/{facts.pop('repository')}"
+    page = f"{HUB}/{facts['repository']}"
     licences = OWN_LICENCES_BY_PART if key == msu_files.SINGLE else OWN_LICENCES
     register(
         DatasetSpec(

@@ -20,7 +20,7 @@ from filelock import FileLock
 from avrsp import paths
 from avrsp.datasets import sheets
 from avrsp.datasets.dataset_registry import Archive, DatasetSpec, names, spec
-from avrsp.datasets.download import incoming, outcome, pins, placing, transfer
+from avrsp.datasets.download import hub, incoming, outcome, pins, placing, transfer
 from avrsp.datasets.download.archives import Limits, unpack
 from avrsp.datasets.download.outcome import Source, State, write
 from avrsp.datasets.download.transfer import Patience, RoomError, UnknownHostError
@@ -268,7 +268,11 @@ def _host(address: str) -> str:
 
 
 def bring_all(
-    datasets: Iterable[str], renewed: Iterable[str], data: DataParams, fraction: float
+    datasets: Iterable[str],
+    renewed: Iterable[str],
+    data: DataParams,
+    fraction: float,
+    videos: int | None = None,
 ) -> tuple[list[str], bool]:
     """Bring datasets to the raw folder.
 
@@ -280,6 +284,7 @@ def bring_all(
         renewed: Names of archives whose checksum is forgotten first.
         data: Where to look for archives and sheets.
         fraction: Of each training list that is validation, on which the videos' names do not hang.
+        videos: So many of a dataset on the Hugging Face hub; all by default.
 
     Raises:
         RawDataError: There is no archive of a name in `renewed`.
@@ -290,9 +295,11 @@ def bring_all(
     raw, folder = paths.raw("paper"), sheets.folder(paths.workspace(), data.sheets)
     lines, present, means = [], True, Means(data.mirrors)
     for dataset in datasets:
-        videos = [row.video for row in sheets.published(folder, dataset, fraction, raw)]
-        place = outcome.place(raw, dataset)
-        state, own = bring(dataset, raw, videos, means, place)
+        entry, place = spec(dataset), outcome.place(raw, dataset)
+        if entry.repository and not placing.is_placed(entry, raw):
+            hub.bring(entry, raw, videos)
+        listed = [row.video for row in sheets.published(folder, dataset, fraction, raw)]
+        state, own = bring(dataset, raw, listed, means, place)
         lines += own
         present = present and state.present
     return lines, present

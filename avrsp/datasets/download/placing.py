@@ -12,7 +12,7 @@ from pathlib import Path
 
 from avrsp import files
 from avrsp.datasets.dataset_registry import Archive, DatasetSpec
-from avrsp.datasets.download import incoming, pins
+from avrsp.datasets.download import hub, incoming, pins
 from avrsp.datasets.download.archives import Limits, unpack
 from avrsp.errors import RawDataError
 
@@ -47,6 +47,18 @@ def place(dataset: DatasetSpec, raw: Path) -> str:
     return " and ".join(sorted(str(each / dataset.folder) for each in origins if each))
 
 
+def is_placed(dataset: DatasetSpec, raw: Path) -> bool:
+    """Tell whether a person brought any part of a dataset, so that none is downloaded."""
+    if (raw / dataset.folder / hub.REVISION).exists():
+        return False  # it was downloaded, and may have to be gone on with
+    return any(
+        (folder / f"{archive.name}{suffix}").exists()
+        for folder in (raw, incoming.folder())
+        for archive in dataset.archives
+        for suffix in ("", *incoming.SUFFIXES)
+    )
+
+
 def _placed(archive: Archive, raw: Path, brought: Path) -> Path | None:
     """Bring one archive to its place; return the folder below which it was found."""
     target = raw / archive.folder
@@ -63,6 +75,8 @@ def _placed(archive: Archive, raw: Path, brought: Path) -> Path | None:
             path = folder / f"{archive.name}{suffix}"
             if path.is_file():
                 _unpacked(archive, path, target)
+                if folder == raw and (raw / Path(archive.folder).parts[0] / hub.REVISION).exists():
+                    path.unlink()  # it was downloaded, and takes as much room again
                 return folder
     return None
 
