@@ -66,6 +66,20 @@ class Encoder:
     audio: bool = False
 
 
+class Wheel(NamedTuple):
+    """A package on the package index that holds a published file.
+
+    Attributes:
+        requirement: Name and version, as `name==1.0`.
+        sha256: Of the wheel.
+        member: Path of the file in it.
+    """
+
+    requirement: str
+    sha256: str
+    member: str
+
+
 @dataclass(frozen=True, slots=True)
 class PublishedWeights:
     """A published file of a whole network's weights.
@@ -77,6 +91,8 @@ class PublishedWeights:
         licence: Its terms.
         variant: Which network it is of.
         sha256: Of the file, where known.
+        address: From where `avrsp fetch-weights` gets it; None: a person must.
+        wheel: A second source of it.
     """
 
     file: str
@@ -85,6 +101,8 @@ class PublishedWeights:
     licence: str
     variant: str = "v"
     sha256: str | None = None
+    address: str | None = None
+    wheel: Wheel | None = None
 
 
 @dataclass(frozen=True, slots=True)

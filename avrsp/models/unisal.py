@@ -33,7 +33,7 @@ from avrsp.models.layers.pixels import IMAGENET_MEAN, IMAGENET_STD, normalised
 from avrsp.models.layers.priors import COUNT, first_priors, gaussian, prior_maps
 from avrsp.models.layers.smoothing import enlarged_and_smoothed
 from avrsp.models.recipe import GroundTruth, MethodRecipe, ParameterGroup
-from avrsp.models.registry import ModelSpec, PublishedWeights, Variant, WindowSize
+from avrsp.models.registry import ModelSpec, PublishedWeights, Variant, Wheel, WindowSize
 from avrsp.types import InputSpec
 
 Domain = Literal["dhf1k", "hollywood", "ucfsports", "salicon"]
@@ -365,9 +365,17 @@ ENTRY: Final = ModelSpec(
         PublishedWeights(
             file="weights_best.pth",
             learnt_from=("dhf1k", "hollywood2", "ucf-sports", "salicon"),
-            place="avrsp fetch-weights unisal",
+            place="github.com/rdroste/unisal, or run: avrsp fetch-weights unisal",
             licence="Apache-2.0",
             sha256="4a9157411f1741d588b15670d15295e998805648b8b6348599fe447298338481",
+            address="https://github.com/rdroste/unisal/raw/"
+            "0440df77f6fb4c93bb6f5ba1aa8cf543061ffc56/"
+            "training_runs/pretrained_unisal/weights_best.pth",
+            wheel=Wheel(
+                "pyautoflip==0.2.1",
+                "34dfcc6cfbf3c142c927345f18baf5f16219b017997c247ed69bb5205130b629",
+                "pyautoflip/3rd_party_libs/unisal/training_runs/pretrained_unisal/weights_best.pth",
+            ),
         ),
     ),
     engine="recurrent",
