@@ -104,7 +104,8 @@ def test_every_refusal_to_write_is_one_line_and_keeps_the_former_file(
         raise OSError(number, os.strerror(number))
 
     with monkeypatch.context() as broken:
-        broken.setattr(*((os, call) if call == "fsync" else (Path, call)), refusing)
+        target: object = os if call == "fsync" else Path
+        broken.setattr(target, call, refusing)
         with pytest.raises(WriteError) as caught:
             files.write_text(path, "new")
     assert caught.value.errno == number

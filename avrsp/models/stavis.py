@@ -1,9 +1,9 @@
 """STAViS: a 3D ResNet-50 with attention at four depths, and SoundNet fused in the middle.
 
 Tsiami, Koutras and Maragos, "STAViS: Spatio-Temporal AudioVisual Saliency Network", CVPR 2020.
-Written from a description of the published network (github.com/atsiami/STAViS, commit 71fd51f, MIT,
-with parts of 3D-ResNets-PyTorch, MIT) and equal to it to rounding; tensors have the published
-names, but for SoundNet's; those that a variant does not use are left out. A batch of one works here.
+Written from a description of the published network (github.com/atsiami/STAViS, commit 71fd51f,
+MIT, with parts of 3D-ResNets-PyTorch, MIT) and equal to it to rounding; tensors have the published
+names, but for SoundNet's; those that a variant does not use are left out. A batch of one works.
 """
 
 from __future__ import annotations

@@ -67,7 +67,9 @@ def test_samples_become_fixations_maps_and_sound_in_the_store(folder: Path, tmp_
         assert density.max() == 255
         peak = np.unravel_index(density.argmax(), density.shape)
         np.testing.assert_allclose(peak, (y, x), atol=1.5)
-        assert set(found.observers(frame) if found.observers(frame) is not None else ()) == {
+        observers = found.observers(frame)
+        assert observers is not None
+        assert {*observers.tolist()} == {
             0,
             1,
             2,

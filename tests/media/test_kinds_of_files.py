@@ -35,7 +35,16 @@ FIFTH = "select='lt(n,20)+not(mod(n,5))'"
 def run(arguments: str, path: Path, *inputs: Path) -> Path:
     """Let ffmpeg write `path` from the given arguments."""
     given = [part for each in inputs for part in ("-i", str(each))]
-    command = ["ffmpeg", "-v", "error", "-nostdin", "-y", *given, *shlex.split(arguments), path]
+    command = [
+        "ffmpeg",
+        "-v",
+        "error",
+        "-nostdin",
+        "-y",
+        *given,
+        *shlex.split(arguments),
+        str(path),
+    ]
     subprocess.run(command, check=True, cwd=path.parent)
     return path
 
@@ -215,7 +224,14 @@ KINDS = {
     "silent.gif": Kind("-an", sound=False),
     "stream.h264": Kind(f"-an {H264} -bf 0", sound=False),
 }
-QUICK = ("h264-aac.mp4", "varying.mkv", "browser.webm", "early-sound.ts", "joined.ts", "apac.mov")
+QUICK: tuple[str, ...] = (
+    "h264-aac.mp4",
+    "varying.mkv",
+    "browser.webm",
+    "early-sound.ts",
+    "joined.ts",
+    "apac.mov",
+)
 QUICK += ("motion-photo.mp4", "short-header.mkv", "tilted.mp4", "same-time.mkv", "preview.mkv")
 
 

@@ -15,6 +15,7 @@ from avrsp.media.probe import probe, probe_sound
 from avrsp.media.sound import Resampler, mono
 from avrsp.media.soundtrack import Soundtrack
 from avrsp.prediction.arrays import waveform_of
+from avrsp.types import SOUND_RATE
 
 PICTURE = "-f lavfi -i color=gray:size=64x48:rate=25:duration=1"
 
@@ -48,7 +49,7 @@ def test_file_array_and_store_hear_the_same(
         common = min(len(found), len(store.waveform))
         np.testing.assert_allclose(found[:common], store.waveform[:common], atol=2e-6)
     expected = samples.astype(np.float64).mean(1) / 32_768
-    if rate == sound.SOUND_RATE:
+    if rate == SOUND_RATE:
         np.testing.assert_allclose(store.waveform, expected, atol=1e-7)
 
 
@@ -79,8 +80,8 @@ def test_sound_is_decoded_no_further_than_asked_for(make_video: object) -> None:
     film = make_video("long.mkv", f"{PICTURE} -f lavfi -i sine=duration=60 -c:a pcm_s16le")
     track = Soundtrack(probe(film).sound)
     assert len(track[1000:2000]) == 1000
-    assert track.size < 10 * sound.SOUND_RATE
-    assert len(track[59 * sound.SOUND_RATE : 61 * sound.SOUND_RATE]) == sound.SOUND_RATE
+    assert track.size < 10 * SOUND_RATE
+    assert len(track[59 * SOUND_RATE : 61 * SOUND_RATE]) == SOUND_RATE
     assert track[5_000_000:].size == 0
 
 

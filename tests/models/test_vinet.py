@@ -99,6 +99,8 @@ def test_the_loss_equals_the_originals() -> None:
 
 def test_the_loss_has_finite_gradients_where_the_map_is_zero() -> None:
     pred = torch.rand(1, 8, 8).mul(torch.arange(8) > 3).requires_grad_()
-    torch.autograd.backward(loss(pred, GroundTruth(torch.rand(1, 8, 8), torch.ones(1, 8, 8) > 0, 0)))
+    torch.autograd.backward(
+        loss(pred, GroundTruth(torch.rand(1, 8, 8), torch.ones(1, 8, 8) > 0, 0))
+    )
     assert pred.grad is not None
     assert pred.grad.isfinite().all()

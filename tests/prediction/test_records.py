@@ -4,15 +4,16 @@ import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
-from avrsp.media import reader
+from avrsp.media import decode, reader
 from avrsp.media.probe import probe
-from avrsp.prediction import batch, records
+from avrsp.prediction import batch, exports, records
 from avrsp.prediction.batch import MapsForm, Wanted, predict_videos
 from avrsp.prediction.predictor import Predictor
 from avrsp.types import InputSpec
@@ -111,7 +112,7 @@ def test_damaged_results_are_made_again(
 def test_forms_of_earlier_runs_stay(video: Path, tmp_path: Path, predictor: Predictor) -> None:
     out = tmp_path / "out"
     for form in ("png", "npz", "png"):
-        wanted = Wanted(overlay=False, maps=form)  # type: ignore[arg-type]
+        wanted = Wanted(overlay=False, maps=form)
         assert predict_videos([video], out, predictor, wanted) == []
     assert len(list((out / "clip.maps").iterdir())) == 5
     assert len(np.load(out / "clip.maps.npz")["maps"]) == 5
@@ -127,14 +128,14 @@ def test_a_fault_of_the_disk_is_a_line_and_the_others_go_on(
     number: int,
 ) -> None:
     video, other = make_video("clip.mp4", PICTURE), make_video("other.mp4", PICTURE)
-    writing = dict(batch.exports.WRITERS)
+    writing = dict(exports.WRITERS)
 
-    def refused(stem: Path, *rest: object) -> Path:
+    def refused(stem: Path, *rest: Any) -> Path:
         if stem.name == "clip":
             raise OSError(number, os.strerror(number), str(stem))
-        return writing["npz"](stem, *rest)  # type: ignore[arg-type]
+        return Path(writing["npz"](stem, *rest))
 
-    monkeypatch.setitem(batch.exports.WRITERS, "npz", refused)
+    monkeypatch.setitem(exports.WRITERS, "npz", refused)
     assert predict_videos([video, other], tmp_path / "out", predictor, MAPS) == [video]
     said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("avrsp:")]
     assert len(said) == 1
@@ -148,7 +149,7 @@ def test_our_own_mistakes_are_no_fault_of_the_video(
     def mistaken(*_: object) -> Path:
         raise TypeError("a defect")
 
-    monkeypatch.setitem(batch.exports.WRITERS, "npz", mistaken)
+    monkeypatch.setitem(exports.WRITERS, "npz", mistaken)
     with pytest.raises(TypeError, match="a defect"):
         predict_videos([video], tmp_path / "out", predictor, MAPS)
 
@@ -187,8 +188,13 @@ def test_a_video_is_looked_at_and_decoded_once(
 ) -> None:
     looked: list[Path] = []
     started: list[str] = []
-    monkeypatch.setattr(reader, "probe", lambda path: looked.append(path) or probe(path))
-    running = reader.decoded
+
+    def probed(path: Path) -> object:
+        looked.append(path)
+        return probe(path)
+
+    monkeypatch.setattr(reader, "probe", probed)
+    running = decode.decoded
 
     def counted(path: Path, *rest: object) -> object:
         started.append(path.name)
