@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -209,3 +211,13 @@ def test_python_of_the_pages_is_python() -> None:
     for page in PAGES:
         for code in blocks(page.read_text(), "python"):
             compile(code, page.name, "exec")
+
+
+@pytest.mark.slow
+def test_the_site_builds_without_a_warning_and_asks_no_other_host(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    loads = re.compile(r"<(?:script|img|iframe|link)[^>]*\b(?:src|href)=.?https?:")
+    found = [page.name for page in tmp_path.rglob("*.html") if loads.search(page.read_text())]
+    assert not found
