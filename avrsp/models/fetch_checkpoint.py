@@ -13,7 +13,7 @@ from typing import Final
 from avrsp import files
 from avrsp.datasets.download.transfer import Patience, transfer
 from avrsp.errors import AvrspError, WeightsError
-from avrsp.models.registry import PublishedWeights, ModelSpec, Wheel
+from avrsp.models.registry import ModelSpec, PublishedWeights, Wheel
 
 PATIENCE: Final = Patience(tries=2)
 PIP_SECONDS: Final = 600
@@ -56,10 +56,11 @@ def fetch(checkpoint: PublishedWeights, folder: Path, say: Callable[[str], None]
     for source in (_from_address, _from_wheel):
         try:
             source(checkpoint, target)
-            return target
         except (AvrspError, OSError) as error:
             faults.append(str(error))
             say(f"{checkpoint.file}: {error}")
+        else:
+            return target
     raise WeightsError(
         f"{checkpoint.file}: none of its sources could be read ({'; '.join(faults)}); download it "
         f"by hand from {checkpoint.place}, and import it with `avrsp import-weights`"
@@ -76,9 +77,11 @@ def _from_wheel(checkpoint: PublishedWeights, target: Path) -> None:
     wheel = checkpoint.wheel
     if wheel is None:
         raise WeightsError("there is no second source")
-    with tempfile.TemporaryDirectory() as folder:
-        with zipfile.ZipFile(_downloaded(wheel, Path(folder))) as archive:
-            content = archive.read(wheel.member)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        zipfile.ZipFile(_downloaded(wheel, Path(folder))) as archive,
+    ):
+        content = archive.read(wheel.member)
     files.write_bytes(target, content)
     _check(checkpoint, target)
 

@@ -64,7 +64,7 @@ def _recurrent(network: Recurrent, spec: InputSpec) -> float:
     _, state = network.advance(frames, None)
     with FlopCounterMode(display=False) as counter:
         network.advance(frames, state)
-    return counter.get_total_flops() / FLOPS_A_MAC / GIGA
+    return float(counter.get_total_flops()) / FLOPS_A_MAC / GIGA
 
 
 def _sharing(network: SharesWindows, spec: InputSpec) -> float:
@@ -75,4 +75,4 @@ def _sharing(network: SharesWindows, spec: InputSpec) -> float:
         network.from_pyramid(
             sliding.pyramid(torch.empty(BLOCK, 3, spec.height, spec.width)), *sound
         )
-    return counter.get_total_flops() / FLOPS_A_MAC / GIGA / BLOCK
+    return float(counter.get_total_flops()) / FLOPS_A_MAC / GIGA / BLOCK

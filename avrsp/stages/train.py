@@ -22,7 +22,7 @@ from avrsp.progress import timed
 from avrsp.stages import absent, training
 from avrsp.stages.training import launched
 from avrsp.train.plan_phase import Phase, settings_for
-from avrsp.train.state import MethodRecipe
+from avrsp.train.state import Recipe
 
 PRETRAINING_SPLIT: Final = 1
 """The pretraining set has the same roles in every split."""
@@ -126,7 +126,7 @@ def _phase(  # noqa: PLR0913 - what differs between the runs
         ),
         clip=preset.clip,
         encoder=preset.encoder,
-        recipe=MethodRecipe(
+        recipe=Recipe(
             train=schedule,
             optimiser=loaded.optimiser,
             loss=loaded.loss,

@@ -15,7 +15,7 @@ from avrsp.models.registry import ModelSpec, WindowSize
 from avrsp.models.saved import WEIGHTS
 from avrsp.params import ClipParams, ComputeParams, EncoderParams, FusionName, NetworkParams
 from avrsp.store.manifest import Verdict
-from avrsp.train.state import MethodRecipe
+from avrsp.train.state import Recipe
 from avrsp.types import InputSpec
 
 CODE: Final = ("compute.py", "metrics", "models", "store", "train", "types.py")
@@ -47,7 +47,7 @@ class Phase:
     settings: Mapping[str, Any]
     clip: ClipParams
     encoder: EncoderParams
-    recipe: MethodRecipe
+    recipe: Recipe
     compute: ComputeParams
     start: Path | None
     reset: tuple[str, ...] = ()

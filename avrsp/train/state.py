@@ -21,7 +21,7 @@ from avrsp.compute import autocasting, check_trainable
 from avrsp.errors import AvrspError
 from avrsp.models.recipe import GroundTruth, MethodRecipe
 from avrsp.params import LossParams, OptimiserParams, Precision, TrainParams
-from avrsp.train.checkpoint import PublishedWeights
+from avrsp.train.checkpoint import Checkpoint
 from avrsp.train.clips import Batch
 from avrsp.train.optimisation import Schedule, TrainingOutput, loss_of, optimiser_for
 from avrsp.train.ranks import ALONE, Ranks
@@ -166,7 +166,7 @@ class Training:
         )  # fmt: skip
         return row
 
-    def checkpoint(self) -> PublishedWeights:
+    def checkpoint(self) -> Checkpoint:
         """Return all that a later process needs to go on from here."""
         moments = self._optimiser.state_dict()["state"]
         tensors = {
@@ -179,9 +179,9 @@ class Training:
                 if isinstance(t, Tensor)
             },
         }
-        return PublishedWeights(self.at.updates, tensors, asdict(self.at))
+        return Checkpoint(self.at.updates, tensors, asdict(self.at))
 
-    def restore(self, saved: PublishedWeights) -> None:
+    def restore(self, saved: Checkpoint) -> None:
         """Go back to a saved state of the same network and recipe."""
         grouped: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimiser": {}}
         for name, tensor in saved.tensors.items():

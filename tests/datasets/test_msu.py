@@ -42,7 +42,7 @@ def write_video(path: Path, frames: int, size: tuple[int, int], *, sound: bool) 
     tone = ["-f", "lavfi", "-i", "sine=frequency=440"] if sound else []
     codecs = ["-c:v", "libx264", "-pix_fmt", "yuv420p", *(["-c:a", "aac"] if sound else [])]
     length = ["-frames:v", str(frames), "-t", f"{frames / 30:.3f}"]
-    command = ["ffmpeg", "-v", "error", "-y", *source, *tone, *codecs, *length, path]
+    command = ["ffmpeg", "-v", "error", "-y", *source, *tone, *codecs, *length, str(path)]
     subprocess.run(command, check=True)
 
 
@@ -58,7 +58,7 @@ def write_maps(path: Path, lists: list[list[list[int]]], size: tuple[int, int]) 
         planes.append(luma.tobytes() + chroma.tobytes())
     source = ["-f", "rawvideo", "-pix_fmt", "yuv420p10le", "-s", f"{size[1]}x{size[0]}", "-r", "30"]
     codecs = ["-c:v", "ffv1"] if path.suffix == ".mkv" else ["-c:v", "libx264", "-crf", "0"]
-    command = ["ffmpeg", "-v", "error", "-y", *source, "-i", "-", *codecs, path]
+    command = ["ffmpeg", "-v", "error", "-y", *source, "-i", "-", *codecs, str(path)]
     subprocess.run(command, input=b"".join(planes), check=True)
 
 

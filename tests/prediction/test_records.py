@@ -11,7 +11,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from avrsp.media import pipes
 from avrsp.media.probe import Media
 from avrsp.prediction import batch, exports, records
 from avrsp.prediction.batch import MapsForm, Wanted, predict_videos
@@ -193,6 +192,6 @@ def test_a_video_is_looked_at_and_decoded_once(
         started.append(command[0] if str(video) in " ".join(command) else "other")
         return popen(command, **options)  # type: ignore[call-overload]
 
-    monkeypatch.setattr(pipes.subprocess, "Popen", counted)
+    monkeypatch.setattr(subprocess, "Popen", counted)
     assert predict_videos([video], tmp_path / "out", predictor, Wanted(facts=True)) == []
     assert [each for each in started if each != "other"] == ["ffprobe", "ffmpeg"]
