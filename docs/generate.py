@@ -206,6 +206,11 @@ def command_line() -> str:
         usage = " ".join(command.collect_usage_pieces(context))
         parts.append(f"## {' '.join(path)}\n\n```text\n{' '.join(path)} {usage}\n```")
         parts.append(prose(command.help))
+        parts += [
+            f"`{each.human_readable_name}` is one of {_quoted(each.type.choices)}."
+            for each in command.params
+            if isinstance(each, click.Argument) and isinstance(each.type, click.Choice)
+        ]
         options = [each for each in command.params if isinstance(each, click.Option)]
         if options:
             parts.append(table(("option", "takes", "default", ""), map(_option, options)))

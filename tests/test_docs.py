@@ -27,10 +27,13 @@ PAGES = sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md")])
 SHORTEST, LONGEST = 600, 900
 
 NOT_HERE = re.compile(
-    r"(data|reports|predicted|\.venv|frames|videos|my-maps)(/|$)|sqlite:|"
-    r"(holiday\.mp4|voice\.wav|S3D_kinetics400\.pt|sound8\.npy)$"
+    r"(data|reports|predicted|\.venv|frames|videos|my-maps|my-recordings)(/|$)|sqlite:|"
+    r"(holiday\.mp4|voice\.wav|subject\d\.asc|S3D_kinetics400\.pt|sound8\.npy)$"
 )
 """What commands make, and what a reader brings."""
+
+COMMAND = re.compile(r"([A-Z_]+=\S+ )?(avrsp|dvc|make|mlflow|pip|pytest|python|sbatch|snakemake) ")
+"""How a line begins that is a command; bash blocks hold comments and outputs too."""
 
 ENVIRONMENT = re.compile(r"[A-Z_]+=\S*")
 
@@ -48,18 +51,20 @@ def module_of(path: Path) -> Any:
     return module
 
 
-def blocks(text: str, language: str) -> Iterator[str]:
-    yield from re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+def blocks(text: str, *languages: str) -> Iterator[str]:
+    """Yield the fenced blocks of a page that are in one of the languages; "" is none."""
+    for language, block in re.findall(r"^```(\w*)\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+        if language in languages:
+            yield block
 
 
 def lines(page: Path) -> Iterator[list[str]]:
-    """Yield the words of each command of a page."""
-    for block in blocks(page.read_text(), "bash"):
+    """Yield the words of each command of a page, from blocks of bash or of no language."""
+    for block in blocks(page.read_text(), "bash", ""):
         for line in block.replace("\\\n", " ").splitlines():
-            if words := shlex.split(line, comments=True):
-                while ENVIRONMENT.fullmatch(words[0]):
-                    words = words[1:]
-                yield words
+            if COMMAND.match(line):
+                words = shlex.split(line, comments=True)
+                yield words[1:] if ENVIRONMENT.fullmatch(words[0]) else words
 
 
 def anchors(text: str) -> set[str]:
