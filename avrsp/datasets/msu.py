@@ -177,7 +177,7 @@ _register(
     repository="ANDRYHA/AudioVisualMouseSaliency",
     citation="Moskalenko, Bryncev, Vatolin, Timofte et al.: AIM 2024 challenge on video saliency "
     "prediction: methods and results, ECCV Workshops 2024",
-    protocol="avrsp",
+    protocol="msu2024",
 )
 _register(
     "ntire2026",
@@ -185,12 +185,12 @@ _register(
     repository="ANDRYHA/VideoSaliencyChallenge",
     citation="Moskalenko et al.: NTIRE 2026 challenge on video saliency prediction, CVPR Workshops "
     "2026, 2193-2206",
-    protocol="avrsp",
+    protocol="msu2024",
 )
 _register(
     "crowdsal",
     title="CrowdSAL",
     repository="ANDRYHA/CrowdSAL",
     citation="MSU Video Group: CrowdSAL, 2026, https://github.com/msu-video-group/CrowdSAL",
-    protocol="avrsp",
+    protocol="crowdsal",
 )

@@ -52,6 +52,8 @@ def dataset(entry: DatasetSpec, mirrors: Sequence[str] | None, needed: bool) -> 
         places = " and ".join(f"{folder / archive.name}" for archive in lost)
         found = f"{found}: get it from {' or '.join(lost[0].pages)}"
         command = f"put it at {places}, unpacked or as .rar, .zip or .tar.gz"
+        if entry.repository:
+            command = f"avrsp download {entry.key}"
         return Finding(name, "missing" if needed else "to come", found, command)
     done = set(groups) == {"in place"}
     if done:

@@ -108,7 +108,8 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def brought(workspace: Path, key: str) -> Path:
     """Bring what lies in `incoming`; return the raw folder."""
     raw = workspace / "data/raw/paper"
-    assert bring(key, raw, [], Means(), outcome.place(raw, key)) is None
+    state, said = bring(key, raw, [], Means(), outcome.place(raw, key))
+    assert (state.present, said) == (True, [])
     return raw
 
 
@@ -171,8 +172,10 @@ def test_archives_and_folders_are_taken_side_by_side(sets: Path, workspace: Path
 
 def test_what_is_not_there_is_absent_with_what_to_do(workspace: Path) -> None:
     raw = workspace / "data/raw/paper"
-    said = bring("crowdsal", raw, [], Means(), outcome.place(raw, "crowdsal"))
-    assert "run: avrsp download crowdsal, or put Train/Videos" in str(said)
+    state, said = bring("crowdsal", raw, [], Means(), outcome.place(raw, "crowdsal"))
+    assert not state.present
+    assert len(said) == 1
+    assert "run: avrsp download crowdsal, or put Train/Videos" in said[0]
 
 
 def test_a_state_is_stale_when_videos_come(sets: Path, workspace: Path) -> None:
@@ -261,6 +264,7 @@ def test_luma_is_clipped_to_its_range_and_nothing_else_is_done_to_it(
 
 
 @pytest.mark.data
+@pytest.mark.slow
 @pytest.mark.parametrize("key", SETS)
 def test_the_tiny_sets_give_what_is_expected_of_them(key: str, real: Path, workspace: Path) -> None:
     tiny = real / "msu_tiny"

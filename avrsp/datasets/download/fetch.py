@@ -112,7 +112,7 @@ def _prepared(dataset: DatasetSpec, raw: Path) -> State:
             name = dataset.key
             sources = [Source(archive=name, origin=origin, pin=None, found=there, listed=there)]
         except RawDataError as error:
-            reason = f"{' '.join(str(error).split())}; then run: {COMMAND}"
+            reason = f"{cleaned(str(error))}; then run: {COMMAND}"
         stamp = outcome.stamp(dataset, raw)
     missing = [] if reason is None else [dataset.key]
     return State(
