@@ -13,9 +13,11 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from avrsp.errors import StoreError
+from avrsp.media.decode import Frame
 from avrsp.models.avrsp.network import AVRSP, Settings
 from avrsp.params import FUSIONS
-from avrsp.prediction.engine import Request, WindowByWindow, engine
+from avrsp.prediction.engine import Engine, Request, WindowByWindow, engine
+from avrsp.prediction.predictor import Predictor
 from avrsp.prediction.reuse import Sliding
 from avrsp.prediction.speed import Speed
 from avrsp.types import InputSpec
@@ -179,3 +181,23 @@ def test_the_full_network_streams() -> None:
     plain = WindowByWindow(model, spec, Speed(torch.device("cpu"), "float32", 2))
     expected = list(plain.maps(frames, Request(sound, FPS, stride=6)))
     np.testing.assert_allclose(found, expected, atol=1e-5, rtol=0)
+
+
+def test_a_predictor_makes_its_engine_ready_once_for_all_videos(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[Engine] = []
+
+    def counted(*given: Any) -> Engine:
+        made.append(engine(*given))
+        return made[-1]
+
+    monkeypatch.setattr("avrsp.prediction.predictor.engine", counted)
+    spec = InputSpec(8, HEIGHT, WIDTH, audio=True)
+    predictor = Predictor(network(), spec, torch.device("cpu"), "float32", "stand-in", "reuse")
+    for count in (3, 9):
+        frames, sound = video(count)
+        timed = (Frame(number / FPS, image) for number, image in enumerate(frames))
+        assert len([*predictor.timed_maps(timed, sound, FPS)]) == count
+    assert len(made) == 1
+    assert "computed once; trained on unknown videos" in str(predictor)
