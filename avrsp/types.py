@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # the converting half reads SOUND_RATE and starts without tor
 SOUND_RATE = 22_050
 """Samples a second of every stored waveform, SoundNet's training rate."""
 
-Predicted = Literal["last", "middle"]
+PredictedFrame = Literal["last", "middle"]
 Start = Literal["reversed", "repeated"]
 WindowRule = Callable[[int, int], NDArray[np.int64]]
 """From a frame, and how many a video has, to the frames of the window that its map is for."""
@@ -92,7 +92,7 @@ class InputSpec:
     height: int
     width: int
     audio: bool
-    predicted: Predicted = "last"
+    predicted: PredictedFrame = "last"
     start: Start = "reversed"
     step: int = 1
     rule: WindowRule | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from avrsp.cli import doctor, maps, material
+from avrsp.cli import doctor, maps, material, models
 from avrsp.errors import exits_cleanly
 
 
@@ -17,7 +17,10 @@ def commands() -> None:
 for command in (
     material.world,
     material.download,
-    material.import_weights,
+    models.list_models,
+    models.import_weights,
+    models.fetch_weights,
+    models.export,
     maps.predict,
     maps.evaluate,
     doctor.doctor,

@@ -1,4 +1,4 @@
-"""Commands that bring what the chain starts from: raw data and published weights."""
+"""Commands that bring the raw data that the chain starts from."""
 
 from __future__ import annotations
 
@@ -78,36 +78,3 @@ def download(datasets: tuple[str, ...], renewed: tuple[str, ...]) -> None:
         click.echo(f"avrsp: {fault}", err=True)
     if faults:
         raise SystemExit(EXIT_FAILURE)
-
-
-@click.command("import-weights")
-@click.argument("source", metavar="FORMAT|MODEL")
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--variant", help="Which network of MODEL the file is of; by default its first.")
-def import_weights(source: str, file: Path, variant: str | None) -> None:
-    """Convert FILE, published weights, to a form that is checked and safe to load.
-
-    FORMAT is one of encoder weights: s3d-kylemin, s3d-torchvision, soundnet8-pytorch,
-    soundnet8-npy; they go to data/weights. Weights of a whole MODEL (`avrsp models` lists them)
-    become a folder below data/models, for `avrsp predict --weights`.
-    """
-    from avrsp import models, paths
-    from avrsp.errors import ParamsError
-    from avrsp.models import weights
-    from avrsp.models.import_checkpoint import import_checkpoint
-
-    data = paths.root() / "data"
-    if source in weights.ENCODER_FORMATS:
-        if variant is not None:
-            raise ParamsError(f"--variant: {source} is a format of encoder weights and has none")
-        target, warning = weights.convert(source, file, data / "weights")
-        if warning:
-            click.echo(f"warning: {warning}", err=True)
-    elif source in models.names():
-        target, known = import_checkpoint(models.spec(source), file, data / "models", variant)
-        about = f"{', '.join(known.learnt_from)}; licence: {known.licence}" if known else "unknown"
-        click.echo(f"trained on: {about}", err=True)
-    else:
-        allowed = ", ".join([*weights.ENCODER_FORMATS, *models.names()])
-        raise ParamsError(f"import-weights: found {source!r}, expected one of {allowed}")
-    click.echo(target)

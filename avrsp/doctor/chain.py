@@ -12,7 +12,7 @@ from typing import Final
 
 from avrsp import paths
 from avrsp.doctor.finding import Finding
-from avrsp.errors import StoreError, cleaned
+from avrsp.errors import ParamsError, StoreError, cleaned
 from avrsp.params import EncoderParams
 from avrsp.store.manifest import COMMAND, Manifest, check_stores, read_manifest
 
@@ -50,18 +50,26 @@ def links() -> Finding:
     return Finding("folders", "ready", found)
 
 
-def weights(encoder: EncoderParams) -> Finding:
-    """Look for the files that the encoders are to start from."""
-    named = {"S3D": encoder.s3d, "SoundNet": encoder.soundnet}
-    lost = [file for file in named.values() if file and not (paths.root() / file).is_file()]
+def weights(model: str, encoder: EncoderParams) -> Finding:
+    """Look for the published weights that the encoders of a model are to start from."""
+    if encoder.from_scratch:
+        return Finding("encoder weights", "ready", "random numbers: encoder.from_scratch is true")
+    from avrsp import models  # noqa: PLC0415 - it imports torch, which takes seconds
+    from avrsp.models import encoders  # noqa: PLC0415
+
+    try:
+        parts = models.spec(model).encoders
+    except ParamsError as error:
+        return Finding("encoder weights", "missing", str(error), "avrsp models")
+    lost = [*encoders.missing(parts, encoder, paths.root())]
     if lost:
-        found = f"no {', '.join(lost)}"
-        return Finding("encoder weights", "missing", found, "avrsp import-weights FORMAT FILE")
-    said = [f"{name} from {file or 'random numbers'}" for name, file in named.items()]
-    return Finding("encoder weights", "ready", ", ".join(said))
+        command = f"avrsp import-weights {parts[0].formats[0]} FILE"
+        return Finding("encoder weights", "missing", "; ".join(lost), command)
+    named = [f"{each.part} from {getattr(encoder, each.key)}" for each in parts]
+    return Finding("encoder weights", "ready", ", ".join(named) or "none needed")
 
 
-def models(splits: Iterable[int | str]) -> Finding:
+def trained(splits: Iterable[int | str]) -> Finding:
     """Look for the trained networks."""
     names = ["pretrain", *(f"{kind}-split{split}" for kind in ("v", "av") for split in splits)]
     folder = paths.workspace() / "data" / "models"

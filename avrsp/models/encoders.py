@@ -89,7 +89,7 @@ def record(path: Path) -> WeightsFile:
         raise WeightsError(f"{path}: no such file; make it with `avrsp import-weights`") from None
 
 
-def described(encoders: Mapping[str, WeightsFile | None]) -> dict[str, str]:
+def encoder_words(encoders: Mapping[str, WeightsFile | None]) -> dict[str, str]:
     """Say for each part what it started from: file and SHA-256, or "random"."""
     return {
         part: RANDOM if found is None else f"{found.file} (SHA-256 {found.sha256})"
@@ -97,6 +97,6 @@ def described(encoders: Mapping[str, WeightsFile | None]) -> dict[str, str]:
     }
 
 
-def published(config: ModelConfig) -> bool:
+def all_published(config: ModelConfig) -> bool:
     """Say whether every encoder of a model started from published weights."""
     return bool(config.encoders) and all(config.encoders.values())

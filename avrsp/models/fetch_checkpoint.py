@@ -13,14 +13,14 @@ from typing import Final
 from avrsp import files
 from avrsp.datasets.download.transfer import Patience, transfer
 from avrsp.errors import AvrspError, WeightsError
-from avrsp.models.registry import Checkpoint, ModelSpec, Wheel
+from avrsp.models.registry import ModelSpec, PublishedWeights, Wheel
 
 PATIENCE: Final = Patience(tries=2)
 PIP_SECONDS: Final = 600
 """How long pip may take for a wheel."""
 
 
-def fetchable(entry: ModelSpec) -> Checkpoint:
+def fetchable(entry: ModelSpec) -> PublishedWeights:
     """Return the entry's checkpoint that can be downloaded.
 
     Raises:
@@ -38,7 +38,7 @@ def fetchable(entry: ModelSpec) -> Checkpoint:
     )
 
 
-def fetch(checkpoint: Checkpoint, folder: Path, say: Callable[[str], None]) -> Path:
+def fetch(checkpoint: PublishedWeights, folder: Path, say: Callable[[str], None]) -> Path:
     """Download a checkpoint into `folder`, of which only the whole and right file is kept.
 
     Args:
@@ -56,29 +56,32 @@ def fetch(checkpoint: Checkpoint, folder: Path, say: Callable[[str], None]) -> P
     for source in (_from_address, _from_wheel):
         try:
             source(checkpoint, target)
-            return target
         except (AvrspError, OSError) as error:
             faults.append(str(error))
             say(f"{checkpoint.file}: {error}")
+        else:
+            return target
     raise WeightsError(
         f"{checkpoint.file}: none of its sources could be read ({'; '.join(faults)}); download it "
         f"by hand from {checkpoint.place}, and import it with `avrsp import-weights`"
     )
 
 
-def _from_address(checkpoint: Checkpoint, target: Path) -> None:
+def _from_address(checkpoint: PublishedWeights, target: Path) -> None:
     assert checkpoint.address is not None
     transfer(checkpoint.address, target, PATIENCE)
     _check(checkpoint, target)
 
 
-def _from_wheel(checkpoint: Checkpoint, target: Path) -> None:
+def _from_wheel(checkpoint: PublishedWeights, target: Path) -> None:
     wheel = checkpoint.wheel
     if wheel is None:
         raise WeightsError("there is no second source")
-    with tempfile.TemporaryDirectory() as folder:
-        with zipfile.ZipFile(_downloaded(wheel, Path(folder))) as archive:
-            content = archive.read(wheel.member)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        zipfile.ZipFile(_downloaded(wheel, Path(folder))) as archive,
+    ):
+        content = archive.read(wheel.member)
     files.write_bytes(target, content)
     _check(checkpoint, target)
 
@@ -112,7 +115,7 @@ def _downloaded(wheel: Wheel, folder: Path) -> Path:
     return found[0]
 
 
-def _check(checkpoint: Checkpoint, target: Path) -> None:
+def _check(checkpoint: PublishedWeights, target: Path) -> None:
     found = files.sha256(target)
     if found != checkpoint.sha256:
         target.unlink()

@@ -7,16 +7,16 @@ from typing import NamedTuple
 
 from avrsp import files
 from avrsp.errors import ParamsError, WeightsError
-from avrsp.models.registry import Checkpoint, ModelSpec
+from avrsp.models.registry import ModelSpec, PublishedWeights
 from avrsp.models.saved import ModelConfig, WeightsFile, save_model
-from avrsp.models.weights import fitted, read_torch
+from avrsp.models.weights import read_torch, under_our_names
 
 
 class Imported(NamedTuple):
     """A new model folder, and which of the known checkpoints it is; None where that is unknown."""
 
     folder: Path
-    checkpoint: Checkpoint | None
+    checkpoint: PublishedWeights | None
 
 
 def import_checkpoint(
@@ -53,7 +53,9 @@ def import_checkpoint(
     }
     expected = model.state_dict()
     model.load_state_dict(
-        fitted(path.name, expected, found, {key: form.published_key(key) for key in expected})
+        under_our_names(
+            path.name, expected, found, {key: form.published_key(key) for key in expected}
+        )
     )
     spec = entry.input(form.settings)
     config = ModelConfig(
@@ -75,7 +77,7 @@ def import_checkpoint(
     return Imported(folder, known)
 
 
-def _known(entry: ModelSpec, path: Path, digest: str, variant: str) -> Checkpoint | None:
+def _known(entry: ModelSpec, path: Path, digest: str, variant: str) -> PublishedWeights | None:
     by_digest = [each for each in entry.checkpoints if each.sha256 == digest]
     if by_digest:
         return by_digest[0]

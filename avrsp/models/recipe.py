@@ -11,7 +11,7 @@ from torch import Tensor
 from avrsp.params import PresetName, TrainParams
 
 
-class Truth(NamedTuple):
+class GroundTruth(NamedTuple):
     """What a loss compares with.
 
     Attributes:
@@ -25,13 +25,13 @@ class Truth(NamedTuple):
     progress: float
 
 
-Loss = Callable[[Any, Truth], Tensor]
-"""From what the network returns, maps B x H x W or what `Recipe.output` names, to one number."""
+Loss = Callable[[Any, GroundTruth], Tensor]
+"""From what the network returns, maps B x H x W or what `output` names, to one number."""
 PhaseName = Literal["pretrain", "finetune"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class ParameterGroup:
     """Parameters that learn in their own way.
 
     Attributes:
@@ -49,7 +49,7 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
+class MethodRecipe:
     """Loss, optimiser and numbers of a training; what is None or empty is as params.yaml says.
 
     Attributes:
@@ -74,7 +74,7 @@ class Recipe:
     optimiser: Literal["adamw", "adam", "sgd"] = "adamw"
     options: Mapping[str, float] = field(default_factory=dict)
     weight_decay: float | None = None
-    groups: tuple[Group, ...] = ()
+    groups: tuple[ParameterGroup, ...] = ()
     milestones: tuple[float, ...] = ()
     factor: float = 0.1
     clip_norm: float | None = None

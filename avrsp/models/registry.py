@@ -17,21 +17,21 @@ from pydantic import BaseModel, ValidationError
 from torch import nn
 
 from avrsp.errors import ParamsError
-from avrsp.models.recipe import Recipe
+from avrsp.models.recipe import MethodRecipe
 from avrsp.types import InputSpec
 
 EngineName = Literal["windows", "reuse", "recurrent"]
 PACKAGE: Final = "avrsp.models"
 
 
-class Size(NamedTuple):
+class WindowSize(NamedTuple):
     """Frames of a window, and their rows and columns, that a phase would like."""
 
     length: int
     height: int
     width: int
 
-    def checked(self, name: str, multiple: int) -> Size:
+    def checked(self, name: str, multiple: int) -> WindowSize:
         """Return this size, for a network whose frames are multiples of something.
 
         Raises:
@@ -81,7 +81,7 @@ class Wheel(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Checkpoint:
+class PublishedWeights:
     """A published file of a whole network's weights.
 
     Attributes:
@@ -105,6 +105,20 @@ class Checkpoint:
     wheel: Wheel | None = None
 
 
+class Cost(NamedTuple):
+    """What a network costs at its published size; convolutions and matrix products count.
+
+    Attributes:
+        parameters: Their number.
+        window: Multiply-accumulates of one window with its sound.
+        frame: Those of one more frame of a video by the network's own engine.
+    """
+
+    parameters: int
+    window: int
+    frame: int
+
+
 @dataclass(frozen=True, slots=True)
 class Variant:
     """One of the networks that published weights are of, and how their files name its tensors.
@@ -113,11 +127,13 @@ class Variant:
         settings: That make it.
         published_key: From our name of a tensor to that in the files.
         ignored: How names of tensors in the files begin that the network has no use for.
+        cost: What it costs; None: it is counted when somebody asks (`avrsp.prediction.costs`).
     """
 
     settings: Mapping[str, Any] = field(default_factory=dict)
     published_key: Callable[[str], str] = str
     ignored: tuple[str, ...] = ()
+    cost: Cost | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,16 +170,16 @@ class ModelSpec:
     citation: str
     licence: str
     settings: type[BaseModel]
-    window: Callable[[Any, Size | None], InputSpec]
+    window: Callable[[Any, WindowSize | None], InputSpec]
     build: Callable[[Any], nn.Module]
     without_sound: Mapping[str, Any] = field(default_factory=dict)
     with_sound: Mapping[str, Any] | None = None
     weights_licence: str | None = None
-    recipe: Recipe = field(default_factory=Recipe)
-    sound_recipe: Recipe | None = None
+    recipe: MethodRecipe = field(default_factory=MethodRecipe)
+    sound_recipe: MethodRecipe | None = None
     visual_only: tuple[str, ...] = ()
     variants: Mapping[str, Variant] = field(default_factory=lambda: {"v": Variant()})
-    checkpoints: tuple[Checkpoint, ...] = ()
+    checkpoints: tuple[PublishedWeights, ...] = ()
     encoders: tuple[Encoder, ...] = ()
     engine: EngineName = "windows"
     tiny: Mapping[str, Any] = field(default_factory=dict)
@@ -174,7 +190,7 @@ class ModelSpec:
         """Whether there is a network that takes sound."""
         return self.with_sound is not None
 
-    def recipe_for(self, *, audio: bool) -> Recipe:
+    def recipe_for(self, *, audio: bool) -> MethodRecipe:
         """Return how the network with sound or without is trained."""
         return self.sound_recipe or self.recipe if audio else self.recipe
 
@@ -207,7 +223,7 @@ class ModelSpec:
         known = {name: wanted[name] for name in self.settings.model_fields.keys() & wanted.keys()}
         return self.checked({**known, **(own or {})}).model_dump(mode="json")
 
-    def input(self, given: Mapping[str, Any], size: Size | None = None) -> InputSpec:
+    def input(self, given: Mapping[str, Any], size: WindowSize | None = None) -> InputSpec:
         """Return the input of the network with these settings, of the wanted size if it can be.
 
         Raises:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from avrsp import files
 from avrsp.errors import ParamsError, WeightsError
 from avrsp.models import registry
-from avrsp.models.registry import Size
+from avrsp.models.registry import WindowSize
 from avrsp.types import InputSpec
 
 WEIGHTS = "weights.safetensors"
@@ -83,7 +83,7 @@ class ModelConfig(BaseModel):
         Raises:
             ParamsError: There is no such network, or it has no such settings.
         """
-        size = Size(self.length, self.height, self.width)
+        size = WindowSize(self.length, self.height, self.width)
         return registry.spec(self.model).input(self.settings, size)
 
 

@@ -3,7 +3,7 @@
 Tsiami, Koutras and Maragos, "STAViS: Spatio-Temporal AudioVisual Saliency Network", CVPR 2020.
 Written from a description of the published network (github.com/atsiami/STAViS, commit 71fd51f, MIT,
 with parts of 3D-ResNets-PyTorch, MIT) and equal to it to rounding; tensors have the published
-names, but for SoundNet's; those that a variant does not use are left out. A batch of one works here.
+names, but for SoundNet's; those that a variant does not use are left out. A batch of one works.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from avrsp.models.layers.conv import MaxPool, scaled
 from avrsp.models.layers.pixels import Colour, normalised
 from avrsp.models.layers.resnet3d import EXPANSION, STEM, layer, stem
 from avrsp.models.layers.soundnet import INPUT_SCALE, SoundNet, scaled_sound
-from avrsp.models.recipe import Group, Recipe, Truth
-from avrsp.models.registry import Checkpoint, ModelSpec, Size, Variant
+from avrsp.models.recipe import GroundTruth, MethodRecipe, ParameterGroup
+from avrsp.models.registry import Cost, ModelSpec, PublishedWeights, Variant, WindowSize
 from avrsp.types import InputSpec, sound_samples
 
-PUBLISHED: Final = Size(16, 112, 112)
+PUBLISHED: Final = WindowSize(16, 112, 112)
 """The original resizes twice: Pillow to 320 x 240 without naming a filter (nearest before Pillow
 7.0, bicubic since), then bilinear to 112 x 112. Here frames are resized once, bilinear, so that
 published weights see slightly other frames."""
@@ -249,7 +249,7 @@ def window_rule(frame: int, count: int, *, length: int) -> NDArray[np.int64]:
 RULES: Final = {each: partial(window_rule, length=each) for each in (SHORT, PUBLISHED.length)}
 
 
-def window(settings: Settings, size: Size | None) -> InputSpec:
+def window(settings: Settings, size: WindowSize | None) -> InputSpec:
     """Return the input: 16 frames of 112 x 112, or less where a phase would like less.
 
     Raises:
@@ -268,7 +268,7 @@ def window(settings: Settings, size: Size | None) -> InputSpec:
     )
 
 
-def loss(supervised: Sequence[Tensor], truth: Truth) -> Tensor:
+def loss(supervised: Sequence[Tensor], truth: GroundTruth) -> Tensor:
     """Return 0.1 BCE - 2 CC - NSS, the mean over the items.
 
     The original sums over 128 items and divides by 128. All of what `STAViS.supervised` returns
@@ -306,22 +306,22 @@ SIDES: Final = 1e-4
 have a tenth of it, the enlarging kernels too, and biases have twice as much."""
 
 
-def groups(trunk: float) -> tuple[Group, ...]:
+def groups(trunk: float) -> tuple[ParameterGroup, ...]:
     """Return the parts' learning rates as multiples of the trunk's, which is the phase's."""
     sides = SIDES / trunk
     return (
-        Group(pattern=r"^soundnet8\.", rate=1e-3 / trunk),
-        Group(pattern=r"^fusion3\.", rate=1e-2 / trunk),
-        Group(pattern=r"\.side_prep\.bias$", rate=2 * sides),
-        Group(pattern=r"\.side_prep\.weight$", rate=sides),
-        Group(pattern=r"^(score_dsn|fuse|fuseav)\..*bias$", rate=2 * sides / 10),
-        Group(pattern=r"^(score_dsn|fuse|fuseav)\.", rate=sides / 10),
+        ParameterGroup(pattern=r"^soundnet8\.", rate=1e-3 / trunk),
+        ParameterGroup(pattern=r"^fusion3\.", rate=1e-2 / trunk),
+        ParameterGroup(pattern=r"\.side_prep\.bias$", rate=2 * sides),
+        ParameterGroup(pattern=r"\.side_prep\.weight$", rate=sides),
+        ParameterGroup(pattern=r"^(score_dsn|fuse|fuseav)\..*bias$", rate=2 * sides / 10),
+        ParameterGroup(pattern=r"^(score_dsn|fuse|fuseav)\.", rate=sides / 10),
     )
 
 
-def recipe(trunk: float) -> Recipe:
+def recipe(trunk: float) -> MethodRecipe:
     """Return how the network is trained whose trunk has this learning rate."""
-    return Recipe(
+    return MethodRecipe(
         output="supervised",
         loss=loss,
         optimiser="sgd",
@@ -336,12 +336,12 @@ def recipe(trunk: float) -> Recipe:
     )
 
 
-def checkpoints() -> Iterator[Checkpoint]:
+def checkpoints() -> Iterator[PublishedWeights]:
     """Yield what the authors' own data mirror holds: for each split both networks."""
     for variant, name in (("v", "visual"), ("av", "audiovisual")):
         folder = "stavis_visual_only" if variant == "v" else "stavis_audiovisual"
         for split in (1, 2, 3):
-            yield Checkpoint(
+            yield PublishedWeights(
                 file=f"{name}_split{split}_save_60.pth",
                 learnt_from=("diem", "coutrot1", "coutrot2", "avad", "etmd", "summe"),
                 place=f"folder {folder} of pretrained_models.tar.gz at "
@@ -367,8 +367,18 @@ ENTRY: Final = ModelSpec(
     sound_recipe=recipe(trunk=1e-4),
     visual_only=("fuse",),
     variants={
-        "v": Variant({"variant": "v"}, published_key, ("soundnet8.", "fusion3.", "fuseav.")),
-        "av": Variant({"variant": "av"}, published_key, ("fuse.",)),
+        "v": Variant(
+            {"variant": "v"},
+            published_key,
+            ("soundnet8.", "fusion3.", "fuseav."),
+            Cost(17_695_445, 9_691_862_096, 9_691_862_096),
+        ),
+        "av": Variant(
+            {"variant": "av"},
+            published_key,
+            ("fuse.",),
+            Cost(21_815_333, 9_754_458_192, 9_754_458_192),
+        ),
     },
     checkpoints=tuple(checkpoints()),
     encoders=(soundnet_encoder("soundnet8"),),

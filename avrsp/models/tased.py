@@ -22,11 +22,11 @@ from avrsp.models.layers.pixels import Colour, normalised
 from avrsp.models.layers.s3d import EPS, S3D
 from avrsp.models.layers.s3d_keys import based
 from avrsp.models.layers.unpool import peaks, unpooled
-from avrsp.models.recipe import Group, Recipe, Truth
-from avrsp.models.registry import Checkpoint, ModelSpec, Size, Variant
+from avrsp.models.recipe import GroundTruth, MethodRecipe, ParameterGroup
+from avrsp.models.registry import Cost, ModelSpec, PublishedWeights, Variant, WindowSize
 from avrsp.types import InputSpec
 
-PUBLISHED: Final = Size(32, 224, 384)
+PUBLISHED: Final = WindowSize(32, 224, 384)
 """T is fixed: the decoder's last layers are for 32 frames only. The authors resize frames with
 OpenCV's bilinear filter, which does not average where it shrinks; here one that does is used."""
 MULTIPLE: Final = 32
@@ -141,7 +141,7 @@ def published_key(key: str) -> str:
     return based(key.removeprefix("encoder.")) if key.startswith("encoder.") else key
 
 
-def window(settings: Settings, size: Size | None) -> InputSpec:
+def window(settings: Settings, size: WindowSize | None) -> InputSpec:
     """Return the input: 32 frames, of which the map is for the last.
 
     Before the first whole window it is the window that starts at its frame, played backwards; where
@@ -154,7 +154,7 @@ def window(settings: Settings, size: Size | None) -> InputSpec:
     return InputSpec(PUBLISHED.length, height, width, audio=False, resize="bilinear")
 
 
-def loss(maps: Tensor, truth: Truth) -> Tensor:
+def loss(maps: Tensor, truth: GroundTruth) -> Tensor:
     """Return the divergence of the maps, B x H x W, with the whole batch as one distribution."""
     divergence = kl(maps.flatten(0, 1), truth.density.flatten(0, 1))  # b h w -> (b h) w
     return divergence.to(torch.promote_types(maps.dtype, torch.float32))
@@ -180,21 +180,25 @@ ENTRY: Final = ModelSpec(
     settings=Settings,
     window=window,
     build=TASED,
-    recipe=Recipe(
+    recipe=MethodRecipe(
         loss=loss,
         optimiser="sgd",
         options={"momentum": 0.9},
         weight_decay=2e-7,
-        groups=(Group(pattern=r"^encoder\.", rate=0.01, scheduled=False),),
+        groups=(ParameterGroup(pattern=r"^encoder\.", rate=0.01, scheduled=False),),
         milestones=(0.75, 0.95),
         summed=True,
         paper={"pretrain": PAPER, "finetune": PAPER},
         sample={"epochs": 4, "clips_per_video": 1, "lr": 0.1, "decay": "steps"},
         start="S3D of Kinetics-400; the authors train on DHF1K only",
     ),
-    variants={"v": Variant(published_key=published_key)},
+    variants={
+        "v": Variant(
+            published_key=published_key, cost=Cost(21_260_693, 78_456_225_792, 78_456_225_792)
+        )
+    },
     checkpoints=(
-        Checkpoint(
+        PublishedWeights(
             file="TASED_updated.pt",
             learnt_from=("dhf1k",),
             place="the README of github.com/MichiganCOG/TASED-Net (Google Drive "

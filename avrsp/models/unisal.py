@@ -32,8 +32,8 @@ from avrsp.models.layers.mobilenet import InvertedResidual, MobileNetV2
 from avrsp.models.layers.pixels import IMAGENET_MEAN, IMAGENET_STD, normalised
 from avrsp.models.layers.priors import COUNT, first_priors, gaussian, prior_maps
 from avrsp.models.layers.smoothing import enlarged_and_smoothed
-from avrsp.models.recipe import Group, Recipe, Truth
-from avrsp.models.registry import Checkpoint, ModelSpec, Size, Variant, Wheel
+from avrsp.models.recipe import GroundTruth, MethodRecipe, ParameterGroup
+from avrsp.models.registry import Cost, ModelSpec, PublishedWeights, Variant, Wheel, WindowSize
 from avrsp.types import InputSpec
 
 Domain = Literal["dhf1k", "hollywood", "ucfsports", "salicon"]
@@ -281,7 +281,7 @@ def published_key(key: str) -> str:
     return f"{root}_{domain}{inner}{key[match.end() :]}"
 
 
-def window(settings: Settings, size: Size | None) -> InputSpec:
+def window(settings: Settings, size: WindowSize | None) -> InputSpec:
     """Return the input: frames of the domain's size, some frames of the video apart.
 
     A video is predicted frame by frame: the sequences of every fifth frame (by domain) go on side
@@ -292,7 +292,7 @@ def window(settings: Settings, size: Size | None) -> InputSpec:
         ParamsError: The height or the width is no multiple of 32.
     """
     source = DOMAINS[settings.domain]
-    wanted = size or Size(LENGTH, source.height, source.width)
+    wanted = size or WindowSize(LENGTH, source.height, source.width)
     length, height, width = wanted.checked("unisal", MULTIPLE)
     return InputSpec(
         min(length, LENGTH),
@@ -305,7 +305,7 @@ def window(settings: Settings, size: Size | None) -> InputSpec:
     )
 
 
-def loss(log_probabilities: Tensor, truth: Truth) -> Tensor:
+def loss(log_probabilities: Tensor, truth: GroundTruth) -> Tensor:
     """Return KL - 0.1 NSS - 0.1 CC of log-probabilities B x H x W, averaged over clips.
 
     The original averages over all frames of a clip, here the last one counts. A frame that nobody
@@ -345,14 +345,14 @@ ENTRY: Final = ModelSpec(
     settings=Settings,
     window=window,
     build=Unisal,
-    recipe=Recipe(
+    recipe=MethodRecipe(
         output="last_log_probabilities",
         loss=loss,
         optimiser="sgd",
         options={"momentum": 0.9},
         weight_decay=1e-4,
         # the authors leave the encoder as it is for two epochs, here it learns from the start
-        groups=(Group(pattern=r"^cnn\.", rate=0.1, weight_decay=1e-5),),
+        groups=(ParameterGroup(pattern=r"^cnn\.", rate=0.1, weight_decay=1e-5),),
         factor=0.8,
         clip_norm=2.0,
         paper={"pretrain": PAPER, "finetune": PAPER},
@@ -360,9 +360,11 @@ ENTRY: Final = ModelSpec(
         start="MobileNetV2 of ImageNet, for which there is no import: here random numbers. The "
         "authors train on four sets in turn, here one domain learns",
     ),
-    variants={"v": Variant(published_key=published_key)},
+    variants={
+        "v": Variant(published_key=published_key, cost=Cost(3_714_872, 7_776_192_760, 949_340_728))
+    },
     checkpoints=(
-        Checkpoint(
+        PublishedWeights(
             file="weights_best.pth",
             learnt_from=("dhf1k", "hollywood2", "ucf-sports", "salicon"),
             place="github.com/rdroste/unisal, or run: avrsp fetch-weights unisal",

@@ -17,15 +17,15 @@ from torch import Tensor
 
 from avrsp.metrics import cc, kl
 from avrsp.models.encoders import s3d_encoder
-from avrsp.models.recipe import Recipe, Truth
-from avrsp.models.registry import Checkpoint, ModelSpec, Size, Variant
+from avrsp.models.recipe import GroundTruth, MethodRecipe
+from avrsp.models.registry import Cost, ModelSpec, PublishedWeights, Variant, WindowSize
 from avrsp.models.vinet import visual
 from avrsp.models.vinet.visual import LENGTH, MULTIPLE, SIZE, Decoder, ViNet, visual_key
 from avrsp.types import InputSpec
 
 GROUPS: Final = 32
 """Of the decoder's first convolution: 32, 16, 8, 4, 2, 1, 1."""
-PUBLISHED: Final = Size(LENGTH, *SIZE)
+PUBLISHED: Final = WindowSize(LENGTH, *SIZE)
 
 
 class Settings(BaseModel):
@@ -56,7 +56,7 @@ class ViNetS(ViNet):
         )
 
 
-def window(settings: Settings, size: Size | None) -> InputSpec:
+def window(settings: Settings, size: WindowSize | None) -> InputSpec:
     """Return the input: 32 frames, of which the map is for the last, and copies of the first frame.
 
     Those stand before a video's beginning.
@@ -68,7 +68,7 @@ def window(settings: Settings, size: Size | None) -> InputSpec:
     return InputSpec(LENGTH, height, width, audio=False, start="repeated", resize="bilinear")
 
 
-def loss(maps: Tensor, truth: Truth) -> Tensor:
+def loss(maps: Tensor, truth: GroundTruth) -> Tensor:
     """Return the batch's mean Kullback-Leibler divergence less its mean linear correlation."""
     terms = kl(maps, truth.density) - cc(maps, truth.density)
     return terms.mean().to(torch.promote_types(maps.dtype, torch.float32))
@@ -93,7 +93,7 @@ ENTRY: Final = ModelSpec(
     settings=Settings,
     window=window,
     build=ViNetS,
-    recipe=Recipe(
+    recipe=MethodRecipe(
         loss=loss,
         optimiser="adam",
         weight_decay=0.0,
@@ -102,9 +102,11 @@ ENTRY: Final = ModelSpec(
         sample={"lr": 1e-3, "decay": "cosine", "flip": False, "epochs": 4, "clips_per_video": 1},
         start="S3D of Kinetics-400; on the audio-visual sets ViNet-S of DHF1K",
     ),
-    variants={"v": Variant(published_key=visual_key)},
+    variants={
+        "v": Variant(published_key=visual_key, cost=Cost(9_500_737, 69_357_625_344, 33_379_368_960))
+    },
     checkpoints=tuple(
-        Checkpoint(
+        PublishedWeights(
             file=f"{each}_vinet_s_rootgrouped_32_bs8_kld_cc.pt",
             learnt_from=("dhf1k",) if each == "dhf1k" else ("dhf1k", each),
             place="Google Drive folder 12UeAsdiD2xPLmoLRDcE_HjAUjxFdmw5N, from the page of "

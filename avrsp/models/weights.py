@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import struct
 import subprocess
@@ -18,7 +20,8 @@ from typing import Any, Final
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load as parsed
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from avrsp.errors import WeightsError
@@ -26,12 +29,12 @@ from avrsp.files import replacing, sha256, write_json
 from avrsp.models.layers.s3d import S3D
 from avrsp.models.layers.soundnet import SoundNet
 
-Rules = tuple[tuple[str, str], ...]
+RenamingRules = tuple[tuple[str, str], ...]
 
 FIRST_CHILD: Final = (0, 4, 7, 13)
 """Index of each stage's first layer among the 16 that both S3D files count."""
 
-KYLEMIN: Final[Rules] = (
+KYLEMIN: Final[RenamingRules] = (
     (r"(^|branches\.\d\.1\.)0\.conv\.", r"\1conv_s."),
     (r"(^|branches\.\d\.1\.)0\.norm\.", r"\1bn_s."),
     (r"(^|branches\.[12]\.1\.)1\.conv\.", r"\1conv_t."),
@@ -40,7 +43,7 @@ KYLEMIN: Final[Rules] = (
     (r"^branches\.", "branch"),
     (r"\bnorm\.", "bn."),
 )
-TORCHVISION: Final[Rules] = (
+TORCHVISION: Final[RenamingRules] = (
     (r"\bconv\.", "0."),
     (r"\bnorm\.", "1."),
     (r"^branches\.", "branch"),
@@ -88,7 +91,7 @@ def arrays(key: str) -> str:
 Naming = Callable[[str], str]
 
 
-def _s3d(root: str, rules: Rules, key: str) -> str:
+def _s3d(root: str, rules: RenamingRules, key: str) -> str:
     _, stage, layer, rest = key.split(".", maxsplit=3)
     for pattern, replacement in rules:
         rest = re.sub(pattern, replacement, rest)
@@ -141,7 +144,7 @@ def _refusal(path: Path, found: str) -> WeightsError:
     )
 
 
-State = dict[str, Tensor]
+TensorsByName = dict[str, Tensor]
 
 COUNTER: Final = "num_batches_tracked"
 KERNEL_AXES: Final = 4
@@ -149,14 +152,15 @@ NAMED: Final = 3
 """Tensors that an error names before it only counts."""
 
 
-DAMAGE: Final = (
+IMPORT_AGAIN: Final = "make both again with `avrsp import-weights`"
+READ_ERRORS: Final = (
     *(UnpicklingError, RuntimeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error),
     *(struct.error, LookupError, TypeError, AttributeError, OverflowError),
 )
 """What readers of archives and pickles raise for files that are not what they seem."""
 
 
-def read_torch(path: Path) -> State:
+def read_torch(path: Path) -> TensorsByName:
     """Return the tensors of a PyTorch checkpoint, read with `weights_only=True`.
 
     Raises:
@@ -165,7 +169,7 @@ def read_torch(path: Path) -> State:
     _check_zip(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251 - here
-    except DAMAGE as error:
+    except READ_ERRORS as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise WeightsError(
             f"{path.name}: refused, {reason}; expected a PyTorch file of tensors and nothing else. "
@@ -174,7 +178,7 @@ def read_torch(path: Path) -> State:
     return _tensors(path, content)
 
 
-def read_arrays(path: Path) -> State:
+def read_arrays(path: Path) -> TensorsByName:
     """Return sound8.npy's arrays as tensors; kernels (time, 1, in, out) become (out, in, time, 1).
 
     Raises:
@@ -196,7 +200,7 @@ def _check_zip(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
-    except DAMAGE as error:
+    except READ_ERRORS as error:
         damaged = str(error) or type(error).__name__
     if damaged is not None:
         raise WeightsError(f"{path.name}: damaged ({damaged}); download it again")
@@ -206,7 +210,7 @@ def _check_zip(path: Path) -> None:
 class EncoderFormat:
     """One published format: how it is read, whose weights it holds, how it names them, its head."""
 
-    read: Callable[[Path], State]
+    read: Callable[[Path], TensorsByName]
     encoder: Callable[[], nn.Module]
     namings: tuple[Naming, ...]
     heads: tuple[str, ...]
@@ -220,7 +224,7 @@ ENCODER_FORMATS: Final[Mapping[str, EncoderFormat]] = {
 }
 
 
-def convert(name: str, path: Path, folder: Path) -> tuple[Path, str | None]:
+def convert_encoder(name: str, path: Path, folder: Path) -> tuple[Path, str | None]:
     """Convert `path`, of the format `name`, to `folder/<name>.safetensors`, its record beside it.
 
     The record, `<name>.json`, holds the source's SHA-256, the key map and what was left out.
@@ -240,7 +244,7 @@ def convert(name: str, path: Path, folder: Path) -> tuple[Path, str | None]:
     heads = [key for key in found if key.startswith(source.heads)]
     body = {key: tensor for key, tensor in found.items() if key not in heads}
     keys = _key_map(expected, body, source.namings)
-    state = fitted(path.name, expected, body, keys)
+    state = under_our_names(path.name, expected, body, keys)
     warning = _lost_statistics(path.name, state)
     target = folder / f"{name}.safetensors"
     with replacing(target) as temporary:
@@ -257,19 +261,36 @@ def load_into(module: nn.Module, path: Path) -> None:
     """Load a safetensors file into `module`; every tensor must be there, fit, and be used.
 
     Raises:
-        WeightsError: The file cannot be read, or a tensor is missing, extra or misshapen.
+        WeightsError: The file cannot be read, is not what the record beside it says, or a tensor is
+            missing, extra or misshapen.
     """
     try:
-        state = load_file(path)
+        content = path.read_bytes()
+        _check_record(path, content)
+        state = parsed(content)
     except (OSError, SafetensorError) as error:
         raise WeightsError(
             f"{path}: {error}; expected converted weights, make them with `avrsp import-weights`"
         ) from None
     expected = module.state_dict()
-    module.load_state_dict(fitted(path.name, expected, state, {key: key for key in expected}))
+    module.load_state_dict(
+        under_our_names(path.name, expected, state, {key: key for key in expected})
+    )
 
 
-def _tensors(path: Path, content: Any) -> State:  # noqa: ANN401 - a foreign file
+def _check_record(path: Path, content: bytes) -> None:
+    record = path.with_suffix(".json")
+    try:
+        expected = json.loads(record.read_text())["sha256"] if record.is_file() else None
+    except (ValueError, LookupError, TypeError) as error:
+        raise WeightsError(f"{record}: damaged ({error}); {IMPORT_AGAIN}") from None
+    if expected not in {None, hashlib.sha256(content).hexdigest()}:
+        raise WeightsError(
+            f"{path}: damaged, its SHA-256 is not that in {record.name}; {IMPORT_AGAIN}"
+        )
+
+
+def _tensors(path: Path, content: Any) -> TensorsByName:  # noqa: ANN401 - a foreign file
     if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
         content = content["state_dict"]
     if not isinstance(content, dict) or not all(isinstance(x, Tensor) for x in content.values()):
@@ -277,12 +298,16 @@ def _tensors(path: Path, content: Any) -> State:  # noqa: ANN401 - a foreign fil
     return {str(key).removeprefix("module."): tensor for key, tensor in content.items()}
 
 
-def _key_map(expected: Iterable[str], found: State, namings: tuple[Naming, ...]) -> dict[str, str]:
+def _key_map(
+    expected: Iterable[str], found: TensorsByName, namings: tuple[Naming, ...]
+) -> dict[str, str]:
     maps = [{key: named(key) for key in expected} for named in namings]
     return max(maps, key=lambda keys: len(found.keys() & set(keys.values())))
 
 
-def fitted(name: str, expected: State, found: State, keys: Mapping[str, str]) -> State:
+def under_our_names(
+    name: str, expected: TensorsByName, found: TensorsByName, keys: Mapping[str, str]
+) -> TensorsByName:
     """Return the tensors of a file under our names.
 
     Args:
@@ -294,7 +319,7 @@ def fitted(name: str, expected: State, found: State, keys: Mapping[str, str]) ->
     Raises:
         WeightsError: A tensor is missing, extra, misshapen or not finite; names them.
     """
-    state: State = {}
+    state: TensorsByName = {}
     missing, misshapen, broken = list[str](), list[str](), list[str]()
     for key, wanted in expected.items():
         tensor = found.get(keys[key])
@@ -327,7 +352,7 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
-def _lost_statistics(name: str, state: State) -> str | None:
+def _lost_statistics(name: str, state: TensorsByName) -> str | None:
     means = [tensor for key, tensor in state.items() if key.endswith("running_mean")]
     variances = [tensor for key, tensor in state.items() if key.endswith("running_var")]
     if any(mean.any() for mean in means) or any((var != 1).any() for var in variances):

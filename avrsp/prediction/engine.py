@@ -31,8 +31,8 @@ from avrsp.prediction.window_by_window import (
     Counted,
     Frames,
     Image,
-    Maps,
-    Predicted,
+    MapIterator,
+    NumberedMaps,
     Sound,
     filled,
     on_device,
@@ -66,7 +66,7 @@ class Request:
 class Engine(Protocol):
     """Anything that predicts a video."""
 
-    def maps(self, frames: Iterable[Image], request: Request) -> Maps:
+    def maps(self, frames: Iterable[Image], request: Request) -> MapIterator:
         """Yield one map H x W for each frame, in order, while `frames` are read.
 
         They are H x W x 3 RGB at network size.
@@ -85,7 +85,7 @@ class WindowByWindow:
     spec: InputSpec
     speed: Speed
 
-    def maps(self, frames: Iterable[Image], request: Request) -> Maps:  # noqa: D102 - see Engine
+    def maps(self, frames: Iterable[Image], request: Request) -> MapIterator:  # noqa: D102 - see Engine
         return predict_maps(
             at_precision(self.model, self.speed.device, self.speed.precision),
             frames,
@@ -107,7 +107,7 @@ class Reusing:
     prepared: Prepared
     spec: InputSpec
 
-    def maps(self, frames: Iterable[Image], request: Request) -> Maps:  # noqa: D102 - see Engine
+    def maps(self, frames: Iterable[Image], request: Request) -> MapIterator:  # noqa: D102 - see Engine
         coming = Counted(frames)
         sound = Sound.for_network(request.waveform, request.fps, self.spec, request.times)
         expected = request.expected if request.count is None else request.count
@@ -115,12 +115,12 @@ class Reusing:
         yield from filled(self._predicted(task, coming), coming)
         coming.check(request.count)
 
-    def _predicted(self, task: Task, frames: Iterator[Image]) -> Predicted:
+    def _predicted(self, task: Task, frames: Iterator[Image]) -> NumberedMaps:
         if self.spec.start == "repeated":
             return self._padded(task, frames)
         return self._reversed(task, frames)
 
-    def _padded(self, task: Task, frames: Iterator[Image]) -> Predicted:
+    def _padded(self, task: Task, frames: Iterator[Image]) -> NumberedMaps:
         """Predict windows that begin with copies of the first frame."""
         length, stride = task.length, task.stride
         for first in islice(frames, 1):
@@ -129,7 +129,7 @@ class Reusing:
             coming = chain([first] * (copies + 1), frames)
             yield from Slide(self.prepared, task).over(coming, copies + 1 - stride, shown)
 
-    def _reversed(self, task: Task, frames: Iterator[Image]) -> Predicted:
+    def _reversed(self, task: Task, frames: Iterator[Image]) -> NumberedMaps:
         """Predict windows of which the first ones run backwards."""
         length, stride = task.length, task.stride
         head = list(islice(frames, 2 * length - 2))
@@ -141,7 +141,7 @@ class Reusing:
         slide = Slide(self.prepared, task)
         yield from slide.over(chain(head, frames), first + 1 - stride, shown)
 
-    def _turned(self, task: Task, head: Frames) -> Predicted:
+    def _turned(self, task: Task, head: Frames) -> NumberedMaps:
         """Predict the first T - 1 frames in reverse, from the frames that follow them."""
         length, stride, count = task.length, task.stride, len(head)
         first = (min(length - 1, count) - 1) // stride * stride
@@ -172,7 +172,7 @@ class FrameByFrame:
     spec: InputSpec
     speed: Speed
 
-    def maps(self, frames: Iterable[Image], request: Request) -> Maps:  # noqa: D102 - see Engine
+    def maps(self, frames: Iterable[Image], request: Request) -> MapIterator:  # noqa: D102 - see Engine
         coming = Counted(frames)
         state: Tensor | None = None
         while block := [*islice(coming, self.spec.step)]:

@@ -27,7 +27,7 @@ from avrsp.models.layers.soundnet import SoundNet
 from avrsp.prediction.shared_activations import (
     BlockActivations,
     Kernel,
-    Layout,
+    PositionLayout,
     SharedCache,
     gathered,
 )
@@ -37,11 +37,11 @@ from avrsp.prediction.sliding_layers import (
     InSpace,
     Maximum,
     Peaks,
-    Step,
+    SlidingLayer,
     Weighed,
 )
 from avrsp.prediction.speed import Speed, worth_compiling
-from avrsp.prediction.window_by_window import Frames, Image, Predicted, Sound, Window, on_device
+from avrsp.prediction.window_by_window import Frames, Image, NumberedMaps, Sound, Window, on_device
 from avrsp.types import SharesWindows
 
 
@@ -101,7 +101,7 @@ class Slide:
         if worth_compiling(self.speed.device, task.expected):
             self.whole_block = prepared.compiled
 
-    def over(self, frames: Iterator[Image], warm: int, shown: Iterator[Window]) -> Predicted:
+    def over(self, frames: Iterator[Image], warm: int, shown: Iterator[Window]) -> NumberedMaps:
         """Predict each of the windows `shown`; the first `warm` frames precede every end."""
         windows = self.speed.windows
         while warm > 0 and (fresh := [*islice(frames, min(windows, warm))]):
@@ -138,10 +138,10 @@ class Slide:
 ONE: Final = Kernel(1)
 
 
-class Chain(Step):
+class Chain(SlidingLayer):
     """Steps one after the other."""
 
-    def __init__(self, steps: list[Step], layout: Layout) -> None:
+    def __init__(self, steps: list[SlidingLayer], layout: PositionLayout) -> None:
         self.steps = steps
         self.layout = steps[-1].layout if steps else layout
 
@@ -154,10 +154,10 @@ class Chain(Step):
         return block
 
 
-class Joined(Step):
+class Joined(SlidingLayer):
     """A mixed block: the branches' outputs side by side in C, all in the widest layout."""
 
-    def __init__(self, block: Mixed, layout: Layout) -> None:
+    def __init__(self, block: Mixed, layout: PositionLayout) -> None:
         branches = [Chain(list(steps(branch, layout)), layout) for branch in block.branches]
         self.layout = max((each.layout for each in branches), key=lambda each: len(each.own))
         self.branches = [
@@ -173,10 +173,10 @@ class Joined(Step):
         return block.followed_by(joined, self.layout)
 
 
-class Neck(Step):
+class Neck(SlidingLayer):
     """ASPP and LIP of one scale, or nothing, and whole windows at the end."""
 
-    def __init__(self, neck: nn.Module | None, layout: Layout) -> None:
+    def __init__(self, neck: nn.Module | None, layout: PositionLayout) -> None:
         aspp, lip = (None, None) if neck is None else neck.children()
         self.reduce = None if aspp is None else InFrame(aspp, layout)
         self.logit = lip.logit if isinstance(lip, LIP) else None
@@ -198,7 +198,7 @@ class Neck(Step):
         return gathered(self(block), self.cache)
 
 
-def steps(module: nn.Module, layout: Layout) -> Iterator[Step]:
+def steps(module: nn.Module, layout: PositionLayout) -> Iterator[SlidingLayer]:
     """Yield the steps of an encoder's part whose batch normalisation has been folded.
 
     Raises:
@@ -241,7 +241,7 @@ class Sliding:
         stride: int,
     ) -> None:
         self.stride = stride
-        self.frames = Layout(length, 0, 0, 1)
+        self.frames = PositionLayout(length, 0, 0, 1)
         self.stages: list[Chain] = []
         layout = self.frames
         for stage in stages:

@@ -28,7 +28,7 @@ ROOM = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class PositionLayout:
     """Which of the positions of a window are its own.
 
     Attributes:
@@ -61,7 +61,7 @@ class Layout:
         """Return how many frames before the window's last one this shared position was new."""
         return self.spacing * (self.count - 1 - self.right - position)
 
-    def through(self, kernel: Kernel) -> Layout:
+    def through(self, kernel: Kernel) -> PositionLayout:
         """Return the layout behind a layer along time."""
         count = self.count // kernel.stride
         left = -(-(self.left + kernel.margin) // kernel.stride)
@@ -69,7 +69,7 @@ class Layout:
         right = max(0, count - 1 - reach // kernel.stride)
         if left + right >= count:
             left, right = count, 0
-        return Layout(count, left, right, self.spacing * kernel.stride)
+        return PositionLayout(count, left, right, self.spacing * kernel.stride)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class BlockActivations:
     """
 
     x: Tensor
-    layout: Layout
+    layout: PositionLayout
     frames: int
     windows: int
     stride: int
@@ -105,7 +105,7 @@ class BlockActivations:
         """Check that the rows are those of the layout."""
         assert len(self.x) == self.rows(self.layout)
 
-    def rows(self, layout: Layout) -> int:
+    def rows(self, layout: PositionLayout) -> int:
         """Return F for another layout."""
         return self.frames * layout.shares + self.windows * len(layout.own)
 
@@ -115,7 +115,7 @@ class BlockActivations:
         start += self.windows * self.layout.own.index(position)
         return self.x[start : start + self.windows]
 
-    def followed_by(self, x: Tensor, layout: Layout | None = None) -> BlockActivations:
+    def followed_by(self, x: Tensor, layout: PositionLayout | None = None) -> BlockActivations:
         """Return a block of the same frames with other activations."""
         return BlockActivations(x, layout or self.layout, self.frames, self.windows, self.stride)
 
@@ -123,7 +123,7 @@ class BlockActivations:
 class SharedCache:
     """The latest shared positions: as many as later windows still read."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: PositionLayout) -> None:
         self.layout = layout
         self.kept = layout.lag(layout.left) if layout.shares else 0
         self.buffer: Tensor | None = None

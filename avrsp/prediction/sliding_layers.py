@@ -15,16 +15,16 @@ from torch import Tensor, nn
 from avrsp.prediction.shared_activations import (
     BlockActivations,
     Kernel,
-    Layout,
+    PositionLayout,
     PositionValues,
     SharedCache,
 )
 
 
-class Step(ABC):
+class SlidingLayer(ABC):
     """One layer or several, from block to block; it remembers what it needs of earlier blocks."""
 
-    layout: Layout
+    layout: PositionLayout
     """The layout of what it returns."""
 
     @abstractmethod
@@ -32,10 +32,10 @@ class Step(ABC):
         """Return the layer's output for the same frames."""
 
 
-class InFrame(Step):
+class InFrame(SlidingLayer):
     """A module that treats each frame by itself."""
 
-    def __init__(self, module: nn.Module, layout: Layout) -> None:
+    def __init__(self, module: nn.Module, layout: PositionLayout) -> None:
         self.module = module
         self.layout = layout
 
@@ -45,10 +45,10 @@ class InFrame(Step):
         return block.followed_by(y[0].permute(1, 2, 3, 0).contiguous())
 
 
-class InSpace(Step):
+class InSpace(SlidingLayer):
     """A 1 x k x k convolution with ReLU, as one of pictures, which is faster than one of clips."""
 
-    def __init__(self, conv: nn.Conv3d, layout: Layout) -> None:
+    def __init__(self, conv: nn.Conv3d, layout: PositionLayout) -> None:
         self.weight = conv.weight[:, :, 0].contiguous(memory_format=torch.channels_last)
         self.bias = conv.bias
         self.stride = conv.stride[1:]
@@ -62,10 +62,10 @@ class InSpace(Step):
         return block.followed_by(F.relu(y, inplace=True).permute(0, 2, 3, 1).contiguous())
 
 
-class Peaks(Step):
+class Peaks(SlidingLayer):
     """Max pooling in space: rows, then columns, several times faster than with their indices."""
 
-    def __init__(self, size: int, stride: int, layout: Layout) -> None:
+    def __init__(self, size: int, stride: int, layout: PositionLayout) -> None:
         self.size = size
         self.stride = stride
         self.layout = layout
@@ -89,10 +89,12 @@ class Peaks(Step):
         return y
 
 
-class AlongTime(Step):
+class AlongTime(SlidingLayer):
     """A layer that mixes positions."""
 
-    def __init__(self, kernel: Kernel, layout: Layout, target: Layout | None = None) -> None:
+    def __init__(
+        self, kernel: Kernel, layout: PositionLayout, target: PositionLayout | None = None
+    ) -> None:
         self.kernel = kernel
         self.cache = SharedCache(layout)
         self.before = layout
@@ -133,7 +135,7 @@ class AlongTime(Step):
 class Convolution(AlongTime):
     """A k x 1 x 1 convolution with ReLU: one matrix product a tap, none for the padding."""
 
-    def __init__(self, conv: nn.Conv3d, layout: Layout) -> None:
+    def __init__(self, conv: nn.Conv3d, layout: PositionLayout) -> None:
         kernel = Kernel(conv.kernel_size[0], conv.stride[0], int(conv.padding[0]))
         super().__init__(kernel, layout)
         self.taps = conv.weight[..., 0, 0].permute(2, 1, 0).contiguous()  # o c k -> k c o

@@ -14,7 +14,7 @@ import torch
 from avrsp.params import Precision
 from avrsp.types import InputSpec
 
-Item = TypeVar("Item")
+T = TypeVar("T")
 Wanted = Literal["auto", "float32", "bf16"]
 
 MOST_WINDOWS: Final = {"cpu": 8, "cuda": 32}
@@ -82,7 +82,7 @@ def worth_compiling(device: torch.device, frames: int | None) -> bool:
     return device.type == "cuda" and frames is not None and frames >= LONG
 
 
-def ahead(items: Iterable[Item], depth: int = AHEAD) -> Generator[Item]:
+def ahead(items: Iterable[T], depth: int = AHEAD) -> Generator[T]:
     """Yield `items`, which a thread of its own takes, up to `depth` of them in advance.
 
     An error in taking one is raised at its place. The iterator is closed with this one.

@@ -15,7 +15,7 @@ from avrsp.models.windows import sized
 from avrsp.params import ComputeParams
 from avrsp.prediction.engine import Engine, Request, engine
 from avrsp.prediction.speed import Speed
-from avrsp.prediction.window_by_window import Maps
+from avrsp.prediction.window_by_window import MapIterator
 from avrsp.progress import track
 from avrsp.store.manifest import Verdict, store_path
 from avrsp.store.video_store import VideoStore, write_maps
@@ -46,7 +46,7 @@ def write_test_maps(
         write_maps(store_path(out, video), shown, video=(video.dataset, video.video))
 
 
-def _maps(run: Engine, store: VideoStore, spec: InputSpec) -> Maps:
+def _maps(run: Engine, store: VideoStore, spec: InputSpec) -> MapIterator:
     request = Request(store.sound, store.attributes.fps, store.times, count=len(store))
     return run.maps(_frames(store, spec), request)
 

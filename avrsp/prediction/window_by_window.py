@@ -23,8 +23,8 @@ from avrsp.types import InputSpec, SaliencyModel, Samples
 
 Image = NDArray[np.uint8]
 Frames = Sequence[Image]
-Maps = Iterator[NDArray[np.float32]]
-Predicted = Iterator[tuple[int, NDArray[np.float32]]]
+MapIterator = Iterator[NDArray[np.float32]]
+NumberedMaps = Iterator[tuple[int, NDArray[np.float32]]]
 """A frame's number and its map; the numbers rise, and may leave frames out."""
 Window = NDArray[np.int64]
 
@@ -116,7 +116,7 @@ def predict_maps(  # noqa: PLR0913 - one argument for each fact of the video and
     device: torch.device = CPU,
     stride: int = 1,
     times: Sequence[float] | NDArray[np.float64] | None = None,
-) -> Maps:
+) -> MapIterator:
     """Yield one map H x W for each frame, in order, while `frames` are read.
 
     A map waits for the frames that its window shows, or for the video's end. Precision is the
@@ -145,7 +145,7 @@ def predict_maps(  # noqa: PLR0913 - one argument for each fact of the video and
     coming.check(count)
 
 
-def filled(predicted: Predicted, coming: Counted) -> Maps:
+def filled(predicted: NumberedMaps, coming: Counted) -> MapIterator:
     """Yield a map for each frame: between two predicted ones interpolated, after the last, that."""
     before, last = -1, None
     for frame, saliency in predicted:
@@ -165,7 +165,7 @@ def on_device(frames: Frames, device: torch.device) -> Tensor:
     return torch.from_numpy(np.stack(frames)).to(device).permute(3, 0, 1, 2)  # n h w c -> c n h w
 
 
-def _maps(windows: _Windows, coming: Counted, pace: tuple[int, int]) -> Predicted:
+def _maps(windows: _Windows, coming: Counted, pace: tuple[int, int]) -> NumberedMaps:
     """Predict every `stride`-th frame, a batch of windows at a time."""
     batch, stride = pace
     clips = _clips(coming, windows.spec, stride, windows.device)

@@ -25,7 +25,7 @@ from avrsp.params import Params, PresetName
 from avrsp.store.manifest import check_stores, read_manifest
 from avrsp.tracking import evaluations
 from avrsp.train.phase import encoder_starts, run_phase
-from avrsp.train.plan_phase import Phase, Videos, digest
+from avrsp.train.plan_phase import Phase, Videos, phase_digest
 from avrsp.train.ranks import joined
 
 
@@ -49,7 +49,7 @@ def run(
     training = manifest.videos(datasets, split, "train")
     validation = manifest.videos(datasets, split, "validation")
     videos = Videos(stores, training, validation)
-    identity = digest(phase, videos)
+    identity = phase_digest(phase, videos)
     states = paths.checkpoints() / identity[:16]
     facts = {
         **commit(),
@@ -113,7 +113,7 @@ def subject(phase: Phase, loaded: Params, facts: dict[str, str]) -> tracking.Sub
             "seed": recipe.seed,
             "model": phase.entry.name,
             "network": dict(phase.settings),
-            "encoders": encoders.described(encoder_starts(phase)),
+            "encoders": encoders.encoder_words(encoder_starts(phase)),
             "clip": phase.clip.model_dump(),
             "train": recipe.train.model_dump(),
             "optimiser": recipe.optimiser.model_dump(),

@@ -98,7 +98,7 @@ def target(density: NDArray[np.uint8], spec: InputSpec) -> Tensor | None:
     return torch.from_numpy(area / area.max())
 
 
-def fixated(points: NDArray[np.integer], size: tuple[int, int], spec: InputSpec) -> Tensor:
+def fixation_map(points: NDArray[np.integer], size: tuple[int, int], spec: InputSpec) -> Tensor:
     """Return H x W bool: which pixels at network size hold one of the points, k x 2, of `size`."""
     found = torch.zeros(spec.height, spec.width, dtype=torch.bool)
     rows, columns = (points.astype(np.int64) * (spec.height, spec.width) // size).T
@@ -140,7 +140,7 @@ class Clips(Dataset[TrainingClip | Fault]):
         else:
             return Fault(name, "no frame has a target", "no target")
         clip = read_window(source, frame, self.spec)
-        fixations = fixated(source.fixations(frame), source.truth_size, self.spec)
+        fixations = fixation_map(source.fixations(frame), source.truth_size, self.spec)
         if choice.mirrored:
             clip = clip._replace(frames=clip.frames.flip(-1))
             density, fixations = density.flip(-1), fixations.flip(-1)

@@ -29,12 +29,12 @@ from avrsp.types import Clip, Sample
 SAVE_SECONDS = 600.0
 """A state is saved after each epoch, and within an epoch whenever this much time has passed."""
 
-Listener = Callable[[int, Mapping[str, float]], None]
-"""Is told the number of an epoch, or of an update, and its values."""
+ProgressCallback = Callable[[int, Mapping[str, float]], None]
+"""Gets the number of an epoch, or of an update, and its values."""
 
 
-def unheard(step: int, values: Mapping[str, float]) -> None:
-    """Take what nobody wants to know."""
+def ignored(step: int, values: Mapping[str, float]) -> None:
+    """Do nothing with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +52,15 @@ class Loaders:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """What training leaves behind on its way: its name, its states' folder, and who listens.
+    """What training leaves behind on its way: its name, its states' folder, and callbacks.
 
-    `listen` is told of each epoch, `follow` of each update.
+    `listen` gets each epoch, `follow` each update.
     """
 
     name: str
     folder: Path
-    listen: Listener = unheard
-    follow: Listener = unheard
+    listen: ProgressCallback = ignored
+    follow: ProgressCallback = ignored
 
 
 def train(

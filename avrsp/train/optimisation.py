@@ -12,13 +12,13 @@ from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from avrsp.models.loss import saliency_loss
-from avrsp.models.recipe import Recipe, Truth
+from avrsp.models.recipe import GroundTruth, MethodRecipe
 from avrsp.params import LossParams, OptimiserParams, TrainParams
 
 OPTIMISERS: Final[Mapping[str, type[Optimizer]]] = {"adamw": AdamW, "adam": Adam, "sgd": SGD}
 
 
-class Numbers(Protocol):
+class PhaseNumbers(Protocol):
     """What a phase is trained by (`state.Recipe`)."""
 
     @property
@@ -37,12 +37,12 @@ class Numbers(Protocol):
         ...
 
     @property
-    def method(self) -> Recipe:
+    def method(self) -> MethodRecipe:
         """What the network's entry says."""
         ...
 
 
-def optimiser_for(model: nn.Module, numbers: Numbers) -> Optimizer:
+def optimiser_for(model: nn.Module, numbers: PhaseNumbers) -> Optimizer:
     """Return the optimiser of the network's parameters, in groups as the recipe has them.
 
     Each group holds `base`, its first learning rate, and whether the schedule is for it.
@@ -77,7 +77,7 @@ def optimiser_for(model: nn.Module, numbers: Numbers) -> Optimizer:
 class Schedule:
     """The learning rates of an optimiser, epoch after epoch: a function of validation losses."""
 
-    def __init__(self, optimiser: Optimizer, numbers: Numbers) -> None:
+    def __init__(self, optimiser: Optimizer, numbers: PhaseNumbers) -> None:
         self._optimiser = optimiser
         self._train, self._method = numbers.train, numbers.method
         chosen = numbers.optimiser
@@ -109,7 +109,7 @@ class Schedule:
 class TrainingOutput(nn.Module):
     """A network called for what its loss is of, which is not always its maps."""
 
-    def __init__(self, network: nn.Module, method: Recipe) -> None:
+    def __init__(self, network: nn.Module, method: MethodRecipe) -> None:
         super().__init__()
         self.network = network
         self._method = method.output
@@ -120,7 +120,7 @@ class TrainingOutput(nn.Module):
         return called(*clip)
 
 
-def loss_of(numbers: Numbers, output: Any, truth: Truth) -> Tensor:  # noqa: ANN401 - as above
+def loss_of(numbers: PhaseNumbers, output: Any, truth: GroundTruth) -> Tensor:  # noqa: ANN401 - as above
     """Return the recipe's loss of a network's output; by default equation 19 of its maps."""
     if numbers.method.loss is None:
         return saliency_loss(output, truth.density, numbers.loss)

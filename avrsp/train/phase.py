@@ -30,7 +30,7 @@ from avrsp.store.video_store import VideoStore
 from avrsp.train import checkpoint
 from avrsp.train.clips import ClipLoader, Clips
 from avrsp.train.loop import Loaders, Log, train
-from avrsp.train.plan_phase import Phase, Videos, digest
+from avrsp.train.plan_phase import Phase, Videos, phase_digest
 from avrsp.train.ranks import ALONE, Ranks
 from avrsp.train.sampling import EpochBatches, EvenClips, RandomClips, seed_of
 from avrsp.train.state import Row
@@ -39,7 +39,7 @@ HISTORY = "history.json"
 
 
 class Recorder(Protocol):
-    """Who is told what happens (`tracking.Record`)."""
+    """Where a training is recorded (`tracking.Record`)."""
 
     run_id: str | None
 
@@ -56,7 +56,7 @@ class Recorder(Protocol):
         ...
 
 
-def run_phase(  # noqa: PLR0913 - what, from where to where, and who is told
+def run_phase(  # noqa: PLR0913 - what, from where to where, and where it is recorded
     phase: Phase,
     videos: Videos,
     *,
@@ -80,7 +80,7 @@ def run_phase(  # noqa: PLR0913 - what, from where to where, and who is told
             and `allow_missing` is not set.
     """
     loaders = replace(_loaders(phase, videos, workers, ranks), allow_missing=allow_missing)
-    model = placed(build(phase, ranks), phase.compute, ranks)
+    model = placed(build_network(phase, ranks), phase.compute, ranks)
     followers = (record.values, record.update) if record else ()
     at = train(model, loaders, phase.recipe, Log(phase.name, states, *followers), ranks)
     history = at.history
@@ -108,7 +108,7 @@ def _config(phase: Phase, videos: Videos, record: Recorder) -> ModelConfig:
         width=phase.spec.width,
         audio=phase.spec.audio,
         run=phase.run,
-        digest=digest(phase, videos),
+        digest=phase_digest(phase, videos),
         mlflow_run=record.run_id,
         encoders=started,
         learnt_from=learnt,
@@ -125,7 +125,7 @@ def encoder_starts(phase: Phase) -> dict[str, WeightsFile | None]:
     return started | {part: encoders.record(path) for part, path in phase.parts.items()}
 
 
-def build(phase: Phase, ranks: Ranks = ALONE) -> nn.Module:
+def build_network(phase: Phase, ranks: Ranks = ALONE) -> nn.Module:
     """Return the phase's network with the weights that it starts from, on the CPU."""
     torch.manual_seed(seed_of(phase.recipe.seed, "weights", phase.run))
     parts = phase.parts  # what is missing is said before anything is built

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from avrsp import files, paths
 from avrsp.models.encoders import wanted, weights_by_part
-from avrsp.models.registry import ModelSpec, Size
+from avrsp.models.registry import ModelSpec, WindowSize
 from avrsp.models.saved import WEIGHTS
 from avrsp.params import ClipParams, ComputeParams, EncoderParams, FusionName, NetworkParams
 from avrsp.store.manifest import Verdict
@@ -55,7 +55,7 @@ class Phase:
     @property
     def spec(self) -> InputSpec:
         """The network's input."""
-        size = Size(self.clip.length, self.clip.height, self.clip.width)
+        size = WindowSize(self.clip.length, self.clip.height, self.clip.width)
         return self.entry.input(self.settings, size)
 
     @property
@@ -113,7 +113,7 @@ class Videos:
     validation: list[Verdict]
 
 
-def digest(phase: Phase, videos: Videos) -> str:
+def phase_digest(phase: Phase, videos: Videos) -> str:
     """Return a digest of all that the result depends on: parameters, data, start, code."""
     recipe = phase.recipe
     weights = [*([phase.start / WEIGHTS] if phase.start else []), *phase.parts.values()]

@@ -1,7 +1,7 @@
 """A network while it is trained: everything that changes, as one thing to save and to restore.
 
 The schedule and the random generator are not saved. The learning rate follows from the epochs so
-far and their validation losses, which are replayed; the generator is seeded anew before each update
+far and their validation losses, which are replayed; the generator is seeded before each update
 by (seed, update), so that nothing drawn depends on how often training was interrupted.
 """
 
@@ -19,8 +19,7 @@ from torch import Tensor, nn
 
 from avrsp.compute import autocasting, check_trainable
 from avrsp.errors import AvrspError
-from avrsp.models.recipe import Recipe as Method
-from avrsp.models.recipe import Truth
+from avrsp.models.recipe import GroundTruth, MethodRecipe
 from avrsp.params import LossParams, OptimiserParams, Precision, TrainParams
 from avrsp.train.checkpoint import Checkpoint
 from avrsp.train.clips import Batch
@@ -42,7 +41,7 @@ class Recipe:
     loss: LossParams
     seed: int
     precision: Precision
-    method: Method = field(default_factory=Method)
+    method: MethodRecipe = field(default_factory=MethodRecipe)
 
 
 class Training:
@@ -77,10 +76,10 @@ class Training:
         """Return what the loss is of (`Recipe.output`), of a clip that lies on the device."""
         return self._called(TrainingOutput(self.model, self.recipe.method), clip)
 
-    def truth(self, sample: Sample) -> Truth:
+    def truth(self, sample: Sample) -> GroundTruth:
         """Return what the loss compares with, on the device."""
         density, fixations = sample.density.to(self.device), sample.fixations.to(self.device)
-        return Truth(density, fixations, self.at.epoch / self.recipe.train.epochs)
+        return GroundTruth(density, fixations, self.at.epoch / self.recipe.train.epochs)
 
     def _called(self, network: nn.Module, clip: Clip) -> Any:  # noqa: ANN401 - as above
         with autocasting(self.device, self.recipe.precision):

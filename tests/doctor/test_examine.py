@@ -87,8 +87,11 @@ def test_preset_paper_with_nothing_there_names_every_archive(
     looked = found()
     assert {name for name, each in looked.items() if each.state == "missing"} == {
         "raw: dhf1k",
+        "encoder weights",
         "GPU",
     }
+    assert looked["encoder weights"].command == "avrsp import-weights s3d-kylemin FILE"
+    assert "encoder.soundnet: found no data/weights/" in looked["encoder weights"].found
     assert looked["raw: dhf1k"].command == (
         "put it at data/raw/incoming/dhf1k/video and data/raw/incoming/dhf1k/annotation, "
         "unpacked or as .rar, .zip or .tar.gz"

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from avrsp import models
 from avrsp.errors import ParamsError
-from avrsp.models.registry import ModelSpec, Size
+from avrsp.models.registry import ModelSpec, WindowSize
 from avrsp.models.saved import ModelConfig, save_model
 from avrsp.prediction.engine import Request, WindowByWindow, engine
 from avrsp.prediction.speed import Speed
@@ -28,7 +28,7 @@ KINDS = [
     if models.spec(name).audio_visual or not audio
 ]
 WITH_SOUND = [name for name, audio in KINDS if audio]
-WANTED = Size(8, 64, 64)
+WANTED = WindowSize(8, 64, 64)
 
 each_kind = pytest.mark.parametrize(("name", "audio"), KINDS)
 

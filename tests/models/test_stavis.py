@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from avrsp.models import stavis
-from avrsp.models.recipe import Truth
+from avrsp.models.recipe import GroundTruth
 from avrsp.models.registry import Variant
 from avrsp.models.stavis import ENTRY, RULES, Settings, STAViS, loss, loss_terms
 from tests.models import golden
@@ -136,14 +136,14 @@ def test_side_maps_weigh_less_as_training_goes_on() -> None:
     bce, correlation, lift = loss_terms(logits, true, fixated)
     one = (0.1 * bce + 2 * correlation + lift).mean()
     for progress, weight in ((0.0, 3.0), (0.75, 1.5), (1.0, 1.0)):
-        found = loss([logits] * 3, Truth(true, fixated, progress))
+        found = loss([logits] * 3, GroundTruth(true, fixated, progress))
         assert found.item() == pytest.approx(weight * one.item())
 
 
 def test_nobody_looking_is_no_nan() -> None:
     logits = torch.randn(1, 8, 8).requires_grad_()
     torch.autograd.backward(
-        loss([logits], Truth(torch.zeros(1, 8, 8), torch.zeros(1, 8, 8) > 0, 0))
+        loss([logits], GroundTruth(torch.zeros(1, 8, 8), torch.zeros(1, 8, 8) > 0, 0))
     )
     assert logits.grad is not None
     assert logits.grad.isfinite().all()

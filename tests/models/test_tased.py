@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from avrsp.models.layers.unpool import peaks, unpooled
-from avrsp.models.recipe import Truth
+from avrsp.models.recipe import GroundTruth
 from avrsp.models.tased import ENTRY, TASED, Settings, loss
 from tests.models import golden
 
@@ -86,6 +86,6 @@ def test_frames_are_read_between_minus_one_and_one() -> None:
 def test_the_loss_equals_the_originals() -> None:
     logits, true, _ = golden.loss_inputs()
     (expected,) = (value for name, value in golden.loss_values().items() if "tased" in name)
-    assert loss(logits.sigmoid(), Truth(true, true > 0, 0)).item() == pytest.approx(
+    assert loss(logits.sigmoid(), GroundTruth(true, true > 0, 0)).item() == pytest.approx(
         expected, abs=1e-6
     )

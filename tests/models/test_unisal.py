@@ -15,8 +15,8 @@ from avrsp.models import unisal
 from avrsp.models.import_checkpoint import import_checkpoint
 from avrsp.models.layers.domainnorm import DomainNorm, folded
 from avrsp.models.layers.smoothing import enlarged_and_smoothed
-from avrsp.models.recipe import Truth
-from avrsp.models.registry import Size
+from avrsp.models.recipe import GroundTruth
+from avrsp.models.registry import WindowSize
 from avrsp.models.unisal import ENTRY, Domain, Settings, Unisal
 from avrsp.prediction.engine import Request, engine
 from avrsp.prediction.speed import Speed
@@ -147,7 +147,7 @@ def test_each_frame_of_a_video_is_predicted_by_the_originals_order(
     length: int, domain: Domain
 ) -> None:
     network, clip = small_network(domain).eval(), video(length, 32, 64)
-    spec = ENTRY.input({"domain": domain}, Size(12, 32, 64))
+    spec = ENTRY.input({"domain": domain}, WindowSize(12, 32, 64))
     run = engine(network, spec, Speed(torch.device("cpu"), "float32", 1), ENTRY.engine)
     frames = [each.permute(1, 2, 0).numpy() for each in clip.unbind(1)]
     maps = list(run.maps(frames, Request(np.zeros(0, np.float32), 30.0, count=length)))
@@ -230,7 +230,7 @@ def test_the_loss_is_the_originals() -> None:
         torch.testing.assert_close(term.float(), expected, atol=1e-6, rtol=0)
     kl, nss, cc = (term.mean() for term in terms)
     expected = kl - 0.1 * nss - 0.1 * cc
-    truth = Truth(density, fixations, 0)
+    truth = GroundTruth(density, fixations, 0)
     torch.testing.assert_close(unisal.loss(logs, truth), expected)
 
 
@@ -240,7 +240,7 @@ def test_a_frame_without_fixations_has_nss_one() -> None:
     logs = logits.flatten(2).log_softmax(-1).view_as(logits).requires_grad_()
     _, nss, _ = unisal.loss_terms(logs, density, fixations)
     assert nss.tolist() == [[1], [1]]
-    torch.autograd.backward(unisal.loss(logs, Truth(density, fixations, 0)))
+    torch.autograd.backward(unisal.loss(logs, GroundTruth(density, fixations, 0)))
     assert logs.grad is not None
     assert logs.grad.isfinite().all()
 

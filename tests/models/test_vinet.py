@@ -7,7 +7,7 @@ import torch
 from pydantic import ValidationError
 from torch.utils.flop_counter import FlopCounterMode
 
-from avrsp.models.recipe import Truth
+from avrsp.models.recipe import GroundTruth
 from avrsp.models.vinet import ENTRY
 from avrsp.models.vinet.visual import Settings, ViNet, loss
 from tests.models import golden
@@ -92,13 +92,15 @@ def test_impossible_settings_are_refused(fault: dict[str, object]) -> None:
 
 def test_the_loss_equals_the_originals() -> None:
     logits, true, _ = golden.loss_inputs()
-    assert loss(logits.sigmoid(), Truth(true, true > 0, 0)).item() == pytest.approx(
+    assert loss(logits.sigmoid(), GroundTruth(true, true > 0, 0)).item() == pytest.approx(
         golden.loss_values()["vinet.kldiv"], abs=1e-6
     )
 
 
 def test_the_loss_has_finite_gradients_where_the_map_is_zero() -> None:
     pred = torch.rand(1, 8, 8).mul(torch.arange(8) > 3).requires_grad_()
-    torch.autograd.backward(loss(pred, Truth(torch.rand(1, 8, 8), torch.ones(1, 8, 8) > 0, 0)))
+    torch.autograd.backward(
+        loss(pred, GroundTruth(torch.rand(1, 8, 8), torch.ones(1, 8, 8) > 0, 0))
+    )
     assert pred.grad is not None
     assert pred.grad.isfinite().all()

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from avrsp.models.recipe import Truth
+from avrsp.models.recipe import GroundTruth
 from avrsp.models.vinet_s import ENTRY, Settings, ViNetS, loss
 from tests.models import golden
 
@@ -64,6 +64,6 @@ def test_the_loss_is_the_originals_divergence_less_its_correlation() -> None:
     logits, true, _ = golden.loss_inputs()
     values = golden.loss_values()
     expected = values["vinet.kldiv"] - values["vinet.cc"]
-    assert loss(logits.sigmoid(), Truth(true, true > 0, 0)).item() == pytest.approx(
+    assert loss(logits.sigmoid(), GroundTruth(true, true > 0, 0)).item() == pytest.approx(
         expected, abs=1e-6
     )

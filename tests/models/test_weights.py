@@ -35,7 +35,7 @@ def test_s3d_files_load_completely(torchvision: bool, s3d_file: Maker, tmp_path:
     state = s3d_file(torchvision=torchvision)
     name = "s3d-torchvision" if torchvision else "s3d-kylemin"
     torch.save(state, tmp_path / "file.pt")
-    target, warning = weights.convert(name, tmp_path / "file.pt", tmp_path)
+    target, warning = weights.convert_encoder(name, tmp_path / "file.pt", tmp_path)
     network = S3D()
     weights.load_into(network, target)
     loaded = network.state_dict()
@@ -54,7 +54,7 @@ def test_an_s3d_file_computes_what_its_names_say(s3d_file: Maker, tmp_path: Path
     """The first temporal convolution of block 3b's second branch, followed by hand."""
     state = s3d_file(torchvision=True)
     torch.save(state, tmp_path / "file.pt")
-    target, _ = weights.convert("s3d-torchvision", tmp_path / "file.pt", tmp_path)
+    target, _ = weights.convert_encoder("s3d-torchvision", tmp_path / "file.pt", tmp_path)
     loaded = load_file(target)
     ours, theirs = "stages.1.1.branches.2.1.1", "features.5.branch2.1"
     assert torch.equal(loaded[f"{ours}.conv.weight"], state[f"{theirs}.1.0.weight"])
@@ -67,7 +67,7 @@ def test_soundnet_files_load_completely(
 ) -> None:
     state = soundnet_file(numbered=numbered)
     torch.save(state, tmp_path / "file.pth")
-    target, warning = weights.convert("soundnet8-pytorch", tmp_path / "file.pth", tmp_path)
+    target, warning = weights.convert_encoder("soundnet8-pytorch", tmp_path / "file.pth", tmp_path)
     network = SoundNet()
     weights.load_into(network, target)
     conv, bn = ("conv5.0", "conv5.1") if numbered else ("conv5", "batchnorm5")
@@ -84,7 +84,9 @@ def test_lost_statistics_are_noticed(soundnet_file: Maker, tmp_path: Path) -> No
         if "running" in key:
             tensor.fill_(float(key.endswith("var")))
     torch.save(state, tmp_path / "soundnet8_final.pth")
-    _, warning = weights.convert("soundnet8-pytorch", tmp_path / "soundnet8_final.pth", tmp_path)
+    _, warning = weights.convert_encoder(
+        "soundnet8-pytorch", tmp_path / "soundnet8_final.pth", tmp_path
+    )
     assert warning is not None
     assert "defaults 0 and 1" in warning
 
@@ -108,7 +110,7 @@ def test_one_wrong_tensor_is_named(change: str, said: str, s3d_file: Maker, tmp_
         state[key] = torch.zeros(3)
     torch.save(state, tmp_path / "file.pt")
     with pytest.raises(WeightsError, match=said):
-        weights.convert("s3d-kylemin", tmp_path / "file.pt", tmp_path)
+        weights.convert_encoder("s3d-kylemin", tmp_path / "file.pt", tmp_path)
     assert not list(tmp_path.glob("*.safetensors"))
 
 
@@ -116,11 +118,11 @@ def test_one_wrong_tensor_is_named(change: str, said: str, s3d_file: Maker, tmp_
 def test_what_is_no_checkpoint_is_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "file.pt").write_bytes(content)
     with pytest.raises(WeightsError, match=r"file\.pt: refused"):
-        weights.convert("s3d-kylemin", tmp_path / "file.pt", tmp_path)
+        weights.convert_encoder("s3d-kylemin", tmp_path / "file.pt", tmp_path)
 
 
 def test_missing_files_say_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="download"):
-        weights.convert("s3d-kylemin", tmp_path / "none.pt", tmp_path)
+        weights.convert_encoder("s3d-kylemin", tmp_path / "none.pt", tmp_path)
     with pytest.raises(WeightsError, match="import-weights"):
         weights.load_into(SoundNet(width=0.1), tmp_path / "none.safetensors")

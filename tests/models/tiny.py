@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from avrsp.metrics import kl, nss
-from avrsp.models.recipe import Group, Recipe, Truth
-from avrsp.models.registry import Checkpoint, ModelSpec, Size, Variant, register
+from avrsp.models.recipe import GroundTruth, MethodRecipe, ParameterGroup
+from avrsp.models.registry import ModelSpec, PublishedWeights, Variant, WindowSize, register
 from avrsp.types import InputSpec
 
 
@@ -50,13 +50,13 @@ class Tiny(nn.Module):
         return logits
 
 
-def window(settings: Settings, size: Size | None) -> InputSpec:
+def window(settings: Settings, size: WindowSize | None) -> InputSpec:
     """Return its input: six frames, the map is for the third."""
     height, width = size[1:] if size else (32, 48)
     return InputSpec(6, height, width, settings.audio, predicted="middle", start="repeated")
 
 
-def loss(logits: Tensor, truth: Truth) -> Tensor:
+def loss(logits: Tensor, truth: GroundTruth) -> Tensor:
     """Return KL - 0.1 NSS."""
     maps = logits.sigmoid()
     lift = nss(maps, truth.fixations).nan_to_num(1.0)
@@ -78,12 +78,12 @@ ENTRY: Final = ModelSpec(
     build=Tiny,
     without_sound={"audio": False},
     with_sound={"audio": True},
-    recipe=Recipe(
+    recipe=MethodRecipe(
         output="logits",
         loss=loss,
         optimiser="sgd",
         options={"momentum": 0.9},
-        groups=(Group(pattern=r"^head\.", rate=10.0, weight_decay=0.0),),
+        groups=(ParameterGroup(pattern=r"^head\.", rate=10.0, weight_decay=0.0),),
         milestones=(0.5,),
         clip_norm=2.0,
         sample={"decay": "steps"},
@@ -93,8 +93,8 @@ ENTRY: Final = ModelSpec(
         "av": Variant({"channels": 2}, published_key, ("classifier.",)),
     },
     checkpoints=(
-        Checkpoint(file="tiny.pth", learnt_from=("diem",), place="the test", licence="MIT"),
-        Checkpoint(
+        PublishedWeights(file="tiny.pth", learnt_from=("diem",), place="the test", licence="MIT"),
+        PublishedWeights(
             file="tiny_av.pth", learnt_from=("avad",), place="here", licence="MIT", variant="av"
         ),
     ),

@@ -11,7 +11,7 @@ import torch
 from avrsp.errors import StoreError
 from avrsp.models.windows import ending_at, excerpt, window_of
 from avrsp.store.video_store import StoreAttributes, VideoStore, write_store
-from avrsp.train.clips import Batch, ClipLoader, Clips, fixated, read_window, target
+from avrsp.train.clips import Batch, ClipLoader, Clips, fixation_map, read_window, target
 from avrsp.train.sampling import WHOLE, EpochBatches, EvenClips, Part, RandomClips
 from avrsp.types import InputSpec
 
@@ -194,11 +194,11 @@ def test_a_network_of_another_size_gets_resized_frames(stores: list[VideoStore])
 
 def test_fixations_keep_their_place_at_network_size() -> None:
     points = np.array([[0, 0], [47, 95], [24, 10], [24, 11]], np.int16)
-    found = fixated(points, (48, 96), SPEC)
+    found = fixation_map(points, (48, 96), SPEC)
     assert [tuple(each) for each in found.nonzero().tolist()] == [
         (0, 0),
         (16, 6),
         (16, 7),
         (31, 63),
     ]
-    assert not fixated(points[:0], (48, 96), SPEC).any()
+    assert not fixation_map(points[:0], (48, 96), SPEC).any()

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from avrsp import models
-from avrsp.models.recipe import Group, Recipe
+from avrsp.models.recipe import MethodRecipe, ParameterGroup
 from avrsp.models.saved import load_model
 from avrsp.params import TrainParams
 from avrsp.train.optimisation import Schedule, optimiser_for
@@ -24,17 +24,17 @@ from tests.train.test_phase import ENCODER, PHASE, RECIPE, Listener, done, video
 __all__ = ["videos"]
 
 
-def numbers(method: Recipe, **train: Any) -> Any:
+def numbers(method: MethodRecipe, **train: Any) -> Any:
     return replace(RECIPE, method=method, train=RECIPE.train.model_copy(update=train))
 
 
 def test_the_first_group_that_matches_takes_a_parameter() -> None:
     model = models.build("avrsp", width=0.05)
-    method = Recipe(
+    method = MethodRecipe(
         optimiser="sgd",
         options={"momentum": 0.9, "dampening": 0.9},
-        groups=(Group(pattern=r"^encoder\.", rate=0.01, scheduled=False),
-                Group(pattern="bias$", rate=2.0, weight_decay=0.0)),
+        groups=(ParameterGroup(pattern=r"^encoder\.", rate=0.01, scheduled=False),
+                ParameterGroup(pattern="bias$", rate=2.0, weight_decay=0.0)),
     )  # fmt: skip
     encoder, biases, rest = optimiser_for(model, numbers(method, lr=0.1)).param_groups
     assert [group["lr"] for group in (encoder, biases, rest)] == pytest.approx([0.001, 0.2, 0.1])
@@ -57,8 +57,10 @@ def test_the_first_group_that_matches_takes_a_parameter() -> None:
     ],
 )
 def test_a_schedule_is_for_the_groups_that_follow_it(decay: str, expected: list[float]) -> None:
-    groups = (Group(pattern="bias", scheduled=False),)
-    chosen = numbers(Recipe(groups=groups, milestones=(0.5, 1.0)), lr=2.0, epochs=4, decay=decay)
+    groups = (ParameterGroup(pattern="bias", scheduled=False),)
+    chosen = numbers(
+        MethodRecipe(groups=groups, milestones=(0.5, 1.0)), lr=2.0, epochs=4, decay=decay
+    )
     optimiser = optimiser_for(nn.Linear(2, 2), chosen)
     schedule, found = Schedule(optimiser, chosen), []
     for epoch in range(1, 5):
@@ -70,14 +72,14 @@ def test_a_schedule_is_for_the_groups_that_follow_it(decay: str, expected: list[
 
 
 def test_gradients_are_summed_and_limited_where_the_recipe_says_so() -> None:
-    def change(method: Recipe) -> torch.Tensor:
+    def change(method: MethodRecipe) -> torch.Tensor:
         torch.manual_seed(0)
         training = Training(small.Plain(), numbers(method, lr=100.0))
         before = training.model.get_parameter("conv.weight").detach().clone()
         training.update([small.batch_of(2, 0), small.batch_of(2, 1)])
         return training.model.get_parameter("conv.weight").detach() - before
 
-    plain = Recipe(optimiser="sgd", weight_decay=0.0)
+    plain = MethodRecipe(optimiser="sgd", weight_decay=0.0)
     mean, total = change(plain), change(replace(plain, summed=True))
     torch.testing.assert_close(total, 2 * mean, rtol=1e-4, atol=1e-4)
     limited = change(replace(plain, clip_norm=1e-3))
@@ -86,7 +88,7 @@ def test_gradients_are_summed_and_limited_where_the_recipe_says_so() -> None:
 
 
 def test_the_authors_numbers_take_the_place_of_those_in_params_yaml() -> None:
-    recipe = Recipe(paper={"pretrain": {"lr": 0.1}}, sample={"decay": "steps"})
+    recipe = MethodRecipe(paper={"pretrain": {"lr": 0.1}}, sample={"decay": "steps"})
     given = RECIPE.train
     assert recipe.train("paper", "pretrain", given) == given.model_copy(update={"lr": 0.1})
     assert recipe.train("paper", "finetune", given) == given

@@ -30,8 +30,8 @@ from avrsp.params import (
 )
 from avrsp.store.manifest import Verdict
 from avrsp.store.video_store import StoreAttributes, write_store
-from avrsp.train.phase import build, run_phase
-from avrsp.train.plan_phase import CODE, Phase, Videos, digest, settings_for
+from avrsp.train.phase import build_network, run_phase
+from avrsp.train.plan_phase import CODE, Phase, Videos, phase_digest, settings_for
 from avrsp.train.state import Recipe
 
 COUNT = 9
@@ -151,7 +151,7 @@ def test_a_phase_delivers_and_the_next_one_starts_from_it(
     deaf, spec, config = load_model(first)
     assert not spec.audio
     assert (config.run, config.mlflow_run, config.digest) == (
-        "pretrain", "f00", digest(PHASE, videos),
+        "pretrain", "f00", phase_digest(PHASE, videos),
     )  # fmt: skip
     still = replace(RECIPE, train=RECIPE.train.model_copy(update={"lr": 1e-30}))
     phase = replace(
@@ -175,10 +175,10 @@ def test_imported_encoders_are_what_a_phase_starts_from(tmp_path: Path) -> None:
     files = {"encoder": tmp_path / "s3d.safetensors", "listen.soundnet": tmp_path / "ears"}
     for seed, (part, path) in enumerate(files.items()):
         seeded = replace(phase, recipe=replace(RECIPE, seed=seed))
-        save_file(build(seeded).get_submodule(part).state_dict(), path)
+        save_file(build_network(seeded).get_submodule(part).state_dict(), path)
     named: dict[str, Any] = {"s3d": str(files["encoder"]), "from_scratch": False}
     named["soundnet"] = str(files["listen.soundnet"])
-    model = build(replace(phase, encoder=phase.encoder.model_copy(update=named)))
+    model = build_network(replace(phase, encoder=phase.encoder.model_copy(update=named)))
     for part, path in files.items():
         for name, tensor in load_file(path).items():
             assert torch.equal(model.get_submodule(part).state_dict()[name], tensor)
@@ -192,6 +192,17 @@ def test_a_missing_start_or_role_is_said(videos: Videos, tmp_path: Path) -> None
         done(replace(PHASE, start=tmp_path / "nowhere"), videos, tmp_path)
 
 
+def test_encoders_do_not_start_from_random_numbers_by_accident(
+    videos: Videos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    wanted = {"from_scratch": False, "s3d": "data/weights/s3d-kylemin.safetensors"}
+    phase = replace(PHASE, encoder=ENCODER.model_copy(update=wanted))
+    with pytest.raises(ParamsError, match=r"found no data/weights.*import-weights.*from_scratch"):
+        done(phase, videos, tmp_path)
+    assert not [*tmp_path.iterdir()]
+
+
 def test_bf16_is_not_trained_on_a_cpu(videos: Videos, tmp_path: Path) -> None:
     with pytest.raises(ParamsError, match=r"compute\.precision: found bf16"):
         done(replace(PHASE, recipe=replace(RECIPE, precision="bf16")), videos, tmp_path)
@@ -203,8 +214,8 @@ def test_the_digest_depends_on_parameters_and_data(videos: Videos) -> None:
         (replace(PHASE, recipe=replace(RECIPE, seed=8)), videos),
         (PHASE, replace(videos, training=videos.training[:1])),
     ]
-    assert len({digest(PHASE, videos), *(digest(*each) for each in other)}) == 4
-    assert digest(PHASE, videos) == digest(replace(PHASE), videos)
+    assert len({phase_digest(PHASE, videos), *(phase_digest(*each) for each in other)}) == 4
+    assert phase_digest(PHASE, videos) == phase_digest(replace(PHASE), videos)
 
 
 def test_the_digest_covers_all_code_that_trains() -> None:

@@ -7,13 +7,13 @@ from typing import Final
 from avrsp.errors import ParamsError
 from avrsp.models.avrsp.network import AVRSP, COARSEST, LENGTHS, Settings
 from avrsp.models.encoders import s3d_encoder, soundnet_encoder
-from avrsp.models.registry import ModelSpec, Size, Variant
+from avrsp.models.registry import Cost, ModelSpec, Variant, WindowSize
 from avrsp.types import InputSpec
 
-PUBLISHED: Final = Size(32, 224, 384)
+PUBLISHED: Final = WindowSize(32, 224, 384)
 
 
-def window(settings: Settings, size: Size | None) -> InputSpec:
+def window(settings: Settings, size: WindowSize | None) -> InputSpec:
     """Return the input: windows that end at their frame, and run backwards where a video starts.
 
     Raises:
@@ -39,7 +39,10 @@ ENTRY: Final = ModelSpec(
     without_sound={"audio": False},
     with_sound={"audio": True},
     encoders=(s3d_encoder("encoder"), soundnet_encoder("listen.soundnet")),
-    variants={"v": Variant({"audio": False}), "av": Variant({"audio": True})},
+    variants={
+        "v": Variant({"audio": False}, cost=Cost(10_313_401, 84_589_466_112, 44_349_946_368)),
+        "av": Variant({"audio": True}, cost=Cost(15_405_913, 85_207_423_488, 44_967_903_744)),
+    },
     engine="reuse",
     tiny={"width": 0.05, "heads": 2, "blocks": 1},
 )

@@ -28,7 +28,7 @@ BOTTLENECK: Final = 4
 
 
 class MBT(nn.Module):
-    """In each block the bottleneck hears the audio stream, then speaks to the visual one.
+    """In each block the bottleneck attends to the audio stream, then the visual one to it.
 
     The paper's alternating update: with its averaged one the last audio block would be dead weight.
     """
@@ -43,8 +43,8 @@ class MBT(nn.Module):
     def forward(self, visual: Tensor, audio: Tensor, has_sound: Tensor) -> Tensor:
         """Return visual tokens, B x N x D; unchanged for clips without sound (D12)."""
         seen, shared = visual, self.bottleneck.expand(len(visual), -1, -1)
-        for hear, see in zip(self.audio, self.visual, strict=True):
-            audio, shared = hear(torch.cat([audio, shared], dim=1)).split(
+        for attend, see in zip(self.audio, self.visual, strict=True):
+            audio, shared = attend(torch.cat([audio, shared], dim=1)).split(
                 [audio.shape[1], BOTTLENECK], dim=1
             )
             seen, shared = see(torch.cat([seen, shared], dim=1)).split(

@@ -23,7 +23,7 @@ from avrsp.models.layers.s3d import S3D
 from avrsp.params import FusionName
 from avrsp.types import sound_samples
 
-CHANNELS: Final = 80
+PYRAMID_CHANNELS: Final = 80
 """Common width C of the pyramid, chosen under the budget (D1)."""
 TOKEN: Final = 256
 """Token size d_model of the fusion."""
@@ -86,7 +86,7 @@ class AVRSP(nn.Module):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__()
-        channels = scaled(CHANNELS, settings.width)
+        channels = scaled(PYRAMID_CHANNELS, settings.width)
         synergy = settings.pairs if settings.synergy else 0
         gates = settings.pairs if settings.gate else 0
         self.settings = settings

@@ -93,7 +93,7 @@ class HeadWeights(nn.Module):
         return logits.softmax(dim=1)[..., None]
 
 
-class Block(nn.Module):
+class RAVFBlock(nn.Module):
     """Attention, residual, LayerNorm, feed-forward, residual, LayerNorm."""
 
     def __init__(self, dim: int, heads: int) -> None:
@@ -114,7 +114,7 @@ class RAVF(nn.Module):
 
     def __init__(self, dim: int, *, heads: int, blocks: int) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList([Block(dim, heads) for _ in range(blocks)])
+        self.blocks = nn.ModuleList([RAVFBlock(dim, heads) for _ in range(blocks)])
 
     def forward(self, visual: Tensor, audio: Tensor, has_sound: Tensor) -> Tensor:
         """Return fused visual tokens, B x N x D."""

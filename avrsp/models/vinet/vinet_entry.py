@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from avrsp.models.encoders import s3d_encoder, soundnet_encoder
-from avrsp.models.recipe import Recipe
-from avrsp.models.registry import Checkpoint, ModelSpec, Size, Variant
+from avrsp.models.recipe import MethodRecipe
+from avrsp.models.registry import Cost, ModelSpec, PublishedWeights, Variant, WindowSize
 from avrsp.models.vinet.audiovisual import IGNORED, audio_visual_key, build
-from avrsp.models.vinet.visual import Settings, loss, visual_key
+from avrsp.models.vinet.visual import Settings, VariantName, loss, visual_key
 from avrsp.types import InputSpec
 
 
-def window(settings: Settings, size: Size | None) -> InputSpec:
+def window(settings: Settings, size: WindowSize | None) -> InputSpec:
     """Return the input, whose size stands in the settings.
 
     The map is for the last of T consecutive frames. Before the first whole window it is predicted
@@ -34,6 +34,13 @@ PAPER: Final = {
     "flip": False,
 }
 
+COSTS: Final[dict[VariantName, Cost]] = {
+    "v": Cost(31_099_585, 114_658_983_936, 78_680_727_552),
+    "av-bilinear": Cost(34_016_577, 114_753_995_776, 78_775_739_392),
+    "av-bilinear-transformer": Cost(36_125_377, 114_843_108_352, 78_864_851_968),
+    "av-concat-transformer": Cost(39_757_457, 116_884_369_408, 80_906_113_024),
+}
+
 ENTRY: Final = ModelSpec(
     name="vinet",
     title="ViNet",
@@ -46,7 +53,7 @@ ENTRY: Final = ModelSpec(
     build=build,
     without_sound={"variant": "v"},
     with_sound={"variant": "av-bilinear"},
-    recipe=Recipe(
+    recipe=MethodRecipe(
         loss=loss,
         optimiser="adam",
         weight_decay=0.0,
@@ -55,24 +62,27 @@ ENTRY: Final = ModelSpec(
         start="S3D of Kinetics-400, and SoundNet-8; with sound the network without it, of DHF1K",
     ),
     variants={
-        "v": Variant({"variant": "v"}, visual_key),
-        **{name: Variant({"variant": name}, audio_visual_key, IGNORED[name]) for name in IGNORED},
+        "v": Variant({"variant": "v"}, visual_key, cost=COSTS["v"]),
+        **{
+            name: Variant({"variant": name}, audio_visual_key, IGNORED[name], COSTS[name])
+            for name in IGNORED
+        },
     },
     checkpoints=(
-        Checkpoint(
+        PublishedWeights(
             file="ViNet_DHF1K.pt",
             learnt_from=("dhf1k",),
             place="the links of github.com/samyak0210/ViNet, dead since 2022; a user's copy, "
             "mega.nz file B1pFWKxT, in its issue 41",
             licence="MIT",
         ),
-        Checkpoint(
+        PublishedWeights(
             file="ViNet_Dave.pt",
             learnt_from=("ave",),
             place="the project GASP of the University of Hamburg",
             licence="not stated for the file; the code of GASP and of ViNet is MIT",
         ),
-        Checkpoint(
+        PublishedWeights(
             file="AViNet_Dave.pt",
             learnt_from=("ave",),
             place="the project GASP of the University of Hamburg",

@@ -23,7 +23,7 @@ from avrsp.models.layers.pixels import IMAGENET_MEAN, IMAGENET_STD, normalised
 from avrsp.models.layers.s3d import S3D
 from avrsp.models.layers.s3d_keys import based
 from avrsp.models.layers.soundnet import scaled_sound
-from avrsp.models.recipe import Truth
+from avrsp.models.recipe import GroundTruth
 
 LENGTH: Final = 32
 """Frames of a window, consecutive; the published weights are for 32."""
@@ -255,7 +255,7 @@ def visual_key(key: str) -> str:
     return f"{before}{root}{based(rest)}" if root else key
 
 
-def loss(maps: Tensor, truth: Truth) -> Tensor:
+def loss(maps: Tensor, truth: GroundTruth) -> Tensor:
     """Return the batch's mean Kullback-Leibler divergence of the maps, B x H x W, as distributions.
 
     The published settings; CC, SIM and L1 are options of the original that are off.
