@@ -37,7 +37,7 @@ DECODING_ERRORS: Final = (
 def read_frame(
     path: Path, height: int, width: int, resampling: Resampling = "bilinear"
 ) -> NDArray[np.uint8]:
-    """Return an image as height x width x 3 RGB; a filter widened by the reduction skips nothing."""
+    """Return an image as height x width x 3 RGB; filters are widened where it shrinks."""
     resample = Image.Resampling[resampling.upper()]
     with _decoded(path) as image:
         return np.asarray(image.convert("RGB").resize((width, height), resample))

@@ -261,11 +261,9 @@ def saliency(log_probabilities: Tensor) -> Tensor:
 
 
 def _acts(name: str, domain: Domain) -> bool:
-    """Say whether a parameter acts in the domain."""
-    own = (f"bn_{DOMAINS[domain].key}.", f".{domain}")
+    """Say whether a parameter acts in the domain: no other one's name is in its own."""
     others = [each for each in DOMAINS if each != domain]
-    foreign = [part for each in others for part in (f"bn_{DOMAINS[each].key}.", f".{each}")]
-    return any(part in name for part in own) or not any(part in name for part in foreign)
+    return not any(f"bn_{DOMAINS[each].key}." in name or f".{each}" in name for each in others)
 
 
 PER_DOMAIN: Final = re.compile(r"^(coarse_gaussians|adaptation|smoothing)\.([a-z0-9]+)(?:\.|$)")

@@ -88,7 +88,7 @@ ENTRY: Final = ModelSpec(
     title="ViNet-S",
     citation="Girmaji, Jain, Beri, Bansal, Gandhi: Minimalistic Video Saliency Prediction via "
     "Efficient Decoder & Spatio Temporal Action Cues, ICASSP 2025",
-    licence="written after a description; the original is CC BY-NC-SA 4.0",
+    licence="CC BY-NC-SA 4.0",
     weights_licence="CC BY-NC-SA 4.0, non-commercial",
     settings=Settings,
     window=window,

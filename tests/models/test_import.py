@@ -238,7 +238,7 @@ def test_the_second_source_is_a_wheel_whose_hash_pip_checks(
     assert "127.0.0.1" in said[0]
     file.write_bytes(b"damaged")
     other = replace(sources.checkpoint, sha256="0" * 64)
-    with pytest.raises(WeightsError, match="none of its sources .* expected 000000000000"):
+    with pytest.raises(WeightsError, match=r"none of its sources .* expected 000000000000"):
         fetch_checkpoint.fetch(other, tmp_path / "new", said.append)
     assert not file.exists()
     assert sources.checkpoint.wheel is not None
