@@ -19,6 +19,8 @@ for command in (
     material.download,
     models.list_models,
     models.import_weights,
+    models.fetch_weights,
+    models.export,
     maps.predict,
     maps.evaluate,
     doctor.doctor,

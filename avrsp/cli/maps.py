@@ -23,7 +23,8 @@ from avrsp.params import Precision, ProtocolName, split_name
 @click.option(
     "--weights",
     type=click.Path(path_type=Path),
-    help="Folder of a trained model; by default the latest fine-tuned audio-visual one.",
+    help="Folder of a model. By default the newest one in data/models with sound that was trained "
+    "on real videos, else one without sound that was, else the sample's.",
 )
 @click.option("--overlay/--no-overlay", default=True, help="The video with its maps and sound.")
 @click.option(
@@ -76,14 +77,19 @@ def predict(
     """
     import signal
 
+    from avrsp import paths
     from avrsp.prediction import batch, predictor
     from avrsp.prediction.batch import PictureInput, Wanted, predict_videos
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # being killed cleans up, as Ctrl-C
     pictures = PictureInput.given(wanted.pop("fps"), wanted.pop("sound"))
     found = batch.find(videos)
-    model = predictor.load(weights, device=device, precision=precision)
-    click.echo(f"avrsp: {model}", err=True)
+    place = predictor.best(paths.home() / "data" / "models") if weights is None else weights
+    model = predictor.load(place, device=device, precision=precision)
+    click.echo(f"avrsp: {place.name}: {model}", err=True)
+    warning = predictor.remark(model)
+    if warning is not None:
+        click.echo(f"avrsp: {warning}", err=True)
     if predict_videos(found, out, model, Wanted(**wanted), pictures):
         raise SystemExit(EXIT_FAILURE)
 

@@ -1,68 +1,88 @@
-"""Commands about networks: list them, and import published weights."""
+"""Commands about networks: list them, bring their published weights, hand them on."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import click
 
-COLUMNS = ("model", "method", "sound", "million parameters", "GMACs a window", "licence", "weights")
+if TYPE_CHECKING:
+    from avrsp.models.registry import ModelSpec
+    from avrsp.models.saved import ModelConfig
+
+COLUMNS = ("model", "variant", "M parameters", "GMACs a window", "a frame", "licence", "weights")
 
 
 @click.command("models")
 def list_models() -> None:
     """List the networks: what each costs, its licence, and where its weights are.
 
-    GMACs are 10^9 multiply-accumulates of one window of the published network, sound included.
+    GMACs are 10^9 multiply-accumulates of one window at the published size, sound included, and
+    of one more frame of a video, for which networks that share windows or carry a state need less.
     """
     from avrsp import models, paths
-    from avrsp.models.cost import cost
+    from avrsp.prediction.costs import count
 
+    here = trained_here(paths.home() / "data" / "models")
     rows = [COLUMNS]
     for name in models.names():
         entry = models.spec(name)
-        found = cost(entry)
-        rows.append(
-            (
-                name,
-                entry.title,
-                "yes" if entry.audio_visual else "no",
-                f"{found.parameters / 1e6:.1f}",
-                f"{found.macs / 1e9:.1f}",
-                entry.licence,
-                weights_of(name, paths.workspace() / "data" / "models"),
-            )
-        )
+        for variant, form in entry.variants.items():
+            cost = form.cost or count(entry, form.settings)
+            counts = f"{cost.parameters / 1e6:.1f}", f"{cost.window / 1e9:.1f}"
+            frame = f"{cost.frame / 1e9:.1f}"
+            said = "; ".join(weights_of(entry, variant, here))
+            rows.append((name, variant, *counts, frame, entry.licence, said))
     widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         click.echo("  ".join(cells).rstrip())
 
 
-def weights_of(name: str, folder: Path) -> str:
-    """Say which model folders there are of a network, or where a person finds published weights."""
-    from avrsp import models
+def trained_here(folder: Path) -> dict[str, ModelConfig]:
+    """Return the descriptions of the models below a folder by their folders' names."""
     from avrsp.errors import WeightsError
     from avrsp.models.saved import CONFIG, read_config
 
-    here = []
+    found = {}
     for path in sorted(folder.glob(f"*/{CONFIG}")):
         try:
-            if read_config(path).model == name:
-                here.append(path.parent.name)
+            found[path.parent.name] = read_config(path)
         except WeightsError as error:
             click.echo(f"avrsp: {error}", err=True)
-    if here:
-        return f"here: {', '.join(here)}"
-    published = models.spec(name).checkpoints
-    return "; ".join(f"{each.file}: {each.place}" for each in published) or "train it: dvc repro"
+    return found
+
+
+def weights_of(entry: ModelSpec, variant: str, here: dict[str, ModelConfig]) -> Iterator[str]:
+    """Say which weights of a variant are here, else where a person finds published ones."""
+    own = entry.variants[variant].settings
+    mine = [
+        f"{folder} (trained on {', '.join(config.learnt_from) or 'unknown videos'})"
+        for folder, config in here.items()
+        if config.model == entry.name and all(config.settings.get(key) == own[key] for key in own)
+    ]
+    if mine:
+        yield f"here: {', '.join(mine)}"
+        return
+    published = [each for each in entry.checkpoints if each.variant == variant]
+    for each in published:
+        yield f"{each.file} (trained on {', '.join(each.learnt_from)}): {each.place}"
+    if not published:
+        yield "none published; train it: dvc repro" if not entry.checkpoints else "none published"
 
 
 @click.command("import-weights")
 @click.argument("source", metavar="FORMAT|MODEL")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--variant", help="Which network of MODEL the file is of; by default its first.")
-def import_weights(source: str, file: Path, variant: str | None) -> None:
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder in which the model's folder is made. [default: data/models]",
+)
+def import_weights(source: str, file: Path, variant: str | None, out: Path | None) -> None:
     """Convert FILE, published weights, to a form that is checked and safe to load.
 
     FORMAT is one of encoder weights: s3d-kylemin, s3d-torchvision, soundnet8-pytorch,
@@ -72,20 +92,74 @@ def import_weights(source: str, file: Path, variant: str | None) -> None:
     from avrsp import models, paths
     from avrsp.errors import ParamsError
     from avrsp.models import weights
-    from avrsp.models.import_checkpoint import import_checkpoint
 
-    data = paths.root() / "data"
     if source in weights.ENCODER_FORMATS:
         if variant is not None:
             raise ParamsError(f"--variant: {source} is a format of encoder weights and has none")
-        target, warning = weights.convert_encoder(source, file, data / "weights")
+        folder = paths.root() / "data" / "weights" if out is None else out
+        target, warning = weights.convert_encoder(source, file, folder)
         if warning:
             click.echo(f"warning: {warning}", err=True)
+        click.echo(target)
     elif source in models.names():
-        target, known = import_checkpoint(models.spec(source), file, data / "models", variant)
-        about = f"{', '.join(known.learnt_from)}; licence: {known.licence}" if known else "unknown"
-        click.echo(f"trained on: {about}", err=True)
+        bring_in(models.spec(source), file, variant, out)
     else:
         allowed = ", ".join([*weights.ENCODER_FORMATS, *models.names()])
         raise ParamsError(f"import-weights: found {source!r}, expected one of {allowed}")
+
+
+def bring_in(entry: ModelSpec, file: Path, variant: str | None, out: Path | None) -> None:
+    """Import a checkpoint; print the folder, and on standard error what it is."""
+    from avrsp import paths
+    from avrsp.models.import_checkpoint import import_checkpoint
+
+    folder = paths.home() / "data" / "models" if out is None else out
+    target, known = import_checkpoint(entry, file, folder, variant)
+    about = f"{', '.join(known.learnt_from)}; licence: {known.licence}" if known else "unknown"
+    click.echo(f"trained on: {about}", err=True)
+    click.echo(target)
+
+
+@click.command("fetch-weights")
+@click.argument("model")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder in which the model's folder is made. [default: data/models]",
+)
+def fetch_weights(model: str, out: Path | None) -> None:
+    """Download the published weights of MODEL, check and import them, and print the folder.
+
+    Of a model whose authors give no direct address it says where a person finds them.
+    """
+    from avrsp import models, paths
+    from avrsp.models.fetch_checkpoint import fetch, fetchable
+
+    entry = models.spec(model)
+    checkpoint = fetchable(entry)
+    folder = paths.home() / "data" / "weights" / entry.name
+    file = fetch(checkpoint, folder, lambda line: click.echo(f"avrsp: {line}", err=True))
+    click.echo(f"licence: {checkpoint.licence}", err=True)
+    click.echo(f"please cite: {entry.citation}", err=True)
+    bring_in(entry, file, checkpoint.variant, out)
+
+
+@click.command()
+@click.argument("folder", type=click.Path(exists=True, path_type=Path))
+@click.option("--to", "form", type=click.Choice(["torch", "onnx"]), required=True)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The new file. [default: network.pt2 or network.onnx in FOLDER]",
+)
+def export(folder: Path, form: Literal["torch", "onnx"], out: Path | None) -> None:
+    """Write the network in FOLDER for other programs, and check that it gives the same maps.
+
+    The new network maps one window, frames 1 x 3 x T x H x W uint8 RGB and, where it takes sound,
+    waveform 1 x 1 x S and has_sound (1,), to the map 1 x H x W.
+    """
+    from avrsp.prediction.export_network import ENDINGS, export_network
+
+    target = folder / f"network{ENDINGS[form]}" if out is None else out
+    click.echo(f"largest difference: {export_network(folder, form, target):.1g}", err=True)
     click.echo(target)

@@ -18,9 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from avrsp.errors import RawDataError
-
-RESIZE: Final = Image.Resampling.BILINEAR
-"""Bilinear, its support widened by the reduction, so that nothing is skipped."""
+from avrsp.types import Resampling
 
 FORMATS: Final = ("JPEG", "PNG")
 EIGHT_BITS: Final = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr"})
@@ -36,10 +34,13 @@ DECODING_ERRORS: Final = (
 """What Pillow raises, besides OSError without an errno, on JPEG and PNG files cut or altered."""
 
 
-def read_frame(path: Path, height: int, width: int) -> NDArray[np.uint8]:
-    """Return an image as height x width x 3 RGB."""
+def read_frame(
+    path: Path, height: int, width: int, resampling: Resampling = "bilinear"
+) -> NDArray[np.uint8]:
+    """Return an image as height x width x 3 RGB; filters are widened where it shrinks."""
+    resample = Image.Resampling[resampling.upper()]
     with _decoded(path) as image:
-        return np.asarray(image.convert("RGB").resize((width, height), RESIZE))
+        return np.asarray(image.convert("RGB").resize((width, height), resample))
 
 
 def size(path: Path) -> tuple[int, int]:

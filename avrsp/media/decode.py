@@ -28,7 +28,7 @@ from avrsp.media.pipes import (
 from avrsp.media.probe import Media, Track, probe
 from avrsp.media.sound import Sound, read
 from avrsp.media.soundtrack import Soundtrack
-from avrsp.types import SOUND_RATE
+from avrsp.types import SOUND_RATE, Resampling
 
 __all__ = ["Frame", "Media", "frame_times", "probe", "read_frames", "read_sound", "read_timed"]
 
@@ -37,7 +37,14 @@ Size = tuple[int, int]
 
 Picture = NDArray[np.uint8]
 
-SCALING: Final = "bilinear+accurate_rnd+full_chroma_int"
+SCALING: Final = "accurate_rnd+full_chroma_int"
+FILTERS: Final[dict[Resampling, str]] = {
+    "nearest": "neighbor",
+    "bilinear": "bilinear",
+    "bicubic": "bicubic",
+    "lanczos": "lanczos",
+}
+"""What FFmpeg calls them; where a picture shrinks, all but the first average."""
 TALKATIVE: Final = (*QUIET, "-loglevel", "level+info")
 """The times of frames are logged as information."""
 
@@ -147,8 +154,11 @@ def decoded(
     sizes: Sequence[Size],
     notes: list[str] | None = None,
     most: int | None = None,
+    resampling: Resampling = "bilinear",
 ) -> Iterator[tuple[float, list[Picture]]]:
     """Yield each frame's time and the frame at each of one or two sizes, decoded once.
+
+    Frames are brought to the sizes by the filter `resampling`.
 
     Raises:
         RawDataError: No frame can be decoded.
@@ -157,7 +167,8 @@ def decoded(
     # a sound that turns out not to be decodable must not stand in the way of the picture
     sound = media.sound if media.sound and media.sound.decodable else None
     for clocking in (sound, None) if sound else (None,):
-        with running(_command(path, media, sizes, most, clocking), second=len(sizes) > 1) as run:
+        command_line = _command(path, media, sizes, most, clocking, resampling)
+        with running(command_line, second=len(sizes) > 1) as run:
             clock = Clock(run, 1 / media.fps)
             while pictures := _pictures(run, sizes):
                 yield clock.next(), pictures
@@ -213,7 +224,12 @@ def _picture_faults(log: bytes, media: Media) -> bytes:
 
 
 def _command(
-    path: Path, media: Media, sizes: Sequence[Size], most: int | None, sound: Track | None
+    path: Path,
+    media: Media,
+    sizes: Sequence[Size],
+    most: int | None,
+    sound: Track | None,
+    resampling: Resampling,
 ) -> list[str]:
     file = source(path)
     options = {"format": "rawvideo", "pix_fmt": "rgb24", **passthrough()}
@@ -221,7 +237,7 @@ def _command(
         options["frames:v"] = str(most)
     outputs: list[Any] = []
     for (height, width), pipe in zip(sizes, ("pipe:", SECOND), strict=False):
-        scale = f"scale={width}:{height}:flags={SCALING}"
+        scale = f"scale={width}:{height}:flags={FILTERS[resampling]}+{SCALING}"
         clock = "" if outputs else f",settb=1/{FLICKS},showinfo=checksum=0"
         stream = file[str(media.video_stream)]
         outputs.append(stream.output(pipe, vf=scale + clock, **options))

@@ -8,6 +8,7 @@ from pathlib import Path
 from avrsp.media.decode import Frame, Picture, decoded
 from avrsp.media.probe import probe
 from avrsp.media.soundtrack import Soundtrack
+from avrsp.types import Resampling
 
 
 class VideoReader:
@@ -31,9 +32,15 @@ class VideoReader:
         self.notes: list[str] = []
 
     def frames(
-        self, height: int, width: int, keep: Callable[[Picture], None] | None = None
+        self,
+        height: int,
+        width: int,
+        keep: Callable[[Picture], None] | None = None,
+        resampling: Resampling = "bilinear",
     ) -> Iterator[Frame]:
-        """Yield each frame at that size; `keep`, where given, first receives it at its own size.
+        """Yield each frame at that size, to which the filter `resampling` brings it.
+
+        `keep`, where given, first receives it at its own size.
 
         Raises:
             RawDataError: No frame can be decoded.
@@ -42,7 +49,9 @@ class VideoReader:
         if keep is not None:
             sizes.append((self.media.height, self.media.width))
         first = True
-        for time, (image, *own) in decoded(self.path, self.media, sizes, self.notes):
+        for time, (image, *own) in decoded(
+            self.path, self.media, sizes, self.notes, resampling=resampling
+        ):
             if first:
                 self.sound.begin, first = time, False
             if keep is not None:

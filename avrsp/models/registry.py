@@ -105,6 +105,20 @@ class PublishedWeights:
     wheel: Wheel | None = None
 
 
+class Cost(NamedTuple):
+    """What a network costs at its published size; convolutions and matrix products count.
+
+    Attributes:
+        parameters: Their number.
+        window: Multiply-accumulates of one window with its sound.
+        frame: Those of one more frame of a video by the network's own engine.
+    """
+
+    parameters: int
+    window: int
+    frame: int
+
+
 @dataclass(frozen=True, slots=True)
 class Variant:
     """One of the networks that published weights are of, and how their files name its tensors.
@@ -113,11 +127,13 @@ class Variant:
         settings: That make it.
         published_key: From our name of a tensor to that in the files.
         ignored: How names of tensors in the files begin that the network has no use for.
+        cost: What it costs; None: it is counted when somebody asks (`avrsp.prediction.costs`).
     """
 
     settings: Mapping[str, Any] = field(default_factory=dict)
     published_key: Callable[[str], str] = str
     ignored: tuple[str, ...] = ()
+    cost: Cost | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

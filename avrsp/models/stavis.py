@@ -27,7 +27,7 @@ from avrsp.models.layers.pixels import Colour, normalised
 from avrsp.models.layers.resnet3d import EXPANSION, STEM, layer, stem
 from avrsp.models.layers.soundnet import INPUT_SCALE, SoundNet, scaled_sound
 from avrsp.models.recipe import GroundTruth, MethodRecipe, ParameterGroup
-from avrsp.models.registry import ModelSpec, PublishedWeights, Variant, WindowSize
+from avrsp.models.registry import Cost, ModelSpec, PublishedWeights, Variant, WindowSize
 from avrsp.types import InputSpec, sound_samples
 
 PUBLISHED: Final = WindowSize(16, 112, 112)
@@ -367,8 +367,18 @@ ENTRY: Final = ModelSpec(
     sound_recipe=recipe(trunk=1e-4),
     visual_only=("fuse",),
     variants={
-        "v": Variant({"variant": "v"}, published_key, ("soundnet8.", "fusion3.", "fuseav.")),
-        "av": Variant({"variant": "av"}, published_key, ("fuse.",)),
+        "v": Variant(
+            {"variant": "v"},
+            published_key,
+            ("soundnet8.", "fusion3.", "fuseav."),
+            Cost(17_695_445, 9_691_862_096, 9_691_862_096),
+        ),
+        "av": Variant(
+            {"variant": "av"},
+            published_key,
+            ("fuse.",),
+            Cost(21_815_333, 9_754_458_192, 9_754_458_192),
+        ),
     },
     checkpoints=tuple(checkpoints()),
     encoders=(soundnet_encoder("soundnet8"),),

@@ -23,7 +23,7 @@ from avrsp.models.layers.s3d import EPS, S3D
 from avrsp.models.layers.s3d_keys import based
 from avrsp.models.layers.unpool import peaks, unpooled
 from avrsp.models.recipe import GroundTruth, MethodRecipe, ParameterGroup
-from avrsp.models.registry import ModelSpec, PublishedWeights, Variant, WindowSize
+from avrsp.models.registry import Cost, ModelSpec, PublishedWeights, Variant, WindowSize
 from avrsp.types import InputSpec
 
 PUBLISHED: Final = WindowSize(32, 224, 384)
@@ -192,7 +192,11 @@ ENTRY: Final = ModelSpec(
         sample={"epochs": 4, "clips_per_video": 1, "lr": 0.1, "decay": "steps"},
         start="S3D of Kinetics-400; the authors train on DHF1K only",
     ),
-    variants={"v": Variant(published_key=published_key)},
+    variants={
+        "v": Variant(
+            published_key=published_key, cost=Cost(21_260_693, 78_456_225_792, 78_456_225_792)
+        )
+    },
     checkpoints=(
         PublishedWeights(
             file="TASED_updated.pt",

@@ -33,7 +33,7 @@ from avrsp.models.layers.pixels import IMAGENET_MEAN, IMAGENET_STD, normalised
 from avrsp.models.layers.priors import COUNT, first_priors, gaussian, prior_maps
 from avrsp.models.layers.smoothing import enlarged_and_smoothed
 from avrsp.models.recipe import GroundTruth, MethodRecipe, ParameterGroup
-from avrsp.models.registry import ModelSpec, PublishedWeights, Variant, Wheel, WindowSize
+from avrsp.models.registry import Cost, ModelSpec, PublishedWeights, Variant, Wheel, WindowSize
 from avrsp.types import InputSpec
 
 Domain = Literal["dhf1k", "hollywood", "ucfsports", "salicon"]
@@ -261,11 +261,9 @@ def saliency(log_probabilities: Tensor) -> Tensor:
 
 
 def _acts(name: str, domain: Domain) -> bool:
-    """Say whether a parameter acts in the domain."""
-    own = (f"bn_{DOMAINS[domain].key}.", f".{domain}")
+    """Say whether a parameter acts in the domain: no other one's name is in its own."""
     others = [each for each in DOMAINS if each != domain]
-    foreign = [part for each in others for part in (f"bn_{DOMAINS[each].key}.", f".{each}")]
-    return any(part in name for part in own) or not any(part in name for part in foreign)
+    return not any(f"bn_{DOMAINS[each].key}." in name or f".{each}" in name for each in others)
 
 
 PER_DOMAIN: Final = re.compile(r"^(coarse_gaussians|adaptation|smoothing)\.([a-z0-9]+)(?:\.|$)")
@@ -360,7 +358,9 @@ ENTRY: Final = ModelSpec(
         start="MobileNetV2 of ImageNet, for which there is no import: here random numbers. The "
         "authors train on four sets in turn, here one domain learns",
     ),
-    variants={"v": Variant(published_key=published_key)},
+    variants={
+        "v": Variant(published_key=published_key, cost=Cost(3_714_872, 7_776_192_760, 949_340_728))
+    },
     checkpoints=(
         PublishedWeights(
             file="weights_best.pth",

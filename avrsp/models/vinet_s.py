@@ -18,7 +18,7 @@ from torch import Tensor
 from avrsp.metrics import cc, kl
 from avrsp.models.encoders import s3d_encoder
 from avrsp.models.recipe import GroundTruth, MethodRecipe
-from avrsp.models.registry import ModelSpec, PublishedWeights, Variant, WindowSize
+from avrsp.models.registry import Cost, ModelSpec, PublishedWeights, Variant, WindowSize
 from avrsp.models.vinet import visual
 from avrsp.models.vinet.visual import LENGTH, MULTIPLE, SIZE, Decoder, ViNet, visual_key
 from avrsp.types import InputSpec
@@ -88,7 +88,7 @@ ENTRY: Final = ModelSpec(
     title="ViNet-S",
     citation="Girmaji, Jain, Beri, Bansal, Gandhi: Minimalistic Video Saliency Prediction via "
     "Efficient Decoder & Spatio Temporal Action Cues, ICASSP 2025",
-    licence="written after a description; the original is CC BY-NC-SA 4.0",
+    licence="CC BY-NC-SA 4.0",
     weights_licence="CC BY-NC-SA 4.0, non-commercial",
     settings=Settings,
     window=window,
@@ -102,7 +102,9 @@ ENTRY: Final = ModelSpec(
         sample={"lr": 1e-3, "decay": "cosine", "flip": False, "epochs": 4, "clips_per_video": 1},
         start="S3D of Kinetics-400; on the audio-visual sets ViNet-S of DHF1K",
     ),
-    variants={"v": Variant(published_key=visual_key)},
+    variants={
+        "v": Variant(published_key=visual_key, cost=Cost(9_500_737, 69_357_625_344, 33_379_368_960))
+    },
     checkpoints=tuple(
         PublishedWeights(
             file=f"{each}_vinet_s_rootgrouped_32_bs8_kld_cc.pt",

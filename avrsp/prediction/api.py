@@ -14,7 +14,7 @@ from avrsp.errors import RawDataError
 from avrsp.media.reader import VideoReader
 from avrsp.prediction.arrays import FRAME_RATES, frames_of, number, scaled, waveform_of
 from avrsp.prediction.frame_folder import FrameFolder
-from avrsp.prediction.predictor import TimedMap, load
+from avrsp.prediction.predictor import TimedMap, best, load
 from avrsp.prediction.speed import Wanted
 from avrsp.types import Samples
 
@@ -26,6 +26,7 @@ def predict(  # noqa: PLR0913 - what a person can choose
     *,
     fps: float | Fraction = 25.0,
     weights: str | Path | None = None,
+    models: str | Path = "data/models",
     device: str = "auto",
     precision: Wanted = "auto",
 ) -> Iterator[TimedMap]:
@@ -42,7 +43,8 @@ def predict(  # noqa: PLR0913 - what a person can choose
             taken, and frames in memory are silent.
         sample_rate: Samples a second of `waveform`.
         fps: Frames a second of frames in memory and of pictures; a video file knows its own.
-        weights: Folder of a model; by default the latest fine-tuned one below data/models.
+        weights: Folder of a model; by default the best of `models` (`predictor.best`).
+        models: Folder in which models lie.
         device: cpu, cuda, or auto, which takes a GPU where there is one.
         precision: float32, bf16, or auto, which takes bf16 where it is faster.
 
@@ -55,7 +57,8 @@ def predict(  # noqa: PLR0913 - what a person can choose
     rate = number("fps", fps, FRAME_RATES, "frames a second")
     given = None if waveform is None else waveform_of(waveform, sample_rate)
     frames = None if isinstance(video, str | PathLike) else frames_of(video)
-    predictor = load(None if weights is None else Path(weights), device=device, precision=precision)
+    place = best(Path(models)) if weights is None else Path(weights)
+    predictor = load(place, device=device, precision=precision)
     spec = predictor.spec
     silence: Samples = np.zeros(0, np.float32)
     if frames is not None:
@@ -66,5 +69,7 @@ def predict(  # noqa: PLR0913 - what a person can choose
     clip = FrameFolder(path, exact, None) if path.is_dir() else VideoReader(path)
     own = clip.sound if spec.audio else silence
     return predictor.timed_maps(
-        clip.frames(spec.height, spec.width), own if given is None else given, clip.media.fps
+        clip.frames(spec.height, spec.width, resampling=spec.resize or "bilinear"),
+        own if given is None else given,
+        clip.media.fps,
     )

@@ -99,10 +99,11 @@ def number(name: str, value: object, limits: tuple[float, float], unit: str) -> 
 def scaled(frames: NDArray[np.uint8], fps: float, spec: InputSpec) -> Iterator[Frame]:
     """Yield frames T x H x W x C at the network's size, in colour, each with its time."""
     size = (spec.width, spec.height)
+    resample = Image.Resampling[(spec.resize or "bilinear").upper()]
     for index, frame in enumerate(frames):
         grey = frame.shape[2] == 1
         picture = Image.fromarray(np.ascontiguousarray(frame[..., 0] if grey else frame[..., :3]))
-        resized = picture.convert("RGB").resize(size, Image.Resampling.BILINEAR)
+        resized = picture.convert("RGB").resize(size, resample)
         yield Frame(index / fps, np.asarray(resized))
 
 

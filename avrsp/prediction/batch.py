@@ -199,7 +199,7 @@ def _predicted(job: Job, predictor: Predictor) -> Iterator[TimedMap]:
     spec, clip = predictor.spec, job.clip
     keep = job.pictures.put if job.wanted.overlay else None
     maps = predictor.timed_maps(
-        clip.frames(spec.height, spec.width, keep),
+        clip.frames(spec.height, spec.width, keep, spec.resize or "bilinear"),
         clip.sound if spec.audio else np.zeros(0, np.float32),
         clip.media.fps,
         expected=clip.media.expected,

@@ -15,6 +15,7 @@ from avrsp.errors import RawDataError
 from avrsp.media.decode import Frame, Picture
 from avrsp.media.probe import Media, probe_sound
 from avrsp.media.soundtrack import Soundtrack
+from avrsp.types import Resampling
 
 PICTURES: Final = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm"})
 NUMBERED: Final = re.compile(r"(.*?)(\d+)(\.[^.]+)")
@@ -69,9 +70,15 @@ class FrameFolder:
         self.notes = _gaps(path, [number for number, _ in self._pictures])
 
     def frames(
-        self, height: int, width: int, keep: Callable[[Picture], None] | None = None
+        self,
+        height: int,
+        width: int,
+        keep: Callable[[Picture], None] | None = None,
+        resampling: Resampling = "bilinear",
     ) -> Iterator[Frame]:
-        """Yield each frame at that size; `keep`, where given, first receives it at its own size.
+        """Yield each frame at that size, to which the filter `resampling` brings it.
+
+        `keep`, where given, first receives it at its own size.
 
         Raises:
             RawDataError: A picture is damaged.
@@ -80,7 +87,8 @@ class FrameFolder:
         for number, path in self._pictures:
             if keep is not None:
                 keep(np.ascontiguousarray(_picture(path, self.media.height, self.media.width)))
-            yield Frame(float((number - first) / self.media.rate), _picture(path, height, width))
+            picture = _picture(path, height, width, resampling)
+            yield Frame(float((number - first) / self.media.rate), picture)
 
     def close(self) -> None:
         """Stop decoding the sound and give its space back."""
@@ -107,8 +115,8 @@ def numbered_pictures(folder: Path) -> dict[int, Path]:
     return found
 
 
-def _picture(path: Path, height: int, width: int) -> Picture:
-    return images.read_frame(path, height, width)
+def _picture(path: Path, height: int, width: int, resampling: Resampling = "bilinear") -> Picture:
+    return images.read_frame(path, height, width, resampling)
 
 
 def _gaps(path: Path, numbers: list[int]) -> list[str]:

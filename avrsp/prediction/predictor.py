@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from avrsp import files, models, paths
+from avrsp import files, models
 from avrsp.compute import device_named
 from avrsp.errors import WeightsError
 from avrsp.media.decode import Frame
 from avrsp.models.registry import EngineName
-from avrsp.models.saved import CONFIG, WEIGHTS, load_model
+from avrsp.models.saved import CONFIG, WEIGHTS, load_model, read_config
 from avrsp.params import Precision
 from avrsp.prediction.engine import Engine, Request, engine
 from avrsp.prediction.speed import Speed, Wanted, ahead, speed
@@ -113,8 +113,8 @@ def _images(
         yield image
 
 
-def load(weights: Path | None, *, device: str = "auto", precision: Wanted = "auto") -> Predictor:
-    """Load the model in folder `weights`, by default the latest fine-tuned audio-visual one.
+def load(place: Path, *, device: str = "auto", precision: Wanted = "auto") -> Predictor:
+    """Load the model in the folder, or with its weights in the file, `place`.
 
     Precision `auto` is bf16 where the device multiplies that faster, else float32.
 
@@ -122,13 +122,14 @@ def load(weights: Path | None, *, device: str = "auto", precision: Wanted = "aut
         WeightsError: There is none, or it does not fit the network.
         ParamsError: A GPU is asked for and there is none.
     """
-    place = newest() if weights is None else weights
     target = device_named(device)
     model, spec, config = load_model(place)
     entry = models.spec(config.model)
     folder = place if place.is_dir() else place.parent
     digest = files.digest((folder / WEIGHTS if place.is_dir() else place, folder / CONFIG))
     values = entry.values_a_pixel(config.settings)
+    if precision == "auto" and entry.engine == "recurrent":
+        precision = "float32"  # bf16 is no faster frame by frame, and a state adds up its rounding
     found = speed(target, precision, spec, values).precision
     return Predictor(
         model.to(target),
@@ -142,17 +143,50 @@ def load(weights: Path | None, *, device: str = "auto", precision: Wanted = "aut
     )
 
 
-def newest() -> Path:
-    """Return the folder of the latest fine-tuned audio-visual model of this workspace.
+GENERATED: Final = "generated world"
+"""What a model has learnt from that was trained on the sample."""
+
+
+def best(models: Path) -> Path:
+    """Return the folder of the model that `avrsp predict` takes by default, of those in `models`.
+
+    It is one with sound that was trained on real videos, else one without sound that was, such as
+    UNISAL; else the audio-visual one of the generated world. Of several it is the newest.
 
     Raises:
-        WeightsError: Nothing has been fine-tuned yet.
+        WeightsError: There is none.
     """
-    models = paths.workspace() / "data" / "models"
-    found = list(models.glob(f"av-split*/{WEIGHTS}"))
-    if not found:
+    found = [(_rank(path), path.stat().st_mtime_ns, path.parent) for path in _models(models)]
+    usable = [each for each in found if each[0] is not None]
+    if not usable:
         raise WeightsError(
-            f"{models}: holds no fine-tuned audio-visual model; run `make repro` first, or name "
-            "the folder of a model with --weights"
+            f"{models}: holds no trained model; run `avrsp fetch-weights unisal` for weights of "
+            "real videos, or name the folder of a model with --weights"
         )
-    return max(found, key=lambda path: path.stat().st_mtime_ns).parent
+    return max(usable)[-1]
+
+
+def _models(folder: Path) -> list[Path]:
+    """Return the descriptions of models whose weights are there."""
+    return [path for path in folder.glob(f"*/{CONFIG}") if path.with_name(WEIGHTS).is_file()]
+
+
+def _rank(path: Path) -> int | None:
+    """Return how well a model suits real videos; None where it does not."""
+    try:
+        config = read_config(path)
+    except WeightsError:
+        return None  # it is named when somebody asks for it
+    if GENERATED in config.learnt_from:
+        return 0 if config.audio else None
+    return 2 if config.audio else 1
+
+
+def remark(predictor: Predictor) -> str | None:
+    """Say what a person must know of a model before believing its maps of real videos."""
+    if GENERATED not in predictor.learnt_from:
+        return None
+    return (
+        "these weights were trained on a generated world only, and say little about real videos; "
+        "for weights of real ones run: avrsp fetch-weights unisal"
+    )

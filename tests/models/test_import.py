@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import re
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,10 +18,14 @@ from torch import Tensor
 
 from avrsp import models
 from avrsp.cli.models import import_weights, list_models
+from avrsp.datasets.download.transfer import Patience
 from avrsp.errors import ParamsError, WeightsError
 from avrsp.files import sha256
+from avrsp.models import fetch_checkpoint
 from avrsp.models.import_checkpoint import import_checkpoint
+from avrsp.models.registry import PublishedWeights, Wheel
 from avrsp.models.saved import read_config
+from tests.models import golden
 from tests.models.tiny import ENTRY
 
 State = dict[str, Tensor]
@@ -129,11 +135,125 @@ def test_the_list_of_models_says_what_each_costs_and_where_its_weights_are(works
 
     def rows() -> dict[str, str]:
         done = CliRunner().invoke(list_models, catch_exceptions=False)
-        return {line.split()[0]: line for line in done.output.splitlines()}
+        return {" ".join(line.split()[:2]): line for line in done.output.splitlines()}
 
     before = rows()
-    assert set(before) == {"model", *models.names()}
-    assert re.search(r"AVRSP +yes +\d+\.\d +8\d\.\d +MIT +train it: dvc repro", before["avrsp"])
-    assert "tiny.pth: the test; tiny_av.pth: here" in before["tiny"]
+    kinds = {f"{name} {variant}" for name in models.names() for variant in variants(name)}
+    assert set(before) == {"model variant", *kinds}
+    assert re.search(r" 15\.4 +85\.2 +45\.0 +MIT +none published; train it", before["avrsp av"])
+    assert before["tiny v"].endswith("tiny.pth (trained on diem): the test")
+    assert before["tiny av"].endswith("tiny_av.pth (trained on avad): here")
+    assert "avrsp fetch-weights unisal" in before["unisal v"]
     import_checkpoint(ENTRY, workspace / "tiny.pth", workspace / "data" / "models")
-    assert rows()["tiny"].endswith("here: tiny-v-tiny")
+    after = rows()
+    assert after["tiny v"].endswith("here: tiny-v-tiny (trained on diem)")
+    assert after["tiny av"] == before["tiny av"]
+
+
+def variants(name: str) -> list[str]:
+    return [*models.spec(name).variants]
+
+
+REFERENCES = {
+    ("tased", "v"): "tased",
+    ("stavis", "v"): "stavis_v",
+    ("stavis", "av"): "stavis_av",
+    ("vinet", "v"): "vinet",
+    ("vinet", "av-bilinear"): "avinet_bilinear",
+    ("vinet", "av-bilinear-transformer"): "avinet_bilinear_transformer",
+    ("vinet", "av-concat-transformer"): "avinet_concat_transformer",
+    ("vinet-s", "v"): "vinet_s",
+    ("unisal", "v"): "unisal_dhf1k",
+}
+LARGE = {"avinet_bilinear_transformer", "avinet_concat_transformer"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "reference"),
+    [
+        pytest.param(kind, name, marks=[pytest.mark.slow] if name in LARGE else [], id=name)
+        for kind, name in REFERENCES.items()
+    ],
+)
+def test_a_file_of_the_published_names_is_imported_and_opened(
+    kind: tuple[str, str], reference: str, tmp_path: Path
+) -> None:
+    """Its names and shapes are those of the authors' own code."""
+    name, variant = kind
+    entry, path = models.spec(name), tmp_path / "published.pth"
+    draw = torch.Generator().manual_seed(1)
+    shapes = golden.small(reference).shapes()
+    state = {key: torch.rand(shape, generator=draw) for key, shape in shapes.items()}
+    torch.save({"state_dict": {f"module.{key}": each for key, each in state.items()}}, path)
+    folder, _ = import_checkpoint(entry, path, tmp_path, variant)
+    model, spec = models.load(folder)
+    form = entry.variants[variant]
+    assert spec == entry.input(form.settings)
+    for key, tensor in model.state_dict().items():
+        found = state[form.published_key(key)].view(tensor.shape)
+        assert torch.equal(tensor, found.to(tensor.dtype)), key
+    lost = next(key for key in state if not key.startswith(form.ignored))
+    torch.save({key: each for key, each in state.items() if key != lost}, path)
+    with pytest.raises(WeightsError, match=f"missing {re.escape(lost)}"):
+        import_checkpoint(entry, path, tmp_path, variant)
+
+
+class Sources:
+    """A wheel on a disk, and an address that nobody answers at."""
+
+    def __init__(self, folder: Path, content: bytes) -> None:
+        self.wheel = folder / "example-1.0-py3-none-any.whl"
+        with zipfile.ZipFile(self.wheel, "w") as archive:
+            archive.writestr("example/weights.pth", content)
+            for name, text in METADATA.items():
+                archive.writestr(f"example-1.0.dist-info/{name}", text)
+        self.checkpoint = PublishedWeights(
+            file="tiny.pth",
+            learnt_from=("diem",),
+            place="the test",
+            licence="MIT",
+            sha256=hashlib.sha256(content).hexdigest(),
+            address="http://127.0.0.1:9/tiny.pth",
+            wheel=Wheel("example==1.0", sha256(self.wheel), "example/weights.pth"),
+        )
+
+
+METADATA = {
+    "METADATA": "Metadata-Version: 2.1\nName: example\nVersion: 1.0\n",
+    "WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    "RECORD": "",
+}
+
+
+def test_the_second_source_is_a_wheel_whose_hash_pip_checks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setattr(fetch_checkpoint, "PATIENCE", Patience(tries=1, pause=0))
+    sources, said = Sources(tmp_path, b"weights"), list[str]()
+    file = fetch_checkpoint.fetch(sources.checkpoint, tmp_path / "new", said.append)
+    assert file.read_bytes() == b"weights"
+    assert len(said) == 1
+    assert "127.0.0.1" in said[0]
+    file.write_bytes(b"damaged")
+    other = replace(sources.checkpoint, sha256="0" * 64)
+    with pytest.raises(WeightsError, match=r"none of its sources .* expected 000000000000"):
+        fetch_checkpoint.fetch(other, tmp_path / "new", said.append)
+    assert not file.exists()
+    assert sources.checkpoint.wheel is not None
+    other = replace(sources.checkpoint, wheel=sources.checkpoint.wheel._replace(sha256="0" * 64))
+    with pytest.raises(WeightsError, match="none of its sources"):
+        fetch_checkpoint.fetch(other, tmp_path / "new", said.append)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("avrsp", "nobody has published weights"),
+        ("vinet", "by hand .*ViNet_DHF1K.pt: the links of"),
+    ],
+)
+def test_what_cannot_be_fetched_says_where_it_is(name: str, said: str) -> None:
+    with pytest.raises(WeightsError, match=said):
+        fetch_checkpoint.fetchable(models.spec(name))

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import avrsp
 from avrsp.errors import RawDataError, WeightsError
 from avrsp.media.decode import read_frames, read_sound
 from avrsp.models import registry
-from avrsp.models.saved import ModelConfig, save_model
+from avrsp.models.saved import CONFIG, ModelConfig, read_config, save_model
 from avrsp.prediction import predictor
 
 Make = Callable[[str, str], Path]
@@ -24,7 +25,7 @@ CLIP = "-f lavfi -i testsrc2=size=64x32:rate=10:duration=1.2 -f lavfi -i sine=fr
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small untrained model that listens."""
+    """A small untrained model that takes sound."""
     folder = tmp_path_factory.mktemp("model") / "av-split1"
     settings: dict[str, bool | int | float | str] = {"width": 0.125, "heads": 2, "fusion": "add"}
     torch.manual_seed(5)
@@ -52,8 +53,8 @@ def test_a_file_and_its_frames_and_sound_give_the_same_maps(make_video: Make, mo
     sound = read_sound(video, rate=22_050)
     again = avrsp.predict(frames, sound, 22_050, fps=10, weights=model, device="cpu")
     np.testing.assert_array_equal([each for _, each in again], maps)
-    deaf = avrsp.predict(frames, fps=10, weights=model, device="cpu")
-    assert not np.allclose([each for _, each in deaf], maps, atol=1e-6)
+    silent = avrsp.predict(frames, fps=10, weights=model, device="cpu")
+    assert not np.allclose([each for _, each in silent], maps, atol=1e-6)
 
 
 def test_larger_frames_and_stereo_sound_are_brought_to_the_networks_form(model: Path) -> None:
@@ -74,20 +75,38 @@ def test_wrong_arguments_are_refused_at_the_call(model: Path, tmp_path: Path) ->
         avrsp.predict(tmp_path / "none.mp4", weights=model)
 
 
-def test_the_newest_fine_tuned_model_is_the_default(workspace: Path, model: Path) -> None:
-    with pytest.raises(WeightsError, match="make repro"):
-        predictor.newest()
-    models = workspace / "data" / "models"
-    models.mkdir(parents=True)
-    for age, name in enumerate(["pretrain", "av-split2", "av-split1", "v-split1"]):
-        (models / name).symlink_to(model) if name == "av-split2" else (models / name).mkdir()
-        weights = models / name / "weights.safetensors"
-        weights.touch()
-        os.utime(weights, (1e9 + age, 1e9 + age))
-    assert predictor.newest() == models / "av-split1"
-    (models / "av-split1" / "weights.safetensors").unlink()
-    assert predictor.newest() == models / "av-split2"
-    assert predictor.load(None, device="cpu").spec.length == 8
+def test_the_default_is_a_model_of_real_videos_if_there_is_one(tmp_path: Path, model: Path) -> None:
+    def has(name: str, age: int, learnt_from: tuple[str, ...], *, audio: bool) -> None:
+        config = read_config(model / CONFIG)
+        own = config.model_copy(update={"learnt_from": learnt_from, "audio": audio})
+        network, _ = avrsp.models.load(model)
+        save_model(tmp_path / name, network, own)
+        os.utime(tmp_path / name / CONFIG, (1e9 + age, 1e9 + age))
+
+    with pytest.raises(WeightsError, match="avrsp fetch-weights unisal"):
+        predictor.best(tmp_path)
+    has("v-split1", 9, ("generated world",), audio=False)
+    with pytest.raises(WeightsError, match="holds no trained model"):
+        predictor.best(tmp_path)
+    for name, age, learnt_from, audio in (
+        ("av-split1", 1, ("generated world",), True),
+        ("av-split2", 2, ("generated world",), True),
+        ("unisal-v-weights_best", 0, ("dhf1k", "salicon"), False),
+        ("stavis-av", 4, ("diem",), True),
+        ("vinet-v", 7, ("dhf1k",), False),
+    ):
+        has(name, age, learnt_from, audio=audio)
+        expected = "stavis-av" if name == "vinet-v" else name
+        assert predictor.best(tmp_path) == tmp_path / expected
+    (tmp_path / "stavis-av" / CONFIG).write_text("{}")
+    assert predictor.best(tmp_path) == tmp_path / "vinet-v"
+
+
+def test_weights_of_a_generated_world_are_named_so(model: Path) -> None:
+    loaded = predictor.load(model, device="cpu")
+    for learnt_from, said in ((("generated world",), True), (("dhf1k",), False), ((), False)):
+        remark = predictor.remark(replace(loaded, learnt_from=learnt_from))
+        assert (remark is not None and "avrsp fetch-weights unisal" in remark) == said
 
 
 def test_importing_the_package_does_not_import_torch() -> None:

@@ -12,10 +12,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from avrsp import models
 from avrsp.errors import StoreError
+from avrsp.media.decode import Frame
 from avrsp.models.avrsp.network import AVRSP, Settings
+from avrsp.models.registry import WindowSize
 from avrsp.params import FUSIONS
-from avrsp.prediction.engine import Request, WindowByWindow, engine
+from avrsp.prediction.engine import Engine, Request, WindowByWindow, engine
+from avrsp.prediction.predictor import Predictor
 from avrsp.prediction.reuse import Sliding
 from avrsp.prediction.speed import Speed
 from avrsp.types import InputSpec
@@ -79,6 +83,24 @@ def test_with_a_stride_the_maps_between_are_interpolated(count: int, stride: int
         middle = some[0] + (some[stride] - some[0]) / stride
         np.testing.assert_allclose(some[1], middle, atol=1e-5)
     np.testing.assert_array_equal(some[last:], np.stack([some[last]] * (count - last)))
+
+
+@pytest.mark.parametrize("stride", [1, 3, 40])
+@pytest.mark.parametrize("name", ["vinet", "vinet-s"])
+def test_other_networks_with_the_same_trunk_share_too(name: str, stride: int) -> None:
+    entry = models.spec(name)
+    settings = entry.chosen(entry.tiny, audio=entry.audio_visual)
+    torch.manual_seed(0)
+    model, spec = models.build(name, **settings).eval(), entry.input(settings)
+    spec = entry.input(settings, WindowSize(spec.length, 32, 64)) if name == "vinet-s" else spec
+    frames, sound = video(45)
+    frames = np.tile(frames, (1, spec.height // HEIGHT, spec.width // WIDTH, 1))
+    pace = Speed(torch.device("cpu"), "float32", 8)
+    request = Request(sound, FPS, count=45, stride=stride)
+    plain = list(engine(model, spec, pace).maps(frames, request))
+    assert entry.engine == "reuse"
+    found = list(engine(model, spec, pace, entry.engine).maps(frames, request))
+    np.testing.assert_allclose(found, plain, atol=1e-5, rtol=0)
 
 
 def test_half_precision_stays_close() -> None:
@@ -179,3 +201,23 @@ def test_the_full_network_streams() -> None:
     plain = WindowByWindow(model, spec, Speed(torch.device("cpu"), "float32", 2))
     expected = list(plain.maps(frames, Request(sound, FPS, stride=6)))
     np.testing.assert_allclose(found, expected, atol=1e-5, rtol=0)
+
+
+def test_a_predictor_makes_its_engine_ready_once_for_all_videos(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[Engine] = []
+
+    def counted(*given: Any) -> Engine:
+        made.append(engine(*given))
+        return made[-1]
+
+    monkeypatch.setattr("avrsp.prediction.predictor.engine", counted)
+    spec = InputSpec(8, HEIGHT, WIDTH, audio=True)
+    predictor = Predictor(network(), spec, torch.device("cpu"), "float32", "stand-in", "reuse")
+    for count in (3, 9):
+        frames, sound = video(count)
+        timed = (Frame(number / FPS, image) for number, image in enumerate(frames))
+        assert len([*predictor.timed_maps(timed, sound, FPS)]) == count
+    assert len(made) == 1
+    assert "computed once; trained on unknown videos" in str(predictor)

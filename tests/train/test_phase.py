@@ -192,6 +192,17 @@ def test_a_missing_start_or_role_is_said(videos: Videos, tmp_path: Path) -> None
         done(replace(PHASE, start=tmp_path / "nowhere"), videos, tmp_path)
 
 
+def test_encoders_do_not_start_from_random_numbers_by_accident(
+    videos: Videos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    wanted = {"from_scratch": False, "s3d": "data/weights/s3d-kylemin.safetensors"}
+    phase = replace(PHASE, encoder=ENCODER.model_copy(update=wanted))
+    with pytest.raises(ParamsError, match=r"found no data/weights.*import-weights.*from_scratch"):
+        done(phase, videos, tmp_path)
+    assert not [*tmp_path.iterdir()]
+
+
 def test_bf16_is_not_trained_on_a_cpu(videos: Videos, tmp_path: Path) -> None:
     with pytest.raises(ParamsError, match=r"compute\.precision: found bf16"):
         done(replace(PHASE, recipe=replace(RECIPE, precision="bf16")), videos, tmp_path)

@@ -2,8 +2,7 @@
 
 Chang, You, Seo, Kwak and Han, "Domain-Specific Batch Normalization for Unsupervised Domain
 Adaptation", CVPR 2019. In evaluation mode a normalisation is an affine map of each channel,
-(w / s) x + (b - w m / s), and so is its composition with a convolution, into which `folded` puts
-it.
+(w / s) x + (b - w m / s), and so is its composition with a convolution, where `folded` puts it.
 """
 
 from __future__ import annotations

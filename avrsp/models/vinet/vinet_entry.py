@@ -6,9 +6,9 @@ from typing import Final
 
 from avrsp.models.encoders import s3d_encoder, soundnet_encoder
 from avrsp.models.recipe import MethodRecipe
-from avrsp.models.registry import ModelSpec, PublishedWeights, Variant, WindowSize
+from avrsp.models.registry import Cost, ModelSpec, PublishedWeights, Variant, WindowSize
 from avrsp.models.vinet.audiovisual import IGNORED, audio_visual_key, build
-from avrsp.models.vinet.visual import Settings, loss, visual_key
+from avrsp.models.vinet.visual import Settings, VariantName, loss, visual_key
 from avrsp.types import InputSpec
 
 
@@ -34,6 +34,13 @@ PAPER: Final = {
     "flip": False,
 }
 
+COSTS: Final[dict[VariantName, Cost]] = {
+    "v": Cost(31_099_585, 114_658_983_936, 78_680_727_552),
+    "av-bilinear": Cost(34_016_577, 114_753_995_776, 78_775_739_392),
+    "av-bilinear-transformer": Cost(36_125_377, 114_843_108_352, 78_864_851_968),
+    "av-concat-transformer": Cost(39_757_457, 116_884_369_408, 80_906_113_024),
+}
+
 ENTRY: Final = ModelSpec(
     name="vinet",
     title="ViNet",
@@ -55,8 +62,11 @@ ENTRY: Final = ModelSpec(
         start="S3D of Kinetics-400, and SoundNet-8; with sound the network without it, of DHF1K",
     ),
     variants={
-        "v": Variant({"variant": "v"}, visual_key),
-        **{name: Variant({"variant": name}, audio_visual_key, IGNORED[name]) for name in IGNORED},
+        "v": Variant({"variant": "v"}, visual_key, cost=COSTS["v"]),
+        **{
+            name: Variant({"variant": name}, audio_visual_key, IGNORED[name], COSTS[name])
+            for name in IGNORED
+        },
     },
     checkpoints=(
         PublishedWeights(

@@ -1,0 +1,124 @@
+"""A trained network for other programs, as a PyTorch or an ONNX program, checked by its maps."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from avrsp.errors import AvrspError, ParamsError
+from avrsp.files import replacing
+from avrsp.models.saved import load
+from avrsp.types import InputSpec
+
+Form = Literal["torch", "onnx"]
+Inputs = tuple[Tensor, ...]
+
+ENDINGS: Final[Mapping[Form, str]] = {"torch": ".pt2", "onnx": ".onnx"}
+TOLERANCE: Final = 1e-4
+"""By which the maps of the new network may differ from those of the old one."""
+SEEDS: Final = (1, 2)
+"""Of the windows that are compared; the network is traced with the first of them."""
+
+
+def export_network(folder: Path, form: Form, target: Path) -> float:
+    """Write the network of a model folder to `target`, and return how far its maps are off.
+
+    The file appears only once the network in it has been run and its maps have been compared.
+
+    Raises:
+        WeightsError: The folder holds no whole model.
+        ParamsError: ONNX is not installed.
+        AvrspError: The network cannot be written in this form, or its maps are others.
+    """
+    network, spec = load(folder)
+    windows = [example(spec, seed) for seed in SEEDS]
+    write, opened = WRITERS[form], READERS[form]
+    with torch.no_grad(), replacing(target) as temporary, _quiet():
+        try:
+            write(torch.export.export(network, windows[0]), temporary)
+        except ImportError as error:
+            raise ParamsError(
+                f"--to {form}: {error.name} is not installed; run: pip install 'avrsp[export]'"
+            ) from None
+        run = opened(temporary)
+        off = max(float(np.abs(run(each) - network(*each).numpy()).max()) for each in windows)
+        if not off <= TOLERANCE:
+            raise AvrspError(
+                f"{folder}: the maps of the exported network are off by {off:.1g}, expected at "
+                f"most {TOLERANCE:g}; nothing is written, use the network as it is"
+            )
+    return off
+
+
+def example(spec: InputSpec, seed: int) -> Inputs:
+    """Return a random window for a network: frames and, where it takes it, sound."""
+    draw = torch.Generator().manual_seed(seed)
+    shape = (1, 3, spec.length, spec.height, spec.width)
+    frames = torch.randint(0, 256, shape, generator=draw, dtype=torch.uint8)
+    if not spec.audio:
+        return (frames,)
+    sound = 2 * torch.rand(1, 1, spec.samples, generator=draw) - 1
+    return frames, sound, torch.tensor([True])
+
+
+def _write_torch(program: torch.export.ExportedProgram, path: Path) -> None:
+    torch.export.save(program, path)
+
+
+def _write_onnx(program: torch.export.ExportedProgram, path: Path) -> None:
+    import onnxruntime  # noqa: F401, PLC0415 - an extra; said before the minutes of work
+
+    made = torch.onnx.export(program, dynamo=True, verbose=False)
+    assert made is not None
+    made.save(path, external_data=False)
+
+
+def _open_torch(path: Path) -> Callable[[Inputs], NDArray[np.float32]]:
+    network = torch.export.load(path).module()
+    return lambda window: network(*window).numpy()
+
+
+def _open_onnx(path: Path) -> Callable[[Inputs], NDArray[np.float32]]:
+    import onnxruntime  # type: ignore[import-untyped]  # noqa: PLC0415 - an extra
+
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    names = [each.name for each in session.get_inputs()]
+
+    def run(window: Inputs) -> NDArray[np.float32]:
+        given = {name: each.numpy() for name, each in zip(names, window, strict=True)}
+        maps: NDArray[np.float32] = session.run(None, given)[0]
+        return maps
+
+    return run
+
+
+WRITERS: Final[Mapping[Form, Callable[[torch.export.ExportedProgram, Path], None]]] = {
+    "torch": _write_torch,
+    "onnx": _write_onnx,
+}
+READERS: Final[Mapping[Form, Callable[[Path], Callable[[Inputs], NDArray[Any]]]]] = {
+    "torch": _open_torch,
+    "onnx": _open_onnx,
+}
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the exporters' own remarks, which are for developers, away from a person."""
+    before = logging.root.manager.disable
+    logging.disable()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

@@ -1,0 +1,72 @@
+"""Networks for other programs give the maps that they gave here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner
+from torch import nn
+
+from avrsp import models
+from avrsp.cli.models import export
+from avrsp.errors import AvrspError
+from avrsp.models.registry import WindowSize
+from avrsp.models.saved import ModelConfig, save_model
+from avrsp.prediction import export_network
+from avrsp.types import InputSpec
+
+NAMES = ("avrsp", "stavis", "tased", "unisal", "vinet", "vinet-s")
+KINDS = [(name, False) for name in NAMES] + [(name, True) for name in ("avrsp", "stavis", "vinet")]
+
+
+def saved(name: str, folder: Path, *, audio: bool) -> None:
+    entry = models.spec(name)
+    settings = entry.chosen(entry.tiny, audio=audio)
+    spec = entry.input(settings, WindowSize(8, 64, 64))
+    torch.manual_seed(0)
+    config = ModelConfig(
+        model=name, settings=settings, length=spec.length, height=spec.height, width=spec.width,
+        audio=audio, run="run", digest="", mlflow_run=None,
+    )  # fmt: skip
+    save_model(folder, models.build(name, **settings), config)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["torch", "onnx"])
+@pytest.mark.parametrize(("name", "audio"), KINDS)
+def test_every_network_is_exported(
+    name: str, audio: bool, form: export_network.Form, tmp_path: Path
+) -> None:
+    saved(name, tmp_path, audio=audio)
+    target = tmp_path / f"network{export_network.ENDINGS[form]}"
+    assert export_network.export_network(tmp_path, form, target) <= 1e-4
+    assert target.stat().st_size > 1000
+
+
+def test_the_command_writes_beside_the_weights(tmp_path: Path) -> None:
+    saved("stavis", tmp_path, audio=True)
+    done = CliRunner().invoke(export, [str(tmp_path), "--to", "torch"], catch_exceptions=False)
+    assert done.output.splitlines()[-1] == str(tmp_path / "network.pt2")
+    network = torch.export.load(tmp_path / "network.pt2").module()
+    model, spec = models.load(tmp_path)
+    window = export_network.example(spec, 5)
+    with torch.no_grad():
+        torch.testing.assert_close(network(*window), model(*window), rtol=0, atol=1e-4)
+
+
+def test_a_network_whose_maps_change_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Drawn(nn.Module):
+        """Exported, its noise is another one each time."""
+
+        def forward(self, frames: torch.Tensor) -> torch.Tensor:
+            return frames.float().mean((1, 2)) + torch.rand(1)
+
+    spec = InputSpec(2, 32, 32, audio=False)
+    monkeypatch.setattr(export_network, "load", lambda folder: (Drawn(), spec))
+    with pytest.raises(AvrspError, match="maps of the exported network are off by"):
+        export_network.export_network(tmp_path, "torch", tmp_path / "network.pt2")
+    assert not list(tmp_path.iterdir())
