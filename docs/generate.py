@@ -19,9 +19,9 @@ from avrsp.cli import commands
 from avrsp.datasets import sheets
 from avrsp.evaluate.protocols import PROTOCOLS
 from avrsp.evaluate.summary import LABELS, METRICS
-from avrsp.models.cost import cost
 from avrsp.models.registry import ModelSpec
 from avrsp.params import Params
+from avrsp.prediction.costs import count
 from avrsp.store.ground_truth import EMPTY_RULE
 
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -282,8 +282,8 @@ def model_tables() -> str:
 
 
 def _model(entry: ModelSpec) -> tuple[str, ...]:
-    found = cost(entry)
-    sizes = f"{found.parameters / 1e6:.1f}", f"{found.macs / 1e9:.1f}"
+    found = count(entry, {})
+    sizes = f"{found.parameters / 1e6:.1f}", f"{found.window / 1e9:.1f}"
     sound = "yes" if entry.audio_visual else "no"
     return f"`{entry.name}`", entry.title, sound, *sizes, entry.engine, entry.licence
 

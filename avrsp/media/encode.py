@@ -158,7 +158,7 @@ def _add_sound(path: Path, name: str, begin: float, sound: Track, quality: Quali
                 beside = pipes.clocked(file, sound.picture, vcodec="copy")
                 outputs = ffmpeg.merge_outputs(outputs, beside)
             with pipes.running(pipes.command(outputs)) as run:
-                if run.finish(joined) == 0:
+                if run.finish(joined) == 0 and joined.exists():
                     joined.replace(path)
                     return True
         return False

@@ -88,7 +88,7 @@ def _open_torch(path: Path) -> Callable[[Inputs], NDArray[np.float32]]:
 
 
 def _open_onnx(path: Path) -> Callable[[Inputs], NDArray[np.float32]]:
-    import onnxruntime  # type: ignore[import-untyped]  # noqa: PLC0415 - an extra
+    import onnxruntime  # noqa: PLC0415 - an extra
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     names = [each.name for each in session.get_inputs()]

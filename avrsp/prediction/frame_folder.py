@@ -17,7 +17,7 @@ from avrsp.media.probe import Media, probe_sound
 from avrsp.media.soundtrack import Soundtrack
 from avrsp.types import Resampling
 
-PICTURES: Final = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm"})
+PICTURES: Final = frozenset({".jpg", ".jpeg", ".png"})
 NUMBERED: Final = re.compile(r"(.*?)(\d+)(\.[^.]+)")
 MOST_NAMED: Final = 3
 """Missing numbers that a note names one by one."""

@@ -85,10 +85,11 @@ def test_an_ffmpeg_that_encodes_nothing_or_decodes_nothing_is_missing(
     (project / "bin" / "ffmpeg").write_text(f"#!/bin/sh\n{version}exit 1\n")
     (project / "bin" / "ffmpeg").chmod(0o755)
     monkeypatch.setenv("PATH", f"{project / 'bin'}:{os.environ['PATH']}")
-    assert computer.ffmpeg().found == "9, but it cannot encode a clip"
+    assert computer.ffmpeg().state == "missing"
+    assert computer.ffmpeg().found.startswith("version 9 cannot write and read a clip: ")
     (project / "bin" / "ffmpeg").write_text(f"#!/bin/sh\n{version}exit 0\n")
     assert computer.ffmpeg().state == "missing"
-    assert computer.ffmpeg().found.startswith("9, but it cannot decode a clip (")
+    assert computer.ffmpeg().found.startswith("version 9 cannot write and read a clip: ")
 
 
 def test_preset_paper_with_nothing_there_names_every_archive(

@@ -64,7 +64,7 @@ def from_markdown(folder: Path, name: str) -> list[tuple[str, str, str]]:
 
 def column_named(heading: str) -> str:
     """Return a Markdown heading as the CSV files write it: "SumMe AUC-J" is summe_auc_judd."""
-    dataset, _, metric = heading.rpartition(" ")
+    dataset, _, metric = heading.replace(" (generated)", "").rpartition(" ")
     return f"{TITLES.get(dataset, dataset.lower()) or 'mean'}_{HEADINGS[metric]}"
 
 

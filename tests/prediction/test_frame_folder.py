@@ -33,7 +33,7 @@ def pictures(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
-@pytest.mark.parametrize("form", ["img_{:05d}.jpg", "{}.png", "frame-{:03d}.bmp", "a1_{:08d}.tif"])
+@pytest.mark.parametrize("form", ["img_{:05d}.jpg", "{}.png", "frame-{:03d}.png", "a1_{:08d}.jpeg"])
 def test_pictures_are_read_in_the_order_of_their_numbers(
     pictures: Callable[..., Path], form: str
 ) -> None:

@@ -61,6 +61,7 @@ def root(tmp_path_factory: pytest.TempPathFactory, loaded: Params) -> Iterator[P
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DVC_ROOT", str(folder))
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        (folder / ".avrsp").touch()
         patch.chdir(folder)
         place = paths.manifest(loaded.preset)
         place.parent.mkdir(parents=True)

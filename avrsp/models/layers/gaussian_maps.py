@@ -1,4 +1,4 @@
-"""Learned Gaussian maps: where people look whatever the image shows, such as its centre.
+"""Learned Gaussian maps, which say where people look whatever an image shows, and smoothing by one.
 
 Cornia, Baraldi, Serra and Cucchiara, "A Deep Multi-Level Network for Saliency Prediction",
 ICPR 2016.
@@ -10,6 +10,7 @@ import itertools
 from typing import Final
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 COUNT: Final = 16
@@ -38,3 +39,22 @@ def first_priors() -> Tensor:
     wide = [(0.5, 0.0)]
     axes = ((spots, spots), (wide, spots), (spots, wide), (wide, wide))
     return torch.tensor([pair for y, x in axes for pair in itertools.product(y, x)])
+
+
+def enlarged_and_smoothed(x: Tensor, kernel: Tensor, factor: int) -> Tensor:
+    """Enlarge B x 1 x h x w by `factor`, nearest neighbour, and convolve it, its edges repeated.
+
+    `kernel` is 1 x 1 x k x k, k odd. The enlarged map is blocks of equal values, so each of the
+    `factor`^2 places in a block needs only the sums of the kernel over the blocks that it sees: for
+    factor 8 and k = 41, 7 x 7 products a pixel in place of 41 x 41, with the same result.
+    """
+    size = kernel.shape[-1]
+    place = torch.arange(factor, device=x.device)
+    tap = torch.arange(-(size // 2), size // 2 + 1, device=x.device)
+    reach = -(-(size // 2) // factor)
+    block = (place[:, None] + tap).div(factor, rounding_mode="floor") + reach
+    seen = F.one_hot(block, 2 * reach + 1).to(kernel.dtype)  # place x tap x block
+    rows = torch.einsum("puk,uv->pkv", seen, kernel[0, 0])
+    sums = torch.einsum("qvl,pkv->pqkl", seen, rows)
+    padded = F.pad(x, (reach, reach, reach, reach), mode="replicate")
+    return F.pixel_shuffle(F.conv2d(padded, sums.flatten(0, 1)[:, None]), factor)
