@@ -252,12 +252,16 @@ def _unset(option: click.Option) -> bool:
 def model_tables() -> str:
     """Return the page of the registry of models."""
     entries = [models.spec(name) for name in models.names()]
-    head = ("model", "method", "sound", "million parameters", "GMACs a window", "engine", "licence")
+    head = (
+        "model", "method", "variant", "sound", "million parameters", "GMACs a window", "a frame",
+        "engine", "licence",
+    )  # fmt: skip
     parts = [
-        "# Registry of models\n\nOne row for each entry of `avrsp.models`, as `avrsp models` "
-        "prints it. Parameters and 10^9 multiply-accumulates are those of the published network "
-        "with its default settings, at the published size; convolutions and matrix products count.",
-        table(head, map(_model, entries)),
+        "# Registry of models\n\nOne row for each network of an entry of `avrsp.models`. "
+        "Parameters and 10^9 multiply-accumulates are counted at the published size: of one window "
+        "with its sound, and of one more frame of a video, for which networks that share windows "
+        "or carry a state need less. Convolutions and matrix products count.",
+        table(head, (row for each in entries for row in _variants(each))),
     ]
     for each in entries:
         parts += _settings(each)
@@ -281,11 +285,15 @@ def model_tables() -> str:
     return "\n\n".join(parts)
 
 
-def _model(entry: ModelSpec) -> tuple[str, ...]:
-    found = count(entry, {})
-    sizes = f"{found.parameters / 1e6:.1f}", f"{found.window / 1e9:.1f}"
-    sound = "yes" if entry.audio_visual else "no"
-    return f"`{entry.name}`", entry.title, sound, *sizes, entry.engine, entry.licence
+def _variants(entry: ModelSpec) -> Iterator[tuple[str, ...]]:
+    for name, form in entry.variants.items():
+        cost = form.cost or count(entry, form.settings)
+        counts = f"{cost.parameters / 1e6:.1f}", f"{cost.window / 1e9:.1f}"
+        sound = "yes" if entry.input(form.settings).audio else "no"
+        yield (
+            f"`{entry.name}`", entry.title, f"`{name}`", sound, *counts, f"{cost.frame / 1e9:.1f}",
+            entry.engine, entry.licence,
+        )  # fmt: skip
 
 
 def _settings(entry: ModelSpec) -> Iterator[str]:

@@ -28,7 +28,7 @@ SHORTEST, LONGEST = 600, 900
 
 NOT_HERE = re.compile(
     r"(data|reports|predicted|\.venv|frames|videos|my-maps|my-recordings)(/|$)|sqlite:|"
-    r"(holiday\.mp4|voice\.wav|subject\d\.asc|S3D_kinetics400\.pt|sound8\.npy)$"
+    r"(holiday\.mp4|voice\.wav|subject\d\.asc|S3D_kinetics400\.pt|TASED_updated\.pt|sound8\.npy)$"
 )
 """What commands make, and what a reader brings."""
 
