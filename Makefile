@@ -10,7 +10,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 # Waiting threads soon stop spinning: on a shared machine that is several times faster.
 export GOMP_SPINCOUNT := 10000
 
-.PHONY: help setup repro test test-slow bench lint schema format ffmpeg
+.PHONY: help setup repro test test-slow bench lint schema docs format ffmpeg
 .DEFAULT_GOAL := help
 
 help: ## list what can be made
@@ -52,6 +52,10 @@ lint: setup ## formatter, linters, types, floors, workflow
 
 schema: setup ## write params.schema.json from the typed parameters
 	python -c "from avrsp import files, params; from pathlib import Path; files.write_json(Path('params.schema.json'), params.schema())"
+
+docs: setup ## write the generated pages of docs/reference, then the site into site/
+	python docs/generate.py
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict
 
 format: setup ## rewrite sources in the house style
 	ruff format

@@ -19,6 +19,12 @@ else:
 include: "workflow/rules/store.smk"
 
 
+onstart:
+    if workflow.is_main_process:
+        snakemake_lock.note_owner(Path.cwd())
+        follow_starter()
+
+
 rule preprocess:
     default_target: True
     input:

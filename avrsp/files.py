@@ -33,12 +33,12 @@ def replacing(path: Path) -> Iterator[Path]:
     token = f"{os.getpid()}-{secrets.token_hex(4)}"
     temporary = path.with_name(f".tmp-{token}-{_shortened(path)}")
     try:
-        with _writing(path):
+        with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             _sweep(path)
             temporary.open("x").close()
         yield temporary
-        with _writing(path):
+        with writing(path):
             _fsync(temporary)
             temporary.replace(path)
             _fsync(path.parent)
@@ -49,7 +49,8 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _writing(path: Path) -> Iterator[None]:
+def writing(path: Path) -> Iterator[None]:
+    """Turn every refusal of the system into a `WriteError` that names `path`."""
     try:
         yield
     except OSError as error:
@@ -58,7 +59,7 @@ def _writing(path: Path) -> Iterator[None]:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write `content` to `path` atomically."""
-    with replacing(path) as temporary, _writing(path):
+    with replacing(path) as temporary, writing(path):
         temporary.write_bytes(content)
 
 

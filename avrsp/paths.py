@@ -43,6 +43,15 @@ def workspace() -> Path:
     return found
 
 
+def params_file() -> Path:
+    """Return the workspace's params.yaml.
+
+    Raises:
+        ParamsError: There is no workspace.
+    """
+    return workspace() / PARAMS_FILE
+
+
 def home() -> Path:
     """Return the folder below which models are kept and looked for.
 
@@ -58,6 +67,11 @@ def root() -> Path:
     """Return the main repository: `$DVC_ROOT` where DVC runs a stage, else the workspace."""
     named = os.environ.get("DVC_ROOT")
     return Path(named) if named else workspace()
+
+
+def placed(path: str) -> Path:
+    """Return a path that params.yaml names: below the main repository, unless it is absolute."""
+    return root() / Path(path).expanduser()
 
 
 def raw(preset: str) -> Path:

@@ -41,7 +41,7 @@ def follow_starter() -> None:
 def follow_snakemake() -> None:
     """End this process, a job of Snakemake, by SIGTERM soon after Snakemake has ended."""
     above = psutil.Process().parents()
-    of_snakemake = [place for place, each in enumerate(above) if _runs(each, "snakemake")]
+    of_snakemake = [place for place, each in enumerate(above) if runs(each, "snakemake")]
     if of_snakemake:
         _follow(above[: of_snakemake[-1] + 1])
 
@@ -57,7 +57,8 @@ def _starters(above: Sequence[psutil.Process]) -> list[psutil.Process]:
     return found
 
 
-def _runs(process: psutil.Process, program: str) -> bool:
+def runs(process: psutil.Process, program: str) -> bool:
+    """Say whether a program of that name, or a script or module of Python, is at work in it."""
     try:
         return any(Path(word).name == program for word in process.cmdline())
     except psutil.Error:

@@ -16,7 +16,6 @@ install_import_hook(
         "avrsp.metrics",
         "avrsp.models.avrsp",
         "avrsp.models.layers",
-        "avrsp.models.loss",
         "avrsp.models.registry",
     ],
     "beartype.beartype",

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from avrsp import files
-from avrsp.errors import one_line
+from avrsp.errors import WriteError, one_line
 
 
 def test_a_write_replaces_the_file_and_leaves_nothing_else(tmp_path: Path) -> None:
@@ -88,3 +88,33 @@ def test_a_full_disk_is_one_line() -> None:
         Path("/dev/full").write_text("a")
     assert error.value.errno == errno.ENOSPC
     assert "free some space" in str(one_line(error.value))
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace", "open", "mkdir"])
+@pytest.mark.parametrize(
+    "number", [errno.ENOENT, errno.EINVAL, errno.ESTALE, errno.EIO, errno.EXDEV]
+)
+def test_every_refusal_to_write_is_one_line_and_keeps_the_former_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int
+) -> None:
+    path = tmp_path / "file.txt"
+    files.write_text(path, "former")
+
+    def refusing(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as broken:
+        target: object = os if call == "fsync" else Path
+        broken.setattr(target, call, refusing)
+        with pytest.raises(WriteError) as caught:
+            files.write_text(path, "new")
+    assert caught.value.errno == number
+    assert str(one_line(caught.value)).startswith(f"{path}: not written: ")
+    assert path.read_text() == "former"
+    assert [each.name for each in tmp_path.iterdir()] == ["file.txt"]
+
+
+def test_a_name_as_long_as_the_disk_allows_can_be_written(tmp_path: Path) -> None:
+    path = tmp_path / f"{'x' * 242}.zarr.zip"
+    files.write_text(path, "content")
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]

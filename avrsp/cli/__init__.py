@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from avrsp.cli import doctor, maps, material, models
+from avrsp.cli import doctor, maps, material, models, recordings
 from avrsp.errors import exits_cleanly
 
 
@@ -24,6 +24,7 @@ for command in (
     maps.predict,
     maps.evaluate,
     doctor.doctor,
+    recordings.recordings,
 ):
     commands.add_command(command)
 

@@ -141,6 +141,11 @@ def predict(
     help="What the numbers of the maps are, where they are not saliency: log densities, logits, or "
     "colours of a colour map.",
 )
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    help="Processes that score, of one thread each.  [default: all processors; 1 for little work]",
+)
 @click.option("--allow-missing", is_flag=True, help="Exit with 0 although maps were unusable.")
 def evaluate(
     maps: Path,
@@ -154,9 +159,10 @@ def evaluate(
     What is missing or unusable is named in one line each, the rest is scored, and the exit code
     is 1. Running it again after an interruption goes on where it stopped.
     """
+    from avrsp import paths
     from avrsp.evaluate import folders
 
-    settings, seed = folders.settings()
+    settings, seed = folders.settings(paths.find_workspace())
     chosen = protocol or settings.protocol
     method = options["method"] or maps.resolve().name.split(".")[0] or "maps"
     target = folders.Target(
@@ -165,6 +171,7 @@ def evaluate(
         out=options["out"] or Path(f"{method}.parquet"),
         references=options["references"],
         values=options["values"],
+        workers=options["workers"],
     )
     choice = folders.VideoChoice(options["datasets"], options["split"], options["role"])
     text, faults = folders.evaluate_folder(maps, stores, choice, target, settings, seed)

@@ -16,9 +16,11 @@ class DatasetKey(click.ParamType[str]):
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the key, or say which keys there are."""
-        from avrsp import datasets
+        from avrsp import datasets, params, paths
 
         try:
+            if paths.find_workspace():
+                datasets.register_named(params.load(), paths.root())
             return datasets.spec(value).key
         except ParamsError as error:
             self.fail(str(error), param, ctx)
@@ -61,20 +63,28 @@ def world(out: Path, datasets: tuple[str, ...]) -> None:
     help="Forget what data/archives.lock notes of this archive, such as "
     "video_frames/DIEM.tar.gz, and take it as it comes now. May be repeated.",
 )
-def download(datasets: tuple[str, ...], renewed: tuple[str, ...]) -> None:
+@click.option(
+    "--videos",
+    type=click.IntRange(1),
+    help="Of a set on the Hugging Face hub (avimos, ntire2026, crowdsal): so many for a first try.",
+)
+def download(datasets: tuple[str, ...], renewed: tuple[str, ...], videos: int | None) -> None:
     """Bring the raw data of preset `paper`: of all DATASETS that have a sheet, or of those named.
 
     What is in data/raw/incoming is used instead of a mirror. Running it again goes on where it
     stopped; the exit code is 1 where a dataset is absent.
     """
-    from avrsp import params
+    from avrsp import params, paths
     from avrsp.datasets import sheets
     from avrsp.datasets.download.fetch import bring_all
 
     settings = params.load()
-    chosen = datasets or sheets.datasets_of(settings.model_copy(update={"preset": "paper"}))
-    faults = bring_all(chosen, renewed, settings.data, settings.validation_fraction)
-    for fault in faults:
-        click.echo(f"avrsp: {fault}", err=True)
-    if faults:
+    chosen = datasets or sheets.datasets_of(
+        settings.model_copy(update={"preset": "paper"}), paths.workspace()
+    )
+    fraction = settings.validation_fraction
+    lines, present = bring_all(chosen, renewed, settings.data, fraction, videos)
+    for line in lines:
+        click.echo(f"avrsp: {line}", err=True)
+    if not present:
         raise SystemExit(EXIT_FAILURE)

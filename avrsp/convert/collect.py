@@ -17,7 +17,15 @@ from avrsp.datasets.sheets import Defect, defects, list_defects
 from avrsp.datasets.stavis_mirror import TREE
 from avrsp.errors import StoreError
 from avrsp.files import write_text
-from avrsp.store.manifest import COMMAND, DatasetEntry, Manifest, Verdict, lasting, write_record
+from avrsp.store.manifest import (
+    COMMAND,
+    DatasetEntry,
+    Manifest,
+    Verdict,
+    lasting,
+    read_manifest,
+    write_record,
+)
 
 COLUMNS = (
     "video",
@@ -67,13 +75,33 @@ def write_manifest(
     return manifest
 
 
+def is_manifest_stale(path: Path, parts: Sequence[Path]) -> bool:
+    """Tell whether the manifest at `path` is there, damaged or not about what `parts` say.
+
+    Where a part is missing it is made anyway, and then the manifest, too.
+    """
+    if not path.exists() or not all(part.exists() for part in parts):
+        return False
+    try:
+        manifest, verdicts = read_manifest(path), read_parts(parts)
+    except StoreError:
+        return True
+    listed = [each for entry in manifest.datasets.values() for each in entry.videos]
+    return listed != [lasting(verdict) for verdict in verdicts]
+
+
 def read_parts(parts: Iterable[Path]) -> list[Verdict]:
     """Return the verdicts in `parts`, sorted by dataset and video."""
-    verdicts = [each for part in parts for each in _verdicts(part)]
+    verdicts = [each for part in parts for each in read_part(part)]
     return sorted(verdicts, key=lambda verdict: (verdict.dataset, verdict.video))
 
 
-def _verdicts(part: Path) -> list[Verdict]:
+def read_part(part: Path) -> list[Verdict]:
+    """Return the verdicts in `part`.
+
+    Raises:
+        StoreError: It is damaged.
+    """
     try:
         return VERDICTS.validate_json(part.read_bytes())
     except ValidationError as error:

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Final
 
 from avrsp import progress
-from avrsp.convert.collect import VERDICTS
+from avrsp.convert.collect import VERDICTS, read_part
 from avrsp.convert.convert_video import Layout, convert
 from avrsp.datasets.dataset_registry import ListedVideo, spec
 from avrsp.datasets.raw import fingerprint
 from avrsp.errors import EXIT_FAILURE, AvrspError, StoreError, one_line
 from avrsp.files import write_bytes
+from avrsp.processes import follow_snakemake
 from avrsp.store.manifest import Verdict, is_intact, read_verdict, verdict_path, write_record
 
 FRAMES: Final = 1_200
@@ -42,7 +43,7 @@ def divide(rows: Iterable[ListedVideo]) -> list[list[ListedVideo]]:
 def is_stale(
     part: Path,
     dataset: str,
-    rows: Iterable[ListedVideo],
+    rows: Sequence[ListedVideo],
     folder: Path,
     stores: Path,
     layout: Layout,
@@ -60,8 +61,16 @@ def is_stale(
         stores: The preset's folder of stores.
         layout: How stores are to be written.
     """
-    return part.exists() and not all(
-        _is_current(dataset, row, stores, origin(dataset, row, folder, layout)) for row in rows
+    if not part.exists():
+        return False
+    verdicts = [_former(dataset, row, stores) for row in rows]
+    try:
+        recorded = read_part(part)
+    except StoreError:
+        return True
+    return verdicts != recorded or not all(
+        verdict.roles == row.roles and _holds(verdict, stores, origin(dataset, row, folder, layout))
+        for row, verdict in zip(rows, recorded, strict=True)
     )
 
 
@@ -115,11 +124,6 @@ def _former(dataset: str, row: ListedVideo, stores: Path) -> Verdict | None:
     return found if (found.dataset, found.video) == (dataset, row.video) else None
 
 
-def _is_current(dataset: str, row: ListedVideo, stores: Path, wanted: str) -> bool:
-    verdict = _former(dataset, row, stores)
-    return verdict is not None and verdict.roles == row.roles and _holds(verdict, stores, wanted)
-
-
 def _holds(verdict: Verdict, stores: Path, wanted: str) -> bool:
     return verdict.origin == wanted and (not verdict.kept or is_intact(stores, verdict))
 
@@ -127,6 +131,7 @@ def _holds(verdict: Verdict, stores: Path, wanted: str) -> bool:
 @contextmanager
 def logged(log: str) -> Iterator[None]:
     """Send what is said on stderr to `log`; end in one line where an error allows it."""
+    follow_snakemake()
     with Path(log).open("w", buffering=1) as stream, redirect_stderr(stream):
         try:
             yield

@@ -6,8 +6,18 @@ from avrsp.datasets.dataset_registry import (
     check_params,
     names,
     register,
+    register_named,
     spec,
     title,
 )
 
-__all__ = ["Archive", "DatasetSpec", "check_params", "names", "register", "spec", "title"]
+__all__ = [
+    "Archive",
+    "DatasetSpec",
+    "check_params",
+    "names",
+    "register",
+    "register_named",
+    "spec",
+    "title",
+]

@@ -41,6 +41,7 @@ class Archive:
         entry: What it holds for each video, with `{video}` for the video's name.
         mirrors: Addresses of the archive, tried in order; none where it takes a browser.
         pages: Where a person finds it.
+        sha256: Of the archive, where its page shows it.
     """
 
     folder: str
@@ -48,6 +49,7 @@ class Archive:
     entry: str
     mirrors: tuple[str, ...]
     pages: tuple[str, ...]
+    sha256: str = ""
 
     def addresses(self, bases: Iterable[str] | None) -> tuple[str, ...]:
         """Return where to ask: below `bases` instead of its own mirrors where they are given."""
@@ -98,8 +100,10 @@ class DatasetSpec:
         converted: Roles whose videos are converted, because they have annotations.
         quirks: What is odd about it, a clause each.
         list_videos: Lists its videos from the raw folder, where no sheet below data/sheets does.
-        prepare: Brings what was placed below the raw folder and counts what `list_videos` lists;
-            returns where it was. Datasets whose archives are downloaded have none.
+        side_files: Single files beside the archives.
+        repository: Its id on the Hugging Face hub; empty where it is not there.
+        prepare: Counts what lies below the raw folder, for `list_videos`; only datasets without a
+            sheet have it. RawDataError where nothing of it is there.
         stamp: Changes when `prepare` must run again.
         credit: Returns licence and source of one video below the raw folder.
     """
@@ -119,7 +123,9 @@ class DatasetSpec:
     converted: frozenset[str] = ALL_ROLES
     quirks: tuple[str, ...] = ()
     list_videos: Callable[[Path], Sequence[ListedVideo]] | None = None
-    prepare: Callable[[Path], str] | None = None
+    side_files: tuple[str, ...] = ()
+    repository: str = ""
+    prepare: Callable[[Path], None] | None = None
     stamp: Callable[[Path], str] | None = None
     credit: Callable[[Path, str], str] | None = None
 
@@ -133,6 +139,8 @@ class DatasetSpec:
 
 
 _registered: dict[str, DatasetSpec] = {}
+_of_params: dict[str, DatasetSpec] = {}
+_families: list[Callable[[Params, Path], Iterable[DatasetSpec]]] = []
 
 
 def register(entry: DatasetSpec) -> DatasetSpec:
@@ -141,21 +149,45 @@ def register(entry: DatasetSpec) -> DatasetSpec:
     Raises:
         ParamsError: Its key is not a key, or is taken.
     """
-    if not re.fullmatch(KEY, entry.key):
-        raise ParamsError(
-            f"{entry.key!r}: not a dataset's key; expected a lower-case letter, then such letters, "
-            "digits or _"
-        )
-    if entry.key in _registered:
-        raise ParamsError(f"{entry.key}: there is a dataset of this key already; choose another")
+    _check_key(entry.key)
     _registered[entry.key] = entry
     return entry
+
+
+def _check_key(key: str) -> None:
+    if not re.fullmatch(KEY, key):
+        raise ParamsError(
+            f"{key!r}: not a dataset's key; expected a lower-case letter, then such letters, "
+            "digits or _"
+        )
+    if key in _registered:
+        raise ParamsError(f"{key}: there is a dataset of this key already; choose another")
+
+
+def register_family(entries: Callable[[Params, Path], Iterable[DatasetSpec]]) -> None:
+    """Add what makes entries of the parameters, such as a folder of recordings that they name."""
+    _families.append(entries)
+
+
+def register_named(loaded: Params, root: Path) -> None:
+    """Make the datasets known that the parameters name by a place; those named before are dropped.
+
+    Relative places are below `root`.
+
+    Raises:
+        ParamsError: One cannot be read, or its key is not a key, or is taken.
+    """
+    _register_built_in()
+    _of_params.clear()
+    for entry in (entry for family in _families for entry in family(loaded, root)):
+        _check_key(entry.key)
+        _of_params[entry.key] = entry
 
 
 def names() -> tuple[str, ...]:
     """Return the keys of all datasets, sorted."""
     _register_built_in()
-    return tuple(sorted(_registered))
+    return tuple(sorted({*_registered, *_of_params}))
 
 
 def spec(key: str) -> DatasetSpec:
@@ -165,6 +197,8 @@ def spec(key: str) -> DatasetSpec:
         ParamsError: There is no such dataset; the message names those there are.
     """
     _register_built_in()
+    if key in _of_params:
+        return _of_params[key]
     if key not in _registered:
         raise ParamsError(f"{key}: no such dataset; expected one of {', '.join(names())}")
     return _registered[key]
@@ -179,12 +213,15 @@ def title(key: str, preset: str) -> str:
     return f"{name} (generated)" if preset == "sample" else name
 
 
-def check_params(loaded: Params) -> None:
-    """Make sure that the datasets and splits of the parameters exist.
+def check_params(loaded: Params, root: Path) -> None:
+    """Make the datasets known that the parameters name, and make sure that all of them exist.
+
+    Relative places of recordings are below `root`.
 
     Raises:
         ParamsError: One does not; the message names those there are.
     """
+    register_named(loaded, root)
     for name, keys in (
         ("pretraining_set", [loaded.pretraining_set]),
         ("audio_visual_sets", loaded.audio_visual_sets),

@@ -7,6 +7,7 @@ stretched frame by frame. Gaze was recorded by mouse in a browser, the periphery
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from avrsp.datasets import msu_files
 from avrsp.datasets.dataset_registry import Archive, DatasetSpec, ListedVideo, register
 from avrsp.datasets.gaze import Annotation
+from avrsp.datasets.msu_findings import findings
 from avrsp.datasets.msu_survey import VideoFacts, credits_of, listed, read_points, stamp, survey
 from avrsp.datasets.raw import Counts
 from avrsp.errors import RawDataError
@@ -100,7 +102,8 @@ def stretched(plane: NDArray[np.uint16]) -> NDArray[np.uint8]:
     """Return a map h x w as grey levels from 0 to 255; one of a single level is empty."""
     low, high = int(plane.min()), int(plane.max())
     scale = 255 / max(high - low, 1)
-    return np.asarray(np.rint((plane.astype(np.float32) - low) * scale), np.uint8)
+    found: NDArray[np.uint8] = np.rint((plane.astype(np.float32) - low) * scale).astype(np.uint8)
+    return found
 
 
 def list_videos(key: str, raw: Path) -> Sequence[ListedVideo]:
@@ -111,16 +114,26 @@ def list_videos(key: str, raw: Path) -> Sequence[ListedVideo]:
     ]
 
 
-def prepare(key: str, raw: Path) -> str:
-    """Place what was brought, count what is there, and say what was found in a line each."""
-    origin = msu_files.place(key, raw)
-    survey(key, raw)
-    return origin
+def prepare(key: str, raw: Path) -> None:
+    """Count what is there, and say what was found in a line each."""
+    for line in findings(key, raw, survey(key, raw)):
+        sys.stderr.write(f"{key}: {line}\n")
 
 
 def _roles(part: str) -> dict[str, Role]:
     return {EVERY_SPLIT: "train" if part == "train" else "test"}
 
+
+SHA256: Final = {
+    "avimos/FixationsTest": "e2c504576f30d47fde307d1044dfb16b621b3b9e90d2d5355ac661674d820b56",
+    "avimos/FixationsTrain": "1b6ba74ff3877ad42eb57485dc80e14a8e0a122c79470a24f005ca1ad7b4ea41",
+    "avimos/SaliencyTest": "ad535255c5d363f5482cb25aea9ce45b5a1d084797143788c687d49e6d2aa214",
+    "avimos/SaliencyTrain": "8d30723234c68e6649bdd319ae53323256ab46337eae57764143c7d6594d4789",
+    "ntire2026/Videos": "8b5e30b8ea3880f93860a4794a0ab385dcf8184166b4dfbcbd72ed8e1c39c0bd",
+    "ntire2026/FixationsTrain": "3f92459a7d95f03881f2d9a29b118e9379191add0b67766b6dfebe903ac4d598",
+}
+"""Of zip archives, as their pages show it; of NTIRE's fixations the second version, which replaced
+the first."""
 
 HUB: Final = "https://huggingface.co/datasets"
 BY_MOUSE: Final = "gaze was recorded by mouse in a browser, not by an eye tracker"
@@ -131,7 +144,7 @@ NO_VIEWERS: Final = "it is not published who looked where"
 
 
 def _register(key: str, **facts: Any) -> None:  # noqa: ANN401 - the entry has the types
-    page = f"{HUB}/{facts.pop('repository')}"
+    page = f"{HUB}/{facts['repository']}"
     licences = OWN_LICENCES_BY_PART if key == msu_files.SINGLE else OWN_LICENCES
     register(
         DatasetSpec(
@@ -139,9 +152,10 @@ def _register(key: str, **facts: Any) -> None:  # noqa: ANN401 - the entry has t
             reader=MsuVideo,
             folder=key,
             archives=tuple(
-                Archive(f"{key}/{part}", f"{key}/{part}", "{video}.mp4", (), (page,))
-                for part in msu_files.parts(key)
+                Archive(name, name, "{video}.mp4", (), (page,), SHA256.get(name, ""))
+                for name in (f"{key}/{part}" for part in msu_files.parts(key))
             ),
+            side_files=msu_files.META,
             licence="CC BY 4.0; the videos CC BY or CC0, each its author's",
             source=page,
             viewers_heard_sound=True,

@@ -1,4 +1,4 @@
-"""Where the files of AViMoS, NTIRE 2026 and CrowdSAL lie, below the raw folder or as brought.
+"""Where the files of AViMoS, NTIRE 2026 and CrowdSAL lie below the raw folder.
 
 AViMoS and NTIRE 2026: `Videos/**/<name>.mp4`, `SaliencyTrain/**/<name>.mp4`,
 `FixationsTrain/**/<name>/fixations.json`, likewise `Test`, each as an archive or unpacked. Of which
@@ -10,17 +10,13 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from avrsp import files
 from avrsp.datasets.dataset_registry import NAME
-from avrsp.datasets.download import incoming, pins
-from avrsp.datasets.download.archives import Limits, unpack
 from avrsp.errors import RawDataError
 
 PARTS: Final = ("Videos", "SaliencyTrain", "SaliencyTest", "FixationsTrain", "FixationsTest")
@@ -57,62 +53,6 @@ def parts(key: str) -> tuple[str, ...]:
         return PARTS
     kinds = ("Videos", "Saliency", "Fixations")
     return tuple(f"{part}/{kind}" for part in ("Train", "Test") for kind in kinds)
-
-
-def place(key: str, raw: Path) -> str:
-    """Bring what was put below `data/raw/incoming/<key>` to `raw/<key>`; return where it was.
-
-    Folders are linked, archives unpacked; what is in place already is left as it is.
-
-    Raises:
-        RawDataError: An archive is damaged, or no part of the set is there.
-    """
-    root, brought = raw / key, incoming.folder() / key
-    origins = {_placed(key, part, root, brought) for part in parts(key)} - {None}
-    if not origins:
-        raise RawDataError(
-            f"{key}: neither {root} nor {brought} holds any part of it; run: avrsp download {key}, "
-            f"or put {', '.join(parts(key))} there, as archives or unpacked"
-        )
-    for name in META:
-        if (brought / name).is_file():
-            content = (brought / name).read_bytes()
-            if not (root / name).exists() or (root / name).read_bytes() != content:
-                files.write_bytes(root / name, content)
-    return " and ".join(sorted(str(each) for each in origins))
-
-
-def _placed(key: str, part: str, root: Path, brought: Path) -> Path | None:
-    """Bring one part to its place; return the folder that it was found in."""
-    target = root / part
-    if target.is_dir():
-        return root
-    if target.is_symlink():
-        target.unlink()
-    for folder in (root, brought):
-        if (folder / part).is_dir():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.symlink_to((folder / part).resolve())
-            return folder
-        for suffix in incoming.SUFFIXES:
-            archive = folder / f"{part}{suffix}"
-            if archive.is_file():
-                _unpacked(f"{key}/{part}{suffix}", archive, target)
-                return folder
-    return None
-
-
-def _unpacked(name: str, archive: Path, target: Path) -> None:
-    pin = pins.checked(name, archive)
-    staging = target.with_name(f".tmp-{target.name}")
-    shutil.rmtree(staging, ignore_errors=True)  # what a killed run left
-    staging.mkdir(parents=True)
-    try:
-        unpack(archive, staging, Limits())
-        staging.rename(target)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-    pins.note(name, pin)
 
 
 def index(key: str, root: Path) -> dict[str, VideoFiles]:

@@ -12,7 +12,6 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from avrsp.datasets import msu_files
-from avrsp.datasets.download import pins
 from avrsp.datasets.gaze import blurred
 from avrsp.datasets.msu_survey import VideoFacts, listed, meta, read_points
 from avrsp.errors import RawDataError
@@ -22,19 +21,6 @@ SETS: Final = ("avimos", "ntire2026", "crowdsal")
 LUMA_FRAMES: Final = 8
 LONGEST: Final = 999
 """Frames beyond which the authors' first scoring code pairs frames wrongly."""
-
-PUBLISHED: Final = {
-    "avimos/FixationsTest": "e2c504576f30d47fde307d1044dfb16b621b3b9e90d2d5355ac661674d820b56",
-    "avimos/FixationsTrain": "1b6ba74ff3877ad42eb57485dc80e14a8e0a122c79470a24f005ca1ad7b4ea41",
-    "avimos/SaliencyTest": "ad535255c5d363f5482cb25aea9ce45b5a1d084797143788c687d49e6d2aa214",
-    "avimos/SaliencyTrain": "8d30723234c68e6649bdd319ae53323256ab46337eae57764143c7d6594d4789",
-    "ntire2026/Videos": "8b5e30b8ea3880f93860a4794a0ab385dcf8184166b4dfbcbd72ed8e1c39c0bd",
-    "ntire2026/FixationsTrain": "3f92459a7d95f03881f2d9a29b118e9379191add0b67766b6dfebe903ac4d598",
-}
-"""SHA-256 of zip archives, where their pages show it; of NTIRE's fixations the second version."""
-
-REPLACED: Final = {"7f203cddc00daff538c372dfba809b7627c64ed82195ff1510bb998802c7f8e9"}
-"""Of archives that their authors replaced since."""
 
 
 def findings(key: str, raw: Path, facts: Sequence[VideoFacts]) -> list[str]:
@@ -55,7 +41,7 @@ def findings(key: str, raw: Path, facts: Sequence[VideoFacts]) -> list[str]:
         _sound(good),
         _long(good),
         _fields(root, facts),
-        _archives(key),
+        _archives(key, root),
         _overlap(key, raw),
     )
     return lines + [f"check {number}: {said}" for number, said in enumerate(checks, start=1)]
@@ -166,19 +152,9 @@ def _fields(root: Path, facts: Sequence[VideoFacts]) -> str:
     return f"facts of videos: {', '.join(fields) or 'none'}; not credited: {_named(lack)}"
 
 
-def _archives(key: str) -> str:
-    said = []
-    for name, pin in pins.read().items():
-        if name.startswith(f"{key}/"):
-            known = PUBLISHED.get(name.removesuffix(".zip"))
-            if pin.sha256 in REPLACED:
-                said.append(f"{name} was replaced by its authors: get it again")
-            elif known is not None:
-                same = "is" if pin.sha256 == known else "is not"
-                said.append(f"{name} {same} the published one")
-            else:
-                said.append(f"{name}: no published checksum")
-    return "; ".join(said) or "no archive was unpacked here"
+def _archives(key: str, root: Path) -> str:
+    lack = [part for part in msu_files.parts(key) if not (root / part).is_dir()]
+    return f"parts that are not here: {', '.join(lack) or 'none'}"
 
 
 def _overlap(key: str, raw: Path) -> str:

@@ -7,7 +7,6 @@ they were is not read again. What is only known from real files is said in a lin
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,7 +22,6 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from avrsp import files, progress
 from avrsp.datasets import msu_files
-from avrsp.datasets.download import incoming
 from avrsp.datasets.msu_files import VideoFiles
 from avrsp.datasets.raw import fingerprint
 from avrsp.errors import RawDataError
@@ -144,13 +142,11 @@ def _frame(points: NDArray[np.float64], size: tuple[int, int]) -> FramePoints:
 
 
 def survey(key: str, raw: Path) -> list[VideoFacts]:
-    """Count what is there of a set below `raw`, write the list, and say what was found.
+    """Count what is there of a set below `raw`, and write the list.
 
     Raises:
         RawDataError: No video is there with its maps and fixations.
     """
-    from avrsp.datasets.msu_findings import findings  # noqa: PLC0415 - it reads these facts
-
     root = raw / key
     there = msu_files.index(key, root)
     if not there:
@@ -163,8 +159,6 @@ def survey(key: str, raw: Path) -> list[VideoFacts]:
         counted = pool.map(lambda name: _facts(root, name, there[name], former.get(name)), there)
         facts = list(progress.track(counted, total=len(there), label=f"count {key}", unit="video"))
     files.write_bytes(_place(raw, key), FACTS.dump_json(facts, indent=1))
-    for line in findings(key, raw, facts):
-        sys.stderr.write(f"{key}: {line}\n")
     return facts
 
 
@@ -188,26 +182,20 @@ def _place(raw: Path, key: str) -> Path:
 
 def stamp(key: str, raw: Path) -> str:
     """Return a digest that changes when videos come or go, reading no file."""
-    brought = incoming.folder() / key
-    names = [
-        f"{name} {each.part} {each.video} {each.maps} {each.points}"
-        for name, each in msu_files.index(key, raw / key).items()
-    ]
-    names += sorted(each.name for each in brought.iterdir()) if brought.is_dir() else []
-    return sha256("\n".join([*names, str(_place(raw, key).exists())]).encode()).hexdigest()[:16]
-
-
-def _below(root: Path, path: Path) -> str:
-    return str(path.relative_to(root))
+    names = [f"{key} {_place(raw, key).exists()}"]
+    for name, each in msu_files.index(key, raw / key).items():
+        names.append(f"{name} {each.part} {each.video} {each.maps} {each.points}")
+    return sha256("\n".join(names).encode()).hexdigest()[:16]
 
 
 def _facts(root: Path, name: str, there: VideoFiles, former: VideoFacts | None) -> VideoFacts:
     paths = there.video, there.maps, there.points
+    within = [str(path.relative_to(root)) for path in paths]
     known = VideoFacts(
         video=name,
         part=there.part,
         stamp=fingerprint(paths),
-        paths=(_below(root, there.video), _below(root, there.maps), _below(root, there.points)),
+        paths=(within[0], within[1], within[2]),
     )
     if former is not None and former.stamp == known.stamp and not former.fault:
         return former.model_copy(update={"part": known.part, "paths": known.paths})

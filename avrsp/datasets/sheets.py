@@ -19,7 +19,6 @@ from typing import Final, TypeAlias
 
 from pydantic import ValidationError
 
-from avrsp import paths
 from avrsp.datasets.dataset_registry import DatasetSpec, ListedVideo, names, spec
 from avrsp.errors import ParamsError
 from avrsp.params import Params
@@ -77,26 +76,29 @@ def prepared(
     return [row.model_copy(update={"roles": _with_validation(row, chosen)}) for row in kept]
 
 
-def folder(named: str | None) -> Path:
+def folder(workspace: Path, named: str | None) -> Path:
     """Return the folder of preset `paper`'s sheets: one that params.yaml names, or data/sheets."""
-    return paths.workspace() / (named or "data/sheets")
+    return workspace / (named or "data/sheets")
 
 
-def published(folder: Path, dataset: str, validation_fraction: float) -> list[ListedVideo]:
+def published(
+    folder: Path, dataset: str, validation_fraction: float, raw: Path
+) -> list[ListedVideo]:
     """Return the videos to convert of a dataset of preset `paper`.
 
     Args:
         folder: Holds the sheet `<dataset>.tsv`, unless the dataset's entry lists its videos.
         dataset: Its key.
         validation_fraction: Of each training list, which is carved out for validation.
+        raw: The raw folder, by which some datasets list their videos.
 
     Raises:
         ParamsError: There is no such dataset or sheet, or the sheet is wrong.
     """
-    return prepared(dataset, _listed_by(spec(dataset), folder), validation_fraction)
+    return prepared(dataset, _listed_by(spec(dataset), folder, raw), validation_fraction)
 
 
-def datasets_of(loaded: Params) -> tuple[str, ...]:
+def datasets_of(loaded: Params, workspace: Path) -> tuple[str, ...]:
     """Return the datasets that are converted, sorted by key.
 
     In preset `sample` these are all that it generates. In preset `paper` they are those that have a
@@ -104,14 +106,14 @@ def datasets_of(loaded: Params) -> tuple[str, ...]:
     """
     if loaded.preset == "sample":
         return tuple(sorted(loaded.world.datasets))
-    used = {loaded.pretraining_set, *loaded.audio_visual_sets}
-    place = folder(loaded.data.sheets)
+    used = {loaded.pretraining_set, *loaded.audio_visual_sets, *loaded.recordings}
+    place = folder(workspace, loaded.data.sheets)
     return tuple(key for key in names() if key in used or (place / f"{key}.tsv").exists())
 
 
-def _listed_by(dataset: DatasetSpec, folder: Path) -> Sequence[ListedVideo]:
+def _listed_by(dataset: DatasetSpec, folder: Path, raw: Path) -> Sequence[ListedVideo]:
     if dataset.list_videos is not None:
-        return dataset.list_videos(paths.raw("paper"))
+        return dataset.list_videos(raw)
     return read_sheet(folder / f"{dataset.key}.tsv", dataset.splits)
 
 

@@ -7,17 +7,28 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
+from fractions import Fraction
 from importlib import metadata
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+import soundfile
+
 from avrsp import paths
 from avrsp.doctor.finding import Finding
+from avrsp.errors import RawDataError
+from avrsp.media.decode import Frame, frame_times, read_sound
+from avrsp.media.encode import encode
+from avrsp.media.probe import Track
 from avrsp.params import ComputeParams
+from avrsp.types import SOUND_RATE
 
 PACKAGES: Final = ("torch", "snakemake", "dvc", "mlflow", "zarr")
 PROGRAMS: Final = ("git", "snakemake", "dvc")
 MEDIA: Final = ("ffmpeg", "ffprobe")
+
 SECONDS: Final = 1.0
 """Time that a program has to answer."""
 
@@ -51,7 +62,7 @@ def programs() -> Finding:
 
 
 def ffmpeg() -> Finding:
-    """Look for ffmpeg and ffprobe."""
+    """Look for ffmpeg and ffprobe, and let them write and read a tiny clip."""
     absent = [program for program in MEDIA if shutil.which(program) is None]
     if absent:
         found = f"no {' and no '.join(absent)} on the PATH"
@@ -62,7 +73,32 @@ def ffmpeg() -> Finding:
         found = f"{shutil.which('ffmpeg')} does not run"
         return Finding("ffmpeg", "missing", found, "install ffmpeg again")
     version = re.match(r"ffmpeg version (\S+)", said)
-    return Finding("ffmpeg", "ready", version[1] if version else "there; its version is unknown")
+    if version is None:
+        return Finding("ffmpeg", "ready", "there; its version is unknown")
+    try:
+        _write_and_read_a_clip()
+    except RawDataError as error:
+        found = f"version {version[1]} cannot write and read a clip: {error}"
+        advice = "install FFmpeg 5 to 9 with libx264 and aac: sudo apt-get install ffmpeg"
+        return Finding("ffmpeg", "missing", found, advice)
+    return Finding("ffmpeg", "ready", version[1])
+
+
+def _write_and_read_a_clip() -> None:
+    """Encode two frames and a sound, and decode them.
+
+    Raises:
+        RawDataError: Something of it fails.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        wave, clip = Path(folder) / "tone.wav", Path(folder) / "clip.mp4"
+        tone = np.sin(np.arange(SOUND_RATE // 2) / 8)
+        soundfile.write(wave, tone, SOUND_RATE, subtype="PCM_16")
+        frames = [Frame(number / 4, np.full((16, 16, 3), 99, np.uint8)) for number in range(2)]
+        encode(clip, frames, rate=Fraction(4), sound=Track(wave, 0, "pcm_s16le", SOUND_RATE, 1))
+        count = len(frame_times(clip))
+        if count != len(frames) or not read_sound(clip, rate=SOUND_RATE).any():
+            raise RawDataError(f"{count} of {len(frames)} frames, or no sound, came back")
 
 
 def gpu(compute: ComputeParams, preset: str) -> Finding:

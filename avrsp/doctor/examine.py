@@ -29,7 +29,7 @@ def examine(*, deep: bool = False) -> tuple[str, list[Finding]]:
     findings = [computer.python(), computer.programs(), computer.ffmpeg()]
     try:
         loaded = params.load()
-        check_params(loaded)
+        check_params(loaded, paths.root())
         rows = _rows(loaded) if loaded.preset == "paper" else {}
     except ParamsError as error:
         fault = Finding("parameters", "missing", str(error), "correct params.yaml or the sheet")
@@ -98,6 +98,8 @@ def as_json(findings: Sequence[Finding]) -> str:
 
 
 def _rows(loaded: Params) -> dict[str, list[ListedVideo]]:
-    folder = sheets.folder(loaded.data.sheets)
+    here, raw = paths.workspace(), paths.raw(loaded.preset)
+    folder = sheets.folder(here, loaded.data.sheets)
     fraction = loaded.validation_fraction
-    return {key: sheets.published(folder, key, fraction) for key in sheets.datasets_of(loaded)}
+    keys = sheets.datasets_of(loaded, here)
+    return {key: sheets.published(folder, key, fraction, raw) for key in keys}

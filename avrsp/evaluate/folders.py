@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from avrsp import params, paths
 from avrsp.errors import StoreError
+from avrsp.evaluate.averages import summarise
+from avrsp.evaluate.jobs import NamedStore, map_job, reference_jobs
 from avrsp.evaluate.map_files import STORE
 from avrsp.evaluate.map_values import Values
 from avrsp.evaluate.references import REFERENCES, centre_prior
-from avrsp.evaluate.run import evaluate, map_job, read_rows, reference_jobs
-from avrsp.evaluate.summary import summarise, table
-from avrsp.files import write_json
+from avrsp.evaluate.run import evaluate, read_rows, scoring_context
+from avrsp.evaluate.summary import Summaries, Summary, table, write_summary
 from avrsp.params import EvaluationParams, ProtocolName
 from avrsp.store.manifest import Role, read_manifest, store_path
-
-NamedStore: TypeAlias = tuple[str, str, Path]
-"""Dataset, video and store."""
 
 MANIFEST = "manifest.json"
 
@@ -57,6 +54,7 @@ class Target:
         out: File of the rows.
         references: Whether to score the reference methods too.
         values: What the numbers of its maps are, where they are not saliency.
+        workers: Processes that score; see `evaluate`.
     """
 
     method: str
@@ -64,13 +62,14 @@ class Target:
     out: Path
     references: bool = True
     values: Values | None = None
+    workers: int | None = None
 
 
-def settings() -> tuple[EvaluationParams, int]:
-    """Return evaluation's settings and the seed of the workspace's params.yaml, else `STANDARD`."""
-    if not (paths.workspace() / paths.PARAMS_FILE).exists():
+def settings(workspace: Path | None) -> tuple[EvaluationParams, int]:
+    """Return evaluation's settings and the seed of a workspace's params.yaml, else `STANDARD`."""
+    if workspace is None:
         return STANDARD
-    loaded = params.load()
+    loaded = params.load(workspace / paths.PARAMS_FILE)
     return loaded.evaluation, loaded.seed
 
 
@@ -112,13 +111,24 @@ def evaluate_folder(
     videos = find_stores(stores, choice)
     by = target.method, choice.split
     jobs = [map_job(maps, each, by, target.values) for each in videos]
-    faults, remarks = evaluate(jobs, target.out, target.protocols)
+    prior = _prior(stores, choice)
+    score = partial(
+        evaluate,
+        names=target.protocols,
+        context=scoring_context(videos, prior, seed),
+        workers=target.workers,
+    )
+    faults, remarks = score(jobs, target.out)
     for line in faults + remarks:
         _say(line)
     files = {target.method: target.out}
     if target.references:
-        files |= _references(stores, videos, choice, target, seed)
-    summaries = {
+        out = target.out.with_suffix(f".references{target.out.suffix}")
+        for fault in score(reference_jobs(videos, prior, choice.split, seed), out).faults:
+            _say(f"references: {fault}")
+        found = {str(part["method"].iat[0]) for part in read_rows(out)}
+        files |= {method: out for method in REFERENCES if method in found}
+    summaries: dict[str, dict[str, Summary]] = {
         method: {
             name: summarise(
                 (part for part in read_rows(path) if part["method"].iat[0] == method),
@@ -131,32 +141,21 @@ def evaluate_folder(
         }
         for method, path in files.items()
     }
-    write_json(target.out.with_suffix(".json"), summaries)
+    write_summary(target.out.with_suffix(".json"), Summaries(summaries))
     return table(summaries), faults
 
 
-def _references(
-    stores: Path, videos: Sequence[NamedStore], choice: VideoChoice, target: Target, seed: int
-) -> dict[str, Path]:
-    """Score the references, and return the file in which the rows of each lie."""
-    out = target.out.with_suffix(f".references{target.out.suffix}")
+def _prior(stores: Path, choice: VideoChoice) -> NDArray[np.float32] | None:
+    """Return the centre prior of the training videos; None, and say why, where there are none."""
+    if not (stores / MANIFEST).exists():
+        _say(f"no centre prior: no {MANIFEST} in {stores} says which videos are for training")
+        return None
     try:
-        prior = _prior(stores, choice)
+        training = _with_role(stores, dataclasses.replace(choice, role="train"))
+        return centre_prior([path for *_, path in training])
     except StoreError as error:
         _say(f"no centre prior: {error}")
-        prior = None
-    jobs = reference_jobs(videos, prior, choice.split, seed)
-    for fault in evaluate(jobs, out, target.protocols).faults:
-        _say(f"references: {fault}")
-    found = {str(part["method"].iat[0]) for part in read_rows(out)}
-    return {method: out for method in REFERENCES if method in found}
-
-
-def _prior(stores: Path, choice: VideoChoice) -> NDArray[np.float32]:
-    if not (stores / MANIFEST).exists():
-        raise StoreError(f"no {MANIFEST} in {stores} says which videos are for training")
-    training = _with_role(stores, dataclasses.replace(choice, role="train"))
-    return centre_prior([path for *_, path in training])
+        return None
 
 
 def _with_role(folder: Path, choice: VideoChoice) -> list[NamedStore]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from avrsp.evaluate.protocols import PROTOCOLS
-from avrsp.evaluate.scores import METRICS
+from avrsp.evaluate.summary import COLUMNS, METRICS
 from avrsp.params import ProtocolName
 
 LEVEL = (2.5, 97.5)
@@ -130,11 +130,13 @@ def entries(rows: pd.DataFrame, name: ProtocolName) -> pd.DataFrame:
     """
     protocol = PROTOCOLS[name]
     rows = rows[rows["protocol"] == name].copy()
+    rows = rows.assign(**{each: np.nan for each in COLUMNS if each not in rows})
     if protocol.missing == "zero":
         rows.loc[~rows["predicted"], ZEROED] = 0.0
-    scores = list(METRICS)
+    scores = list(COLUMNS)
     rows.loc[rows["frame"] < protocol.first_frame, scores] = float("nan")
-    needed = ZEROED if protocol.missing == "zero" else scores
+    compared = ZEROED if protocol.missing == "zero" else METRICS
+    needed = [metric for metric in compared if metric in protocol.metrics]
     rows["frames"] = rows[needed].notna().all(axis=1)
     rows["dropped"], rows["missing"] = ~rows["frames"], ~rows["predicted"]
     groups = rows.groupby(KEYS, sort=True)

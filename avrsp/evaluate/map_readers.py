@@ -30,7 +30,8 @@ class Findings:
 
     Attributes:
         faults: What cannot be scored, a line each.
-        remarks: Keys in `map_values.REMARKS`: why values cannot be saliency.
+        remarks: What is scored but not as it should be: keys in `map_values.REMARKS`, why values
+            cannot be saliency, or a protocol's words.
     """
 
     faults: list[str] = field(default_factory=list)

@@ -123,3 +123,54 @@ def _left_out(
     fixations = torch.from_numpy(np.column_stack([points, index]).astype(np.int64))
     nss, auc = metrics.nss(others, fixations), metrics.auc_judd(others, fixations)
     return frame, count, float(nss.mean()), float(auc.mean())
+
+
+HALVES = ("nss", "auc_judd", "cc", "sim")
+
+
+def split_half(
+    gaze: pd.DataFrame, size: tuple[int, int], sigma: float, seed: int = 0
+) -> pd.DataFrame:
+    """Score for each frame how well one half of the viewers predicts the other.
+
+    The viewers of all frames are divided at random, once. Either half's gaze, blurred, predicts the
+    other's gaze and its map; the two scores are averaged. With half as many viewers on each side
+    this is below what a model could reach: `between_observers` is closer to it.
+
+    Args:
+        gaze: A line for each gaze point, columns `frame, observer, row, col` (pixels within size).
+        size: Height and width of the maps.
+        sigma: Deviation of the Gaussian in pixels.
+        seed: Of the division.
+
+    Returns:
+        Columns `frame, observers, nss, auc_judd, cc, sim`, NaN where only one half looked.
+    """
+    viewers = np.sort(gaze["observer"].unique())
+    chosen = np.random.default_rng(seed).permutation(viewers)[: len(viewers) // 2]
+    found = []
+    for frame, own in gaze.groupby("frame", sort=True):
+        first = own["observer"].isin(chosen).to_numpy()
+        halves = [own[first], own[~first]]
+        scores = np.full(len(HALVES), np.nan)
+        if all(len(half) for half in halves):
+            scores = _halves([half[["row", "col"]].to_numpy(np.int64) for half in halves],
+                             size, sigma)  # fmt: skip
+        found.append((frame, own["observer"].nunique(), *scores))
+    return pd.DataFrame(found, columns=["frame", "observers", *HALVES])
+
+
+def _halves(
+    points: Sequence[NDArray[np.int64]], size: tuple[int, int], sigma: float
+) -> NDArray[np.float64]:
+    maps = np.stack([blurred(each, size, sigma) for each in points])
+    frames = np.repeat([1, 0], [len(each) for each in points])
+    fixations = np.column_stack([np.concatenate(points), frames])
+    return np.array(
+        [
+            metrics.nss(maps, fixations).mean(),
+            metrics.auc_judd(maps, fixations).mean(),
+            metrics.cc(maps[0], maps[1]),
+            metrics.sim(maps[0], maps[1]),
+        ]
+    )

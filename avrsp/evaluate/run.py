@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
+import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,20 +19,36 @@ from numpy.typing import NDArray
 from pyarrow import parquet
 
 from avrsp.errors import AvrspError, StoreError, one_line
-from avrsp.evaluate import map_readers, references, scores
+from avrsp.evaluate import references, scores
+from avrsp.evaluate.jobs import Job, NamedStore, map_job, reference_jobs, state
 from avrsp.evaluate.map_readers import Findings
-from avrsp.evaluate.map_values import REMARKS, Values
+from avrsp.evaluate.map_values import REMARKS
+from avrsp.evaluate.scores import NO_CONTEXT, ScoringContext
+from avrsp.evaluate.shuffle import draw
+from avrsp.evaluate.summary import COLUMNS
+from avrsp.evaluate.workers import default_workers, map_in_workers
 from avrsp.files import code_digest, replacing
 from avrsp.params import ProtocolName
+from avrsp.processes import only_one
 from avrsp.progress import track
 from avrsp.store.manifest import Verdict, store_path
-from avrsp.store.video_store import MapStore, VideoStore
+from avrsp.store.video_store import VideoStore
 
 CODE: Final = ("evaluate", "metrics", "store", "types.py")
 """Folders that decide a row's numbers; parts that others wrote are not taken up again."""
 
+LONGEST_WAIT: Final = 3600.0
+"""Seconds to wait for another process that evaluates into the same file."""
+
 FINDINGS = b"findings"
 """Key of what was found wrong, in the metadata of a video's rows."""
+
+
+DIGESTS = b"digests"
+"""Key of the digest of each video's rows, in the metadata of the whole file."""
+
+UNREADABLE: Final = (pa.ArrowException, OSError, LookupError, TypeError, ValueError)
+"""What pyarrow and JSON raise on a damaged file."""
 
 
 class Outcome(NamedTuple):
@@ -45,37 +63,45 @@ class Outcome(NamedTuple):
     remarks: list[str]
 
 
+class ScoredPart(NamedTuple):
+    """What came of one video: what was found, and whether it has rows."""
+
+    findings: Findings
+    usable: bool
+
+
 def evaluate_run(  # noqa: PLR0913 - where from, what, and where to
     folder: Path,
     stores: Path,
     videos: Sequence[Verdict],
+    training: Sequence[Verdict] = (),
     *,
     method: str,
     split: int | str,
     out: Path,
+    seed: int = 0,
     names: Sequence[ProtocolName] = ("avrsp",),
 ) -> Outcome:
     """Score the maps below `folder` of every listed video and write the rows to `out`.
 
-    Columns: `dataset, split, video, method, protocol, frame, fixations, predicted` and a column
-    for each metric; one row group a video. Interrupted, it goes on after the last finished video.
+    Columns: `dataset, split, video, method, protocol, frame, fixations, predicted, empty` and a
+    column for each metric; one row group a video. Interrupted, it goes on after the last finished
+    video. The centre prior, information gain's baseline, is fitted on the `training` videos, and
+    `seed` draws the other fixations of shuffled AUC.
 
     Raises:
         StoreError: No video could be evaluated.
     """
-    jobs = [
-        map_job(folder, (each.dataset, each.video, store_path(stores, each)), (method, split))
-        for each in videos
-    ]
-    return evaluate(jobs, out, names)
+    named = _named(stores, videos)
+    jobs = [map_job(folder, each, (method, split)) for each in named]
+    context = scoring_context(named, _prior(stores, training), seed)
+    return evaluate(jobs, out, names, context)
 
 
 def write_no_rows(out: Path) -> None:
     """Write a table without a row to `out`, for a method that there are no maps of."""
     named = ("dataset", "split", "video", "method", "protocol", "frame", "fixations")
-    empty = dict.fromkeys((*named, *scores.METRICS), pa.array([], pa.string()))
-    with replacing(out) as temporary:
-        parquet.write_table(pa.table(empty), temporary)
+    write_rows(out, [], pa.schema([(name, pa.string()) for name in (*named, *COLUMNS)]))
 
 
 def evaluate_references(  # noqa: PLR0913 - where from, what, and where to
@@ -93,41 +119,140 @@ def evaluate_references(  # noqa: PLR0913 - where from, what, and where to
     The centre prior is fitted on the `training` videos; `seed` draws the other frames. The rest is
     as for `evaluate_run`.
     """
-    named = [(each.dataset, each.video, store_path(stores, each)) for each in videos]
-    prior = references.centre_prior([store_path(stores, each) for each in training])
-    return evaluate(reference_jobs(named, prior, split, seed), out, names)
+    named, prior = _named(stores, videos), _prior(stores, training)
+    context = scoring_context(named, prior, seed)
+    return evaluate(reference_jobs(named, prior, split, seed), out, names, context)
 
 
-def evaluate(jobs: Sequence[Job], out: Path, names: Sequence[ProtocolName]) -> Outcome:
-    """Work off `jobs` and write their rows to `out`, as `evaluate_run` says."""
-    parts: list[Path] = []
+def scoring_context(
+    videos: Sequence[NamedStore], prior: NDArray[np.float32] | None, seed: int
+) -> ScoringContext:
+    """Return what some metrics need besides a video: its datasets' fixations, and the prior.
+
+    A dataset of which a store is damaged has no fixations; that store's own job says so.
+    """
+    fixations = {}
+    for dataset in sorted({each[0] for each in videos}):
+        with contextlib.suppress(StoreError):
+            own = [(name, path) for of, name, path in videos if of == dataset]
+            fixations[dataset] = draw(own, seed)
+    return ScoringContext(fixations, prior)
+
+
+def _named(stores: Path, videos: Sequence[Verdict]) -> list[NamedStore]:
+    return [(each.dataset, each.video, store_path(stores, each)) for each in videos]
+
+
+def _prior(stores: Path, training: Sequence[Verdict]) -> NDArray[np.float32] | None:
+    paths = [store_path(stores, each) for each in training]
+    return references.centre_prior(paths) if paths else None
+
+
+def evaluate(
+    jobs: Sequence[Job],
+    out: Path,
+    names: Sequence[ProtocolName],
+    context: ScoringContext = NO_CONTEXT,
+    workers: int | None = None,
+) -> Outcome:
+    """Work off `jobs` and write their rows to `out`, as `evaluate_run` says.
+
+    Only one process writes a file: another one that is asked to waits, and says so.
+
+    Args:
+        jobs: What to score.
+        out: File of the rows.
+        names: Protocols by whose rules.
+        context: What some metrics need besides.
+        workers: Processes that score, of one thread each; by default as many as there are
+            processors, or one for little work.
+    """
+    lock = out.with_name(f".{out.name}.lock")
+    with only_one(lock, LONGEST_WAIT, partial(_held, out), partial(_waits, out)), _removed(lock):
+        folder = out.with_name(f".{out.stem}.parts")
+        shared = repr((code_digest(*CODE), tuple(names), _identity(context)))
+        parts = [_part(folder, job, shared) for job in jobs]
+        found = list(_scored(jobs, parts, names, context, workers))
+        usable = [part for part, each in zip(parts, found, strict=True) if each.usable]
+        outcome = _outcome(jobs, [each.findings for each in found])
+        if not usable:
+            first = outcome.faults[0]
+            raise StoreError(f"{out.name}: no video could be evaluated; the first: {first}")
+        _join(usable, out)
+        shutil.rmtree(folder)
+    return outcome
+
+
+@contextlib.contextmanager
+def _removed(lock: Path) -> Iterator[None]:
+    """Remove a lock file at the end, while it is still held; who waits for it makes another."""
+    try:
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
+
+
+def _held(out: Path, holder: str) -> StoreError:
+    return StoreError(f"{out}: {holder} is still evaluating into it; wait, or give another --out")
+
+
+def _waits(out: Path, holder: str) -> None:
+    sys.stderr.write(f"avrsp: {out}: {holder} is evaluating into it; waiting\n")
+
+
+def _identity(context: ScoringContext) -> str:
+    joint = hashlib.sha256(b"" if context.prior is None else context.prior.tobytes())
+    for dataset, drawn in sorted(context.fixations.items()):
+        joint.update(repr((dataset, drawn.videos, drawn.frames, drawn.seed)).encode())
+        joint.update(b"".join(each.tobytes() for each in drawn.places))
+    return joint.hexdigest()
+
+
+def _part(folder: Path, job: Job, shared: str) -> Path:
+    key = repr((shared, job.inputs, job.split, job.method, state(job.store)))
+    name = f"{job.video}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.parquet"
+    return folder / job.dataset / job.method / name
+
+
+def _outcome(jobs: Sequence[Job], found: Sequence[Findings]) -> Outcome:
     faults: list[str] = []
     odd: dict[str, list[str]] = {}
-    folder = out.with_name(f".{out.stem}.parts")
-    code = code_digest(*CODE)
-    for job in track(jobs, total=len(jobs), label="evaluate", unit="video"):
-        key = repr((code, job.inputs, job.split, job.method, state(job.store), tuple(names)))
-        name = f"{job.video}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.parquet"
-        part = folder / job.dataset / job.method / name
+    for job, each in zip(jobs, found, strict=True):
         video = f"{job.dataset}/{job.video}"
-        try:
-            found = _findings(part) if part.exists() else _evaluate_video(job, part, names)
-            parts.append(part)
-        except AvrspError as error:
-            found = Findings([str(one_line(error))])
-        faults += [f"{video}: {fault}" for fault in found.faults]
-        for reason in sorted(found.remarks):
+        faults += [f"{video}: {fault}" for fault in each.faults]
+        for reason in sorted(each.remarks):
             odd.setdefault(reason, []).append(video)
-    if not parts:
-        raise StoreError(f"{out.name}: no video could be evaluated; the first: {faults[0]}")
-    _join(parts, out)
-    shutil.rmtree(folder)
     return Outcome(faults, [_remark(reason, videos) for reason, videos in odd.items()])
+
+
+def _scored(
+    jobs: Sequence[Job],
+    parts: Sequence[Path],
+    names: Sequence[ProtocolName],
+    context: ScoringContext,
+    workers: int | None,
+) -> Iterator[ScoredPart]:
+    """Score the videos that are not scored yet, in this process or in several; keep the order."""
+    number = workers or default_workers([job.store for job in jobs], len(names))
+    score = partial(_score, names=tuple(names), context=context)
+    results = map_in_workers(score, list(zip(jobs, parts, strict=True)), number)
+    yield from track(results, total=len(jobs), label="evaluate", unit="video")
+
+
+def _score(
+    work: tuple[Job, Path], names: Sequence[ProtocolName], context: ScoringContext
+) -> ScoredPart:
+    job, part = work
+    try:
+        found = _findings(part) if part.exists() else _evaluate_video(job, part, names, context)
+    except AvrspError as error:
+        return ScoredPart(Findings([str(one_line(error))]), usable=False)
+    return ScoredPart(found, usable=True)
 
 
 def _remark(reason: str, videos: Sequence[str]) -> str:
     more = f" and {len(videos) - 1} more" if len(videos) > 1 else ""
-    return f"maps of {videos[0]}{more}: {REMARKS[reason]}"
+    return f"maps of {videos[0]}{more}: {REMARKS.get(reason, reason)}"
 
 
 def refuse_faults(faults: Sequence[str], *, allowed: bool) -> None:
@@ -144,16 +269,50 @@ def refuse_faults(faults: Sequence[str], *, allowed: bool) -> None:
 
 
 def read_rows(path: Path) -> Iterator[pd.DataFrame]:
-    """Yield the rows of a file that `evaluate_run` wrote, a video at a time."""
-    with parquet.ParquetFile(path) as file:
-        for group in range(file.num_row_groups):
-            yield file.read_row_group(group).to_pandas()
+    """Yield the rows of a file that `evaluate` wrote, a video at a time.
+
+    Raises:
+        StoreError: It is not there or damaged.
+    """
+    try:
+        with parquet.ParquetFile(path) as file:
+            digests = json.loads(file.metadata.metadata[DIGESTS])
+            if len(digests) != file.num_row_groups:
+                raise ValueError(f"{file.num_row_groups} videos, expected {len(digests)}")
+            for group, expected in enumerate(digests):
+                rows = file.read_row_group(group).to_pandas()
+                if _digest(rows) != expected:
+                    raise ValueError("rows that are not those that were written")
+                yield rows
+    except FileNotFoundError:
+        raise StoreError(f"{path}: no such scores; run: dvc repro, or avrsp evaluate") from None
+    except UNREADABLE as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        said = " ".join(str(error).split()) or type(error).__name__
+        raise StoreError(
+            f"{path}: damaged scores ({said}); remove them and make them again, by dvc repro or "
+            "avrsp evaluate"
+        ) from None
 
 
-def _evaluate_video(job: Job, part: Path, names: Sequence[ProtocolName]) -> Findings:
+def _digest(rows: pd.DataFrame) -> str:
+    """Return the SHA-256 over the names of columns and a hash of each row."""
+    hashes = pd.util.hash_pandas_object(rows, index=False).to_numpy()
+    return hashlib.sha256(repr([*rows]).encode() + hashes.tobytes()).hexdigest()
+
+
+def _evaluate_video(
+    job: Job, part: Path, names: Sequence[ProtocolName], context: ScoringContext
+) -> Findings:
     findings = Findings()
     store = VideoStore(job.store)
-    rows = scores.score_video(job.source(store, findings), store, names)
+    source = job.source(store, findings)
+    refusals: list[str] = []
+    rows = scores.score_video(source, store, names, context, refusals)
+    findings.remarks |= set(refusals)
+    if len(refusals) == len(names):
+        raise StoreError("; ".join(refusals))
     for place, column in enumerate(("dataset", "split", "video", "method")):
         rows.insert(place, column, getattr(job, column))
     if not rows["predicted"].any():
@@ -172,141 +331,15 @@ def _findings(part: Path) -> Findings:
 
 
 def _join(parts: Sequence[Path], out: Path) -> None:
-    schema = parquet.read_schema(parts[0]).remove_metadata()
+    tables = (parquet.read_table(part).replace_schema_metadata() for part in parts)
+    write_rows(out, tables, parquet.read_schema(parts[0]).remove_metadata())
+
+
+def write_rows(out: Path, videos: Iterable[pa.Table], schema: pa.Schema) -> None:
+    """Write the rows of several videos as `read_rows` reads them, atomically."""
+    digests = []
     with replacing(out) as temporary, parquet.ParquetWriter(temporary, schema) as writer:
-        for part in parts:
-            writer.write_table(parquet.read_table(part).replace_schema_metadata())
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One video to score by one method.
-
-    Attributes:
-        dataset: Its dataset.
-        video: Its name.
-        split: Whose model predicted it.
-        method: Name of the method in the rows.
-        store: Its ground truth.
-        source: Yields the maps, and notes what is wrong with some of them.
-        inputs: Identifies what `source` reads; another value is another result.
-    """
-
-    dataset: str
-    video: str
-    split: int | str
-    method: str
-    store: Path
-    source: MapSource
-    inputs: str
-
-
-class MapSource(Protocol):
-    """Where the maps of a video come from; it is sent to the process that scores them."""
-
-    def __call__(self, truth: VideoStore, findings: Findings) -> Iterable[NDArray[np.floating]]:
-        """Yield maps n x H x W for the frames of a video."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Predicted:
-    """The maps in a file or folder; None where none was found below `folder`."""
-
-    found: Path | None
-    folder: Path
-    values: Values | None = None
-
-    def __call__(self, truth: VideoStore, findings: Findings) -> Iterator[NDArray[np.float32]]:
-        """Read them."""
-        if self.found is None:
-            hint = "see avrsp evaluate --help for their names"
-            raise StoreError(f"no maps in {self.folder} ({hint})")
-        self._check_video(truth)
-        return map_readers.read_maps(self.found, len(truth), findings, self.values)
-
-    def _check_video(self, truth: VideoStore) -> None:
-        """Refuse a map store that says that it is of another video."""
-        if self.found is None or not map_readers.is_map_store(self.found):
-            return
-        of, wanted = MapStore(self.found).video, truth.attributes
-        if of is not None and of != (wanted.dataset, wanted.video):
-            raise StoreError(f"{self.found}: holds the maps of {'/'.join(of)}; make them again")
-
-
-@dataclass(frozen=True, slots=True)
-class Uniform:
-    """Maps of one value."""
-
-    def __call__(self, truth: VideoStore, findings: Findings) -> Iterator[NDArray[np.float32]]:
-        """Make them."""
-        return references.uniform(truth)
-
-
-@dataclass(frozen=True, slots=True)
-class Constant:
-    """The same map for every frame."""
-
-    saliency: NDArray[np.float32]
-
-    def __call__(self, truth: VideoStore, findings: Findings) -> Iterator[NDArray[np.float32]]:
-        """Repeat it."""
-        return references.constant(self.saliency, len(truth))
-
-
-@dataclass(frozen=True, slots=True)
-class OtherFrame:
-    """The truth of another frame of the same video."""
-
-    seed: int
-
-    def __call__(self, truth: VideoStore, findings: Findings) -> Iterator[NDArray[np.float32]]:
-        """Draw them."""
-        return references.other_frame(truth, self.seed)
-
-
-def reference_jobs(
-    videos: Sequence[tuple[str, str, Path]],
-    prior: NDArray[np.float32] | None,
-    split: int | str,
-    seed: int,
-) -> list[Job]:
-    """Return the jobs of scoring every method of `REFERENCES` on videos (dataset, video, store).
-
-    Without a centre prior, that one is left out.
-    """
-    sources: dict[str, MapSource] = {"uniform": Uniform(), "other frame": OtherFrame(seed)}
-    inputs = repr(seed)
-    if prior is not None:
-        inputs += hashlib.sha256(prior.tobytes()).hexdigest()
-        sources["centre prior"] = Constant(prior)
-    return [
-        Job(dataset, video, split, method, store, sources[method], inputs)
-        for method in references.REFERENCES
-        if method in sources
-        for dataset, video, store in videos
-    ]
-
-
-def map_job(
-    folder: Path,
-    video: tuple[str, str, Path],
-    by: tuple[str, int | str],
-    values: Values | None = None,
-) -> Job:
-    """Return the job of scoring what lies below `folder` for a video, by (method, split)."""
-    dataset, name, store = video
-    found = map_readers.find_maps(folder, dataset, name)
-    method, split = by
-    source = Predicted(found, folder, values)
-    return Job(dataset, name, split, method, store, source, repr((values, state(found))))
-
-
-def state(path: Path | None) -> str:
-    """Say by sizes and times of change which state a file, or a folder's files, are in."""
-    if path is None or not path.exists():
-        return ""
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
-    facts = ((each.name, each.lstat()) for each in files)
-    states = [(name, fact.st_size, fact.st_mtime_ns) for name, fact in facts]
-    return repr((str(path), hashlib.sha256(repr(states).encode()).hexdigest()))
+        for table in videos:
+            writer.write_table(table)
+            digests.append(_digest(table.to_pandas()))
+        writer.add_key_value_metadata({DIGESTS.decode(): json.dumps(digests)})

@@ -1,121 +1,260 @@
-"""The score of each dataset with its interval, as JSON for files and as a table for people."""
+"""The scores of a method on each dataset with their intervals: typed, as JSON, and as a table.
+
+Reports read this without torch; `averages` makes it.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, TypeVar
 
-import numpy as np
-import pandas as pd
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    RootModel,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
-from avrsp.evaluate.intervals import Scores, entries, interval, resample
-from avrsp.evaluate.scores import METRICS
-from avrsp.params import ProtocolName
+from avrsp.errors import StoreError
+from avrsp.files import write_json
 from avrsp.store.ground_truth import EMPTY_RULE
 
-LABELS = {"kl": "KL", "cc": "CC", "sim": "SIM", "nss": "NSS", "auc_judd": "AUC-J"}
+METRICS = ("kl", "cc", "sim", "nss", "auc_judd")
+"""Metrics of which a frame counts as scored only if all that its protocol has are defined."""
+
+COLUMNS = (*METRICS, "auc_shuffled", "ig")
+"""All metrics; the last two need fixations of other frames, and a centre prior."""
+
+LABELS = {
+    "kl": "KL",
+    "cc": "CC",
+    "sim": "SIM",
+    "nss": "NSS",
+    "auc_judd": "AUC-J",
+    "auc_shuffled": "s-AUC",
+    "ig": "IG",
+}
 """Metrics of the printed table and their headings there."""
 
 COUNTS = ("videos", "frames", "dropped", "missing", "empty")
 
+MEAN: Final = "mean"
+"""Stands in a dataset's place for the plain mean of the datasets."""
 
-def summarise(
-    rows: pd.DataFrame | Iterable[pd.DataFrame],
-    protocol: ProtocolName,
-    resamples: int,
-    seed: int,
-    faults: Sequence[str] = (),
-) -> dict[str, Any]:
-    """Average the rows of one method as `protocol` does.
 
-    Args:
-        rows: Rows of frames as `evaluate` writes them, at once or a video at a time.
-        protocol: By whose rules.
-        resamples: Draws of videos for the 95 % intervals.
-        seed: Of the draws, which are a dataset's own whatever others there are.
-        faults: What could not be evaluated, a line each.
+Model = TypeVar("Model", bound=BaseModel)
 
-    Returns:
-        `{"protocol", "datasets": {name: scores}, "mean": scores, "faults"}`; scores hold each
-        metric, its interval `<metric>_interval` as [low, high], and the counts `videos` (one that
-        two splits test counts twice), `frames` that count in every metric, `dropped`, `missing`,
-        without a map, and `empty`, without a ground truth. "mean" is the plain mean of the
-        datasets. What is not defined is None.
+
+class _Typed(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Estimate(_Typed):
+    """A dataset's score and its 95 % bootstrap interval over videos, where one was computed."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+class DatasetScores(_Typed):
+    """One method on one dataset, in JSON flat: `cc` is the score, `cc_interval` [low, high].
+
+    Attributes:
+        metrics: Estimates by metric; one that is not defined is missing here, and null in JSON.
+        videos: How many videos were scored; one that two splits test counts twice.
+        frames: How many frames count in every metric.
+        dropped: Frames that at least one metric leaves out, such as those nobody fixated.
+        missing: Frames without a predicted map.
+        empty: Frames whose ground truth is empty, see `store.ground_truth.EMPTY_RULE`.
     """
-    parts = [rows] if isinstance(rows, pd.DataFrame) else rows
-    found = pd.concat([entries(part, protocol) for part in parts]).sort_index()
-    datasets, draws, values = {}, [], []
-    for name, own in found.groupby("dataset", sort=True):
-        videos = own.groupby("video").sum()
-        total = videos[list(METRICS)].to_numpy(np.float64)
-        weight = videos[[f"{metric}_weight" for metric in METRICS]].to_numpy(np.float64)
-        drawn = resample(
-            total, weight, resamples, np.random.default_rng([seed, *str(name).encode()])
-        )
-        with np.errstate(invalid="ignore"):
-            score = total.sum(0) / weight.sum(0)
-        counts = {"videos": len(own), **{key: int(own[key].sum()) for key in COUNTS[1:]}}
-        datasets[str(name)] = _scores(score, drawn, counts, len(videos))
-        draws.append(drawn)
-        values.append(score)
-    counts = {key: sum(each[key] for each in datasets.values()) for key in COUNTS}
-    fewest = min((len(own.groupby("video")) for _, own in found.groupby("dataset")), default=0)
-    return {
-        "protocol": protocol,
-        "datasets": datasets,
-        "mean": _scores(np.mean(values, 0), np.mean(draws, 0), counts, fewest),
-        "faults": list(faults),
-    }
+
+    metrics: dict[str, Estimate] = Field(default_factory=dict)
+    videos: int
+    frames: int
+    dropped: int
+    missing: int
+    empty: int = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_flat(cls, given: Any) -> Any:  # noqa: ANN401 - whatever stands in a file
+        if not isinstance(given, Mapping) or "metrics" in given:
+            return given
+        rest = dict(given)
+        metrics: dict[str, Any] = {}
+        for name in COLUMNS:
+            value, ends = rest.pop(name, None), rest.pop(f"{name}_interval", [None, None])
+            match ends:
+                case [low, high]:
+                    known = {"value": value, "low": low, "high": high}
+                    metrics |= {} if value is None else {name: known}
+                case _:
+                    raise ValueError(f"{name}_interval is no pair")
+        return {**rest, "metrics": metrics}
+
+    @model_serializer
+    def _flat(self) -> dict[str, Any]:
+        found: dict[str, Any] = {name: getattr(self, name) for name in COUNTS}
+        for name in dict.fromkeys((*METRICS, *self.metrics)):
+            each = self.metrics.get(name)
+            found[name] = each.value if each else None
+            found[f"{name}_interval"] = [each.low, each.high] if each else [None, None]
+        return found
 
 
-def _scores(
-    values: Scores, draws: Scores, counts: Mapping[str, int], videos: int
-) -> dict[str, Any]:
-    ends = (interval(column, videos) for column in draws.T)
-    return {
-        **counts,
-        **{name: _known(value) for name, value in zip(METRICS, values, strict=True)},
-        **{
-            f"{name}_interval": [_known(low), _known(high)]
-            for name, (low, high) in zip(METRICS, ends, strict=True)
-        },
-    }
+class Summary(_Typed):
+    """The scores of one method by one protocol.
+
+    Attributes:
+        protocol: By whose rules.
+        preset: Of the chain that made it; empty where maps of others were scored.
+        datasets: Scores by dataset.
+        mean: Their plain mean.
+        faults: What could not be evaluated, a line each.
+    """
+
+    protocol: str = ""
+    preset: str = ""
+    datasets: dict[str, DatasetScores]
+    mean: DatasetScores
+    faults: tuple[str, ...] = ()
+
+    @property
+    def by_dataset(self) -> dict[str, DatasetScores]:
+        """The scores by dataset, with the mean under the name of `MEAN`."""
+        return {**self.datasets, MEAN: self.mean}
+
+    def numbers(self) -> dict[str, float]:
+        """Return the defined numbers by `<dataset>/<quantity>`, intervals by their ends."""
+        return dict(self._numbers())
+
+    def _numbers(self) -> Iterator[tuple[str, float]]:
+        for dataset, scores in self.by_dataset.items():
+            for name in COUNTS:
+                yield f"{dataset}/{name}", float(getattr(scores, name))
+            for metric, each in scores.metrics.items():
+                ends = {"": each.value, "_low": each.low, "_high": each.high}
+                for end, value in ends.items():
+                    if value is not None:
+                        yield f"{dataset}/{metric}{end}", value
+
+    @classmethod
+    def from_numbers(cls, numbers: Mapping[str, float]) -> Summary:
+        """Return the summary whose `numbers` these are.
+
+        Raises:
+            StoreError: They are none's.
+        """
+        flat: dict[str, dict[str, Any]] = {}
+        for key, value in numbers.items():
+            dataset, _, quantity = key.partition("/")
+            own = flat.setdefault(dataset, {})
+            base, _, end = quantity.rpartition("_")
+            if end in {"low", "high"}:
+                own.setdefault(f"{base}_interval", [None, None])[end == "high"] = value
+            else:
+                own[quantity] = int(value) if quantity in COUNTS else value
+        mean = flat.pop(MEAN, dict.fromkeys(COUNTS, 0))
+        return _validated(cls, {"datasets": flat, MEAN: mean}, "recorded scores")
 
 
-def _known(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)
+class Summaries(RootModel[dict[str, dict[str, Summary]]]):
+    """What `avrsp evaluate` writes beside its rows: summaries by method, then by protocol."""
 
 
-def table(summaries: Mapping[str, Mapping[ProtocolName, Mapping[str, Any]]]) -> str:
+def no_scores(protocol: str, preset: str) -> Summary:
+    """Return the summary of a run that there is none of."""
+    nothing = DatasetScores(videos=0, frames=0, dropped=0, missing=0)
+    return Summary(protocol=protocol, preset=preset, datasets={}, mean=nothing)
+
+
+def read_summary(path: Path) -> Summary:
+    """Read the summary of a run of the chain.
+
+    Raises:
+        StoreError: It is not one.
+    """
+    return _read(Summary, path)
+
+
+def read_summaries(path: Path) -> dict[str, dict[str, Summary]]:
+    """Read the summaries by method and protocol that `avrsp evaluate` wrote.
+
+    Raises:
+        StoreError: It is not such a file.
+    """
+    return _read(Summaries, path).root
+
+
+def _read(kind: type[Model], path: Path) -> Model:
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise _no_summary(str(path), error) from None
+
+
+def _validated(kind: type[Model], content: object, source: str) -> Model:
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        raise _no_summary(source, error) from None
+
+
+def _no_summary(source: str, error: ValidationError) -> StoreError:
+    fault = error.errors()[0]
+    where = ".".join(map(str, fault["loc"])) or "the file"
+    reason = f"{where}: {fault['msg']}"
+    return StoreError(f"{source}: not a summary ({reason}); remove it and run: dvc repro")
+
+
+def write_summary(path: Path, summary: Summary | Summaries) -> None:
+    """Write a summary as JSON, atomically."""
+    write_json(path, summary.model_dump(mode="json"))
+
+
+def table(summaries: Mapping[str, Mapping[str, Summary]]) -> str:
     """Return the summaries of methods by protocols as text: a block for each dataset.
 
     A line of a block is a method by a protocol, with the interval of each score behind it.
     """
     width = max(map(len, ("method", *summaries)))
-    head = f"{'method':<{width}}  protocol" + "".join(f"  {each:<20}" for each in LABELS.values())
+    shown = _shown(summaries)
+    head = f"{'method':<{width}}  protocol" + "".join(f"  {LABELS[each]:<20}" for each in shown)
     head += "".join(f"  {name:>6}" for name in COUNTS)
     blocks = [f"Scores with 95 % intervals over videos. Of KL, less is better. {EMPTY_RULE}"]
     first = next(iter(next(iter(summaries.values())).values()))
-    datasets = list(first["datasets"])
-    for dataset in datasets + ["mean"] * (len(datasets) > 1):
+    datasets = list(first.datasets)
+    for dataset in datasets + [MEAN] * (len(datasets) > 1):
         lines = [dataset, head]
         for method, protocols in summaries.items():
             for name, summary in protocols.items():
-                scores = {**summary["datasets"], "mean": summary["mean"]}.get(dataset)
+                scores = summary.by_dataset.get(dataset)
                 if scores:
-                    lines.append(f"{method:<{width}}  {name:<8}{_cells(scores)}")
+                    lines.append(f"{method:<{width}}  {name:<8}{_cells(scores, shown)}")
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks)
 
 
-def _cells(scores: Mapping[str, Any]) -> str:
-    cells = "".join(f"  {_cell(scores, metric):<20}" for metric in LABELS)
-    return cells + "".join(f"  {scores[name]:>{max(6, len(name))}}" for name in COUNTS)
+def _shown(summaries: Mapping[str, Mapping[str, Summary]]) -> list[str]:
+    """Return the metrics that any summary has."""
+    every = (each.mean.metrics for own in summaries.values() for each in own.values())
+    known = {metric for metrics in every for metric in metrics}
+    return [metric for metric in LABELS if metric in known]
 
 
-def _cell(scores: Mapping[str, Any], metric: str) -> str:
-    value, (low, high) = scores[metric], scores[f"{metric}_interval"]
-    if value is None:
+def _cells(scores: DatasetScores, shown: Sequence[str]) -> str:
+    cells = "".join(f"  {_cell(scores.metrics.get(metric)):<20}" for metric in shown)
+    return cells + "".join(f"  {getattr(scores, name):>{max(6, len(name))}}" for name in COUNTS)
+
+
+def _cell(each: Estimate | None) -> str:
+    if each is None:
         return "-"
-    return f"{value:.3f}" if low is None else f"{value:.3f} [{low:.3f} {high:.3f}]"
+    if each.low is None or each.high is None:
+        return f"{each.value:.3f}"
+    return f"{each.value:.3f} [{each.low:.3f} {each.high:.3f}]"

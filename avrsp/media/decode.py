@@ -57,11 +57,10 @@ LEAST_STEP: Final = 0.001
 LONGEST_BACK: Final = 1.0
 """Seconds by which times may go back; beyond that the clock itself was set back."""
 
-STAMP: Final = re.compile(
-    rb"^\[Parsed_showinfo[^\]]*\] \[info\] "
-    rb"(?:config in time_base: (\d+)/(\d+)|n: *\d+ pts: *(\S+))",
-    re.MULTILINE,
-)
+FLICKS: Final = 705_600_000
+"""Time units a second, of which every usual time base and frame rate has a whole number."""
+
+STAMP: Final = re.compile(rb"^\[Parsed_showinfo[^\]]*\] \[info\] n: *\d+ pts: *(\S+)", re.MULTILINE)
 FAULT: Final = re.compile(rb"^.*\[(?:error|fatal)\].*$", re.MULTILINE)
 CONTEXT: Final = re.compile(rb"\[(?:[a-z#0-9]+[:/])*([^\]\s@]+)(?: @ 0x[0-9a-f]+)?\]")
 WRITERS: Final = (b"rawvideo", b"null", b"out#", b"aost", b"aist", b"af#", b"auto_aresample")
@@ -198,24 +197,28 @@ def _pictures(run: Run, sizes: Sequence[Size]) -> list[Picture]:
 
 
 def _damage(path: Path, media: Media, count: int, faults: bytes) -> list[str]:
-    """Say whether frames are missing, or the decoder complained of those that are there."""
+    """Say whether frames are missing, or ffmpeg complained although none is known to be."""
     stated = media.frames is not None
     short = (stated or bool(faults)) and count < (media.expected or 0) - EMPTY_PACKETS
     why = f" ({complaint(faults)})" if faults else ""
     if short:
         of = f"{count} of {media.expected} frames could be read"
         return [f"{path}: damaged or cut short{why}; {of}"]
-    return [f"{path}: some frames are faulty{why}; {count} could be read"] if faults else []
+    return [f"{path}: parts of it cannot be decoded{why}; {count} frames could"] if faults else []
 
 
 def _picture_faults(log: bytes, media: Media) -> bytes:
     """Return the lines in which ffmpeg complains of the file or of its picture."""
     others: tuple[bytes, ...] = WRITERS
-    if media.sound and media.sound.codec:
-        others += (media.sound.codec.encode(),)
-    lines = FAULT.findall(log)
+    ignored = b"stream #0:none"
+    if media.sound:
+        others += ((media.sound.codec or "none").encode(),)
+        ignored = f"stream #0:{media.sound.stream}:".encode()
     kept = (
-        line for line in lines if not any(name.startswith(others) for name in CONTEXT.findall(line))
+        line
+        for line in FAULT.findall(log)
+        if ignored not in line
+        and not any(name.startswith(others) for name in CONTEXT.findall(line))
     )
     return b"\n".join(kept)
 
@@ -235,7 +238,7 @@ def _command(
     outputs: list[Any] = []
     for (height, width), pipe in zip(sizes, ("pipe:", SECOND), strict=False):
         scale = f"scale={width}:{height}:flags={FILTERS[resampling]}+{SCALING}"
-        clock = "" if outputs else ",showinfo=checksum=0"
+        clock = "" if outputs else f",settb=1/{FLICKS},showinfo=checksum=0"
         stream = file[str(media.video_stream)]
         outputs.append(stream.output(pipe, vf=scale + clock, **options))
     if sound is not None:
@@ -257,7 +260,6 @@ class Clock:
         self.run = run
         self.step = step
         self.position = 0
-        self.unit = (1, 1)
         self.stamps: deque[float | None] = deque()
         self.shift = 0.0
         self.last = -math.inf
@@ -281,10 +283,7 @@ class Clock:
         log = self.run.said(self.position)
         whole = log[: log.rfind(b"\n") + 1]
         self.position += len(whole)
-        for above, below, pts in STAMP.findall(whole):
-            if above:
-                self.unit = int(above), int(below)
-            elif pts.lstrip(b"-").isdigit():
-                self.stamps.append(int(pts) * self.unit[0] / self.unit[1])
-            else:
-                self.stamps.append(None)
+        self.stamps.extend(
+            int(pts) / FLICKS if pts.lstrip(b"-").isdigit() else None
+            for pts in STAMP.findall(whole)
+        )

@@ -122,7 +122,7 @@ def _picture_command(
     aspect = pixel_aspect.limit_denominator(1000)
     return pipes.command(
         ffmpeg.input("pipe:", format="matroska").output(
-            pipes.address(path),
+            pipes.quoted(path),
             vcodec="libx264",
             preset=quality.preset,
             crf=quality.crf,
@@ -148,11 +148,11 @@ def _add_sound(path: Path, name: str, begin: float, sound: Track, quality: Quali
     exact = REPEATABLE if quality.repeatable else {}
     try:
         for codec in ways:
-            shown = ffmpeg.input(pipes.address(path), itsoffset=f"{begin:.6f}")
+            shown = ffmpeg.input(pipes.quoted(path), itsoffset=f"{begin:.6f}")
             file = pipes.source(sound.path, sound=sound.picture is None)
             options = {"vcodec": "copy", "movflags": "+faststart", "format": "mp4"}
             outputs = ffmpeg.output(
-                shown, file[str(sound.stream)], pipes.address(joined), **options, **codec, **exact
+                shown, file[str(sound.stream)], pipes.quoted(joined), **options, **codec, **exact
             )
             if sound.picture is not None:
                 beside = pipes.clocked(file, sound.picture, vcodec="copy")

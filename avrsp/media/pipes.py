@@ -55,6 +55,14 @@ def address(path: Path) -> str:
     return f"file:{path.absolute()}"
 
 
+def quoted(path: Path) -> str:
+    """Return the URL of `path` as ffmpeg-python takes it, which knows no bytes that are no text.
+
+    `command` turns it back.
+    """
+    return address(path).encode("utf-8", "surrogatepass").decode("latin-1")
+
+
 def guards(*, sound: bool = False) -> dict[str, str]:
     """Return the options by which an input is a video, with `sound` a sound file, and no list."""
     kinds = f"{CONTAINERS},{SOUND_FILES}" if sound else CONTAINERS
@@ -66,7 +74,7 @@ def source(path: Path, *, sound: bool = False) -> Any:  # noqa: ANN401 - ffmpeg-
 
     With `sound`, it may be a sound file.
     """
-    return ffmpeg.input(address(path), max_pixels=MOST_PIXELS, **guards(sound=sound))
+    return ffmpeg.input(quoted(path), max_pixels=MOST_PIXELS, **guards(sound=sound))
 
 
 def clocked(file: Any, stream: int, **codec: str) -> Any:  # noqa: ANN401 - ffmpeg-python has no types
@@ -81,7 +89,7 @@ def clocked(file: Any, stream: int, **codec: str) -> Any:  # noqa: ANN401 - ffmp
 def command(outputs: Any, options: Sequence[str] = ERRORS) -> list[str]:  # noqa: ANN401 - likewise
     """Return the arguments that start ffmpeg for `outputs`."""
     arguments: list[str] = outputs.global_args(*options).compile()
-    return arguments
+    return [each.encode("latin-1").decode("utf-8", "surrogatepass") for each in arguments]
 
 
 def passthrough() -> dict[str, str]:

@@ -73,6 +73,7 @@ __all__ = [
     "WorldViewers",
     "load",
     "parse",
+    "read_yaml",
     "schema",
     "split_name",
 ]
@@ -84,8 +85,8 @@ def load(path: Path | None = None) -> Params:
     Raises:
         ParamsError: The file is missing, is not YAML, or a key is missing, unknown or wrong.
     """
-    path = path or paths.workspace() / paths.PARAMS_FILE
-    return parse(_read(path), name=path.name)
+    path = path or paths.params_file()
+    return parse(read_yaml(path), name=path.name)
 
 
 def parse(content: object, name: str = paths.PARAMS_FILE) -> Params:
@@ -108,7 +109,12 @@ def schema() -> dict[str, Any]:
     return Params.model_json_schema()
 
 
-def _read(path: Path) -> Any:  # noqa: ANN401 - YAML holds anything until it is checked
+def read_yaml(path: Path) -> Any:  # noqa: ANN401 - YAML holds anything until it is checked
+    """Return what a YAML file holds: only plain mappings, lists, texts and numbers.
+
+    Raises:
+        ParamsError: The file is missing, or is not YAML.
+    """
     try:
         # YAML 1.2, as DVC writes it: there 1e-4 is a number, in YAML 1.1 it is a string
         return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))

@@ -18,7 +18,7 @@ from pydantic_core import PydanticCustomError
 
 PresetName = Literal["sample", "paper"]
 FusionName = Literal["visual", "add", "mul", "concat", "bilinear", "mbt", "ravf"]
-ProtocolName = Literal["avrsp", "stavis", "vinet", "dhf1k"]
+ProtocolName = Literal["avrsp", "stavis", "vinet", "dhf1k", "msu2024", "crowdsal"]
 Precision = Literal["float32", "bf16"]
 
 Count = Annotated[int, Field(strict=True, gt=0)]
@@ -334,6 +334,7 @@ class Params(Section):
     """All of params.yaml.
 
     Which datasets and splits there are is the registry's to say: `datasets.check_params`.
+    `recordings` are folders of one's own gaze, by the key that each gets as a dataset.
     """
 
     preset: PresetName
@@ -352,6 +353,7 @@ class Params(Section):
     reliance: RelianceParams
     tracking: TrackingParams
     data: DataParams
+    recordings: dict[DatasetName, StrictStr]
     presets: Presets
     world: WorldParams
 

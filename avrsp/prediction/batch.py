@@ -154,7 +154,7 @@ def _settle(
         sound = pictures.sound
         settings["fps"] = str(pictures.fps)
         settings["sound"] = None if sound is None else f"{sound}: {raw.fingerprint([sound])}"
-    record = records.place(out, video, name, settings) if video.exists() else None
+    record = records.record_for(out, video, name, settings) if video.exists() else None
     if record is not None and record.holds():
         sys.stderr.write(f"{_shown(video)}: done before, left as it is\n")
         return
@@ -222,8 +222,8 @@ def _targets(job: Job) -> list[Path]:
     """Return what will be written."""
     return [
         *([_overlay(job)] if job.wanted.overlay else []),
-        *([exports.place(job.stem, job.wanted.maps)] if job.wanted.maps != "none" else []),
-        *([exports.place(job.stem, "facts")] if job.wanted.facts else []),
+        *([exports.results_path(job.stem, job.wanted.maps)] if job.wanted.maps != "none" else []),
+        *([exports.results_path(job.stem, "facts")] if job.wanted.facts else []),
     ]
 
 

@@ -35,7 +35,7 @@ ENDINGS = {
 """By form."""
 
 
-def place(stem: Path, form: str) -> Path:
+def results_path(stem: Path, form: str) -> Path:
     """Return where the maps of a form, or the facts, are written."""
     return stem.with_name(stem.name + ENDINGS[form])
 
@@ -81,7 +81,7 @@ class Spool:
 
 def write_npz(stem: Path, spool: Spool, _: Media) -> Path:
     """Write `<stem>.maps.npz`: `maps` T x h x w float16 and `times` T float64, in seconds."""
-    path = place(stem, "npz")
+    path = results_path(stem, "npz")
     header = {"descr": "<f2", "fortran_order": False, "shape": spool.shape}
     with (
         replacing(path) as temporary,
@@ -98,7 +98,7 @@ def write_npz(stem: Path, spool: Spool, _: Media) -> Path:
 
 def write_zarr(stem: Path, spool: Spool, _: Media) -> Path:
     """Write `<stem>.maps.zarr.zip`, which `MapStore` reads: array `maps` T x h x w float16."""
-    path = place(stem, "zarr")
+    path = results_path(stem, "zarr")
     write_maps(path, spool)
     return path
 
@@ -108,9 +108,10 @@ def write_png(stem: Path, spool: Spool, _: Media) -> Path:
 
     The folder appears once it is complete.
     """
-    path = place(stem, "png")
+    path = results_path(stem, "png")
     for stale in path.parent.glob(f".tmp-*-{glob.escape(path.name)}"):
-        if not psutil.pid_exists(int(stale.name.split("-")[1])):
+        process = stale.name.split("-")[1]
+        if process.isdigit() and not psutil.pid_exists(int(process)):
             remove(stale)
     draft = path.with_name(f".tmp-{os.getpid()}-{secrets.token_hex(4)}-{path.name}")
     try:
@@ -127,7 +128,7 @@ def write_png(stem: Path, spool: Spool, _: Media) -> Path:
 
 def write_video(stem: Path, spool: Spool, media: Media) -> Path:
     """Write `<stem>.maps.mp4`: grey, at network size, each map stretched to 0..255."""
-    path = place(stem, "video")
+    path = results_path(stem, "video")
     pictures = (np.asarray(grey(saliency).convert("RGB")) for saliency in spool)
     encode(path, map(Frame, spool.times, pictures), rate=media.rate)
     return path
@@ -143,7 +144,7 @@ WRITERS: dict[str, Callable[[Path, Spool, Media], Path]] = {
 
 def write_facts(stem: Path, spool: Spool, media: Media) -> Path:
     """Write `<stem>.json`: for each frame its time, peak, centre of mass and entropy."""
-    path = place(stem, "facts")
+    path = results_path(stem, "facts")
     frames = [
         {"time": time, **describe(saliency, media.height, media.width)}
         for time, saliency in zip(spool.times, spool, strict=True)

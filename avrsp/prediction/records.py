@@ -44,7 +44,7 @@ def names(videos: Sequence[Path]) -> list[str]:
     return [_NAMES[step](path) for step, path in zip(level, paths, strict=True)]
 
 
-def place(folder: Path, video: Path, name: str, settings: Mapping[str, object]) -> Record:
+def record_for(folder: Path, video: Path, name: str, settings: Mapping[str, object]) -> Record:
     """Return the record of a video's results in `folder`, which may be there from an earlier time.
 
     Results of another video are left alone: a longer name is taken instead. That of an earlier

@@ -14,7 +14,7 @@ import pandas as pd
 
 from avrsp.errors import AvrspError, StoreError, one_line
 from avrsp.evaluate.intervals import Paired, entries, paired
-from avrsp.evaluate.scores import METRICS
+from avrsp.evaluate.summary import METRICS
 from avrsp.params import ProtocolName
 from avrsp.progress import track
 from avrsp.reliance.listening import Shown, SoundProbe, evenly, listen, rows_of

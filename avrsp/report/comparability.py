@@ -16,13 +16,13 @@ DIGITS: Final = 12
 """Of a SHA-256, which are shown."""
 
 Models = Mapping[str, Mapping[str, Any]]
-"""By run, what `model.json` says: `encoder_weights` holds for each encoder the `file` and its
+"""By run, what `model.json` says: `encoders` holds for each encoder the `file` and its
 `sha256`, or null where it started from random numbers."""
 
 
 def start_of(facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """Return each encoder of a run and, in words, what it started from; empty if not recorded."""
-    recorded = facts.get("encoder_weights")
+    recorded = facts.get("encoders")
     if not isinstance(recorded, Mapping):
         return ()
     return tuple((str(name), _origin(recorded[name])) for name in sorted(recorded))

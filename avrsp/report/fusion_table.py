@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from avrsp.evaluate.summary import Summary
 from avrsp.files import write_text
 from avrsp.report import paper, texts
 from avrsp.report.comparability import objections
@@ -15,7 +16,7 @@ from avrsp.report.inputs import About
 from avrsp.report.names import MEAN, listed
 from avrsp.report.page import Block, Facts, Grid, Notice, Page, Points, Prose, Section, to_html
 from avrsp.report.page_sections import SHORT
-from avrsp.report.results import Results, understood
+from avrsp.report.results import Results
 from avrsp.report.tables import (
     ROWS,
     Group,
@@ -128,7 +129,7 @@ class Experiment:
         trained: MLflow's ids of the runs that trained the models.
         date: When it was recorded.
         commit: Of the code; empty where it is not known.
-        summary: Scores in the form of `reports/pooled/*.json`.
+        summary: Scores of all splits.
     """
 
     fusion: str
@@ -136,7 +137,7 @@ class Experiment:
     trained: tuple[str, ...]
     date: str
     commit: str
-    summary: Mapping[str, Any]
+    summary: Summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +159,7 @@ class Found:
 
 def write_fusions(folder: Path, found: Found, about: About) -> None:
     """Write `index.html` and `tables/` into `folder`; the same inputs give the same bytes."""
-    results = Results({each.fusion: understood(each.run, each.summary)[0]
-                       for each in found.experiments})  # fmt: skip
+    results = Results({each.fusion: each.summary.by_dataset for each in found.experiments})
     tables = (_table(results, about), _means(results, about))
     write_tables(folder, tables)
     page = Page(

@@ -18,8 +18,8 @@ from avrsp.report.names import (
     MEAN,
     MEAN_TITLE,
     REFERENCES,
+    RUN,
     in_order,
-    is_run,
     method_name,
     model_label,
     own,
@@ -197,8 +197,8 @@ def gather(places: Places, about: About) -> Inputs:
         places=places,
         manifest=read_manifest(places.manifest) if there else None,
         manifest_digest=sha256(places.manifest) if there else "",
-        rows=_rows(places.scores, about.protocol),
-        results=read_results(places.metrics, places.pooled).joined(
+        rows=_rows(places.scores, about),
+        results=read_results(places.metrics, places.pooled, about.splits).joined(
             read_outside(places.scores, about.protocol)
         ),
         ablations=read_results(places.ablations),
@@ -209,13 +209,16 @@ def gather(places: Places, about: About) -> Inputs:
     )
 
 
-def _rows(folder: Path, protocol: str) -> pd.DataFrame:
-    kept = [("protocol", "==", protocol)]
+def _rows(folder: Path, about: About) -> pd.DataFrame:
+    """Return the rows of the splits that were asked for: others are left of earlier parameters."""
+    kept = [("protocol", "==", about.protocol)]
+    splits = set(map(str, about.splits))
     parts = []
     for path in _each(folder, "*.parquet"):
-        if not path.stem.endswith(".references"):
+        run = RUN.fullmatch(path.stem)
+        if not path.stem.endswith(".references") and (run is None or run[2] in splits):
             rows = pd.read_parquet(path, columns=list(ROWS), filters=kept)
-            named = rows["method"].map(method_name) if is_run(path.stem) else rows["method"]
+            named = rows["method"].map(method_name) if run else rows["method"]
             parts.append(rows.assign(model=named))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*ROWS, "model"])
 

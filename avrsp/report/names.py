@@ -57,11 +57,6 @@ def method_name(run: str) -> str:
     return method.upper() if method.upper() in KINDS else method
 
 
-def is_run(name: str) -> bool:
-    """Return whether a file is named after a run of the chain, and not after given maps."""
-    return RUN.fullmatch(name) is not None
-
-
 def given_name(method: str) -> str:
     """Return what a method is called whose maps were given."""
     return f"{method} ‡"

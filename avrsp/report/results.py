@@ -2,43 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import fmean
-from typing import Any
 
 from avrsp.errors import StoreError
-from avrsp.report.names import HEADINGS, KINDS, MEAN, REFERENCES, method_name
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A dataset's score and its 95 % bootstrap interval over videos, where one was computed."""
-
-    value: float
-    low: float | None = None
-    high: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """One method on one dataset.
-
-    Attributes:
-        metrics: Estimates by metric; one that is not defined is missing.
-        videos: How many videos were scored; one that two splits test counts twice.
-        frames: How many frames count in every metric.
-        dropped: Frames that at least one metric leaves out, such as those nobody fixated.
-        missing: Frames without a predicted map.
-    """
-
-    metrics: Mapping[str, Estimate]
-    videos: int
-    frames: int
-    dropped: int
-    missing: int
+from avrsp.evaluate.summary import DatasetScores, Estimate, read_summaries, read_summary
+from avrsp.report.names import KINDS, MEAN, REFERENCES, RUN, method_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +20,7 @@ class Results:
         faults: What could not be evaluated, a line each.
     """
 
-    methods: Mapping[str, Mapping[str, Scored]] = field(default_factory=dict)
+    methods: Mapping[str, Mapping[str, DatasetScores]] = field(default_factory=dict)
     faults: tuple[str, ...] = ()
 
     def find(self, method: str, dataset: str, metric: str) -> Estimate | None:
@@ -74,29 +44,38 @@ class Results:
         return Results({**other.methods, **self.methods}, self.faults + other.faults)
 
 
-def read_results(folder: Path, pooled: Path | None = None) -> Results:
-    """Read the summaries `<run>.json`; runs of one method on several splits are pooled.
+def read_results(
+    folder: Path, pooled: Path | None = None, splits: Collection[int | str] | None = None
+) -> Results:
+    """Read the summaries `<run>.json`, and those of all splits of a method together.
 
     Args:
         folder: Where they lie; one that is not there is empty.
         pooled: Folder of `<method>.json`, summaries over the rows of all splits, which go before
-            what follows from the splits' own and also have intervals.
+            those of a split.
+        splits: Runs of other splits are passed over: they are left of earlier parameters.
 
     Raises:
-        StoreError: A summary is not one.
+        StoreError: A summary is not one, or a method was scored on several splits and not pooled.
     """
-    runs: dict[str, list[dict[str, Scored]]] = {}
+    together = {
+        method_name(path.stem): read_summary(path).by_dataset
+        for path in (sorted(pooled.glob("*.json")) if pooled else ())
+    }
+    methods: dict[str, Mapping[str, DatasetScores]] = {}
     faults: list[str] = []
     for path in sorted(folder.glob("*.json")):
-        if "absent" in _json(path):  # the network has no such run
+        run = RUN.fullmatch(path.stem)
+        if run and splits is not None and run[2] not in set(map(str, splits)):
             continue
-        scored, own = _read(path)
-        runs.setdefault(method_name(path.stem), []).append(scored)
-        faults += (f"{path.stem}: {fault}" for fault in own)
-    methods = {method: _pool_all(parts) for method, parts in runs.items()}
-    for path in sorted(pooled.glob("*.json")) if pooled else ():
-        methods[method_name(path.stem)] = _read(path)[0]
-    return Results(methods, tuple(faults))
+        summary, method = read_summary(path), method_name(path.stem)
+        if not summary.datasets:  # the network has no such run
+            continue
+        if method in methods and method not in together:
+            raise StoreError(f"{path}: no scores of all splits of {method}; run: dvc repro pool")
+        methods[method] = summary.by_dataset
+        faults += (f"{path.stem}: {fault}" for fault in summary.faults)
+    return Results({**methods, **together}, tuple(faults))
 
 
 def read_outside(folder: Path, protocol: str) -> Results:
@@ -107,95 +86,18 @@ def read_outside(folder: Path, protocol: str) -> Results:
     Raises:
         StoreError: A file is not what it writes, or its method is called as one of ours.
     """
-    methods: dict[str, dict[str, Scored]] = {}
+    methods: dict[str, Mapping[str, DatasetScores]] = {}
     faults: list[str] = []
     for path in sorted(folder.glob("*.json")):
-        content = json.loads(path.read_text())
-        for method in sorted(content.keys() - REFERENCES.keys()):
+        for method, summaries in sorted(read_summaries(path).items()):
+            if method in REFERENCES:
+                continue
             if method in KINDS:
                 raise StoreError(
                     f"{path}: {method} is the name of a model of this project; score these maps "
                     "under another --method, and remove this file and the rows beside it"
                 )
-            if protocol in content[method]:
-                methods[method], own = understood(path, content[method][protocol])
-                faults += (f"{method}: {fault}" for fault in own)
+            if protocol in summaries:
+                methods[method] = summaries[protocol].by_dataset
+                faults += (f"{method}: {fault}" for fault in summaries[protocol].faults)
     return Results(methods, tuple(faults))
-
-
-def pool(parts: Sequence[Scored]) -> Scored:
-    """Pool a dataset's splits as STAViS does: every video counts, in each split that tests it.
-
-    The interval of several splits is left out: they share videos, so that it does not follow from
-    the splits' own; the stage `pool` has it from the rows.
-    """
-    if len(parts) == 1:
-        return parts[0]
-    videos = sum(part.videos for part in parts)
-    shared = set.intersection(*(set(part.metrics) for part in parts))
-    values = {
-        metric: sum(part.metrics[metric].value * part.videos for part in parts) / videos
-        for metric in shared
-    }
-    return Scored(
-        metrics={metric: Estimate(value) for metric, value in values.items()},
-        videos=videos,
-        frames=sum(part.frames for part in parts),
-        dropped=sum(part.dropped for part in parts),
-        missing=sum(part.missing for part in parts),
-    )
-
-
-def _pool_all(parts: Sequence[Mapping[str, Scored]]) -> dict[str, Scored]:
-    """Pool each dataset over the parts that have it; the mean weighs every dataset the same."""
-    if len(parts) == 1:
-        return dict(parts[0])
-    names = dict.fromkeys(name for part in parts for name in part if name != MEAN)
-    pooled = {name: pool([part[name] for part in parts if name in part]) for name in names}
-    means = {
-        metric: Estimate(fmean(each.metrics[metric].value for each in pooled.values()))
-        for metric in HEADINGS
-        if all(metric in each.metrics for each in pooled.values())
-    }
-    return {**pooled, MEAN: replace(pool([part[MEAN] for part in parts]), metrics=means)}
-
-
-def _read(path: Path) -> tuple[dict[str, Scored], list[str]]:
-    return understood(path, _json(path))
-
-
-def _json(path: Path) -> Any:  # noqa: ANN401 - what is in it is checked by `understood`
-    try:
-        return json.loads(path.read_text())
-    except json.JSONDecodeError as error:
-        raise _unreadable(path, error) from None
-
-
-def understood(
-    source: Path | str, content: Mapping[str, Any]
-) -> tuple[dict[str, Scored], list[str]]:
-    """Return the scores of a summary by dataset, "mean" included, and its faults.
-
-    Raises:
-        StoreError: It is not a summary; the message names its source.
-    """
-    try:
-        datasets = {**content["datasets"], MEAN: content[MEAN]}
-        scored = {name: _scored(values) for name, values in datasets.items()}
-        return scored, list(content["faults"])
-    except (KeyError, TypeError) as error:
-        raise _unreadable(source, error) from None
-
-
-def _unreadable(path: Path | str, error: Exception) -> StoreError:
-    reason = f"{type(error).__name__}: {error}"
-    return StoreError(f"{path}: not a summary ({reason}); remove it and run: dvc repro")
-
-
-def _scored(values: Mapping[str, Any]) -> Scored:
-    metrics = {
-        metric: Estimate(values[metric], *values[f"{metric}_interval"])
-        for metric in HEADINGS
-        if values[metric] is not None
-    }
-    return Scored(metrics, values["videos"], values["frames"], values["dropped"], values["missing"])

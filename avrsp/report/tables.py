@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Final
 
+from avrsp.evaluate.summary import Estimate
 from avrsp.params.ablations import ABLATIONS, DATASETS, SPLIT
 from avrsp.report import paper, texts
 from avrsp.report.inputs import About
@@ -18,7 +19,7 @@ from avrsp.report.names import (
     listed,
     method_name,
 )
-from avrsp.report.results import Estimate, Results
+from avrsp.report.results import Results
 
 NOT_RUN: Final = "not run"
 

@@ -136,8 +136,14 @@ def _largest(inputs: Inputs, split: int | str, name: str) -> float:
     return max(values)
 
 
-BINS: Final = 900
-"""Columns in which the waveform's extremes are drawn."""
+BANDS: Final = 64
+HIGHEST: Final = 8_000
+"""Mel bands of the drawn spectrogram, up to a frequency in Hz: they show which object sounds."""
+FLOOR: Final = -60
+"""Decibels below the loudest at which the spectrogram is black."""
+FFT: Final = 1_024
+HOP: Final = 256
+"""Samples of a spectrum, and from one to the next."""
 
 Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Seconds and values."""
@@ -184,12 +190,19 @@ def timeline(course: TimeCourse, theme: Theme) -> Figure:
 
 
 def _draw_sound(place: Axes, course: TimeCourse, theme: Theme) -> None:
-    place.set_ylabel("sound")
+    place.set_ylabel("sound (mel)")
     place.set_yticks([])
     if not course.waveform.size:
         place.text(0.5, 0.5, "no sound", transform=place.transAxes, ha="center", va="center")
         return
-    parts = np.array_split(course.waveform, min(BINS, course.waveform.size))
-    seconds = np.linspace(0, course.waveform.size / SOUND_RATE, len(parts))
-    low, high = ([float(end(part)) for part in parts] for end in (np.min, np.max))
-    place.fill_between(seconds, low, high, color=theme.ink, alpha=0.6, linewidth=0)
+    import librosa  # noqa: PLC0415 - takes two seconds
+
+    waveform = np.pad(course.waveform, (0, max(0, FFT - course.waveform.size)))
+    power = librosa.feature.melspectrogram(
+        y=waveform, sr=SOUND_RATE, n_fft=FFT, hop_length=HOP, n_mels=BANDS, fmax=HIGHEST
+    )
+    decibels = librosa.power_to_db(power, ref=np.max)
+    extent = (0, waveform.size / SOUND_RATE, 0, BANDS)
+    place.imshow(
+        decibels, origin="lower", aspect="auto", extent=extent, cmap="magma", vmin=FLOOR, vmax=0
+    )

@@ -180,7 +180,7 @@ def take_apart(path: Path, pictures: Path, wave: Path | None) -> None:
     pictures.mkdir(parents=True)
     images = ["-map", "0:v", "-fps_mode", "passthrough", *JPEG_QUALITY, *EXACT]
     command = [*FFMPEG, "-threads", "1", "-i", address(path), *images]
-    command.append(address(pictures / "img_%05d.jpg"))
+    command.append(f"{address(pictures).replace('%', '%%')}/img_%05d.jpg")
     if wave is not None:
         wave.parent.mkdir(parents=True)
         command += ["-map", "0:a", "-c:a", "pcm_s16le", "-fflags", "+bitexact", *EXACT_SOUND]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 
-from avrsp import files, params, paths
+from avrsp import params, paths
 from avrsp.errors import exits_cleanly
+from avrsp.evaluate.averages import summarise
 from avrsp.evaluate.run import evaluate_run, read_rows, refuse_faults
-from avrsp.evaluate.summary import summarise
+from avrsp.evaluate.summary import write_summary
 from avrsp.params.ablations import ABLATIONS, DATASETS, SPLIT
 from avrsp.prediction.testset import write_test_maps
 from avrsp.progress import timed
@@ -40,10 +41,15 @@ def main() -> None:
     for line in faults + remarks:
         sys.stderr.write(f"avrsp: {line}\n")
     summary = summarise(
-        read_rows(out), evaluation.protocol, evaluation.resamples, loaded.seed, faults
+        read_rows(out),
+        evaluation.protocol,
+        evaluation.resamples,
+        loaded.seed,
+        faults,
+        preset=loaded.preset,
     )
     place = paths.workspace() / "reports" / "ablations" / "metrics" / f"{name}.json"
-    files.write_json(place, {**summary, "preset": loaded.preset})
+    write_summary(place, summary)
     refuse_faults(faults, allowed=evaluation.allow_missing)
 
 

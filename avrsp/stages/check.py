@@ -26,7 +26,7 @@ def main() -> None:
         AvrspError: ffmpeg or ffprobe is not on the PATH.
     """
     loaded = params.load()
-    datasets.check_params(loaded)
+    datasets.check_params(loaded, paths.root())
     models.spec(loaded.model)
     missing = [tool for tool in TOOLS if shutil.which(tool) is None]
     if missing:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from avrsp import files, params, paths
+from avrsp import params, paths
 from avrsp.errors import exits_cleanly
+from avrsp.evaluate.averages import summarise
 from avrsp.evaluate.references import REFERENCES
 from avrsp.evaluate.run import (
     evaluate_references,
@@ -15,7 +16,7 @@ from avrsp.evaluate.run import (
     refuse_faults,
     write_no_rows,
 )
-from avrsp.evaluate.summary import summarise
+from avrsp.evaluate.summary import no_scores, write_summary
 from avrsp.params import split_name
 from avrsp.params.runs import KINDS, run_name
 from avrsp.progress import timed
@@ -38,8 +39,8 @@ def main() -> None:
     test = manifest.videos(loaded.audio_visual_sets, split, "test")
     run, protocol = run_name(what, split), loaded.evaluation.protocol
     out = paths.workspace() / "data" / "scores" / f"{run}.parquet"
+    training = manifest.videos(loaded.audio_visual_sets, split, "train")
     if what == "references":
-        training = manifest.videos(loaded.audio_visual_sets, split, "train")
         faults, remarks = evaluate_references(
             stores, test, training, split=split, out=out, seed=loaded.seed, names=(protocol,)
         )
@@ -48,19 +49,34 @@ def main() -> None:
         why = absent.reason(maps)
         if why:
             write_no_rows(out)
-            absent.write(why, [paths.workspace() / "reports" / "metrics" / f"{run}.json"])
+            place = paths.workspace() / "reports" / "metrics" / f"{run}.json"
+            write_summary(place, no_scores(protocol, loaded.preset))
             return
         faults, remarks = evaluate_run(
-            maps, stores, test, method=what, split=split, out=out, names=(protocol,)
+            maps,
+            stores,
+            test,
+            training,
+            method=what,
+            split=split,
+            out=out,
+            seed=loaded.seed,
+            names=(protocol,),
         )
     for line in faults + remarks:
         sys.stderr.write(f"avrsp: {line}\n")
     for method in REFERENCES if what == "references" else [what]:
         rows = (part for part in read_rows(out) if part["method"].iat[0] == method)
-        summary = summarise(rows, protocol, loaded.evaluation.resamples, loaded.seed, faults)
+        summary = summarise(
+            rows,
+            protocol,
+            loaded.evaluation.resamples,
+            loaded.seed,
+            faults,
+            preset=loaded.preset,
+        )
         name = f"{method.replace(' ', '-')}-split{split}.json"
-        summary["preset"] = loaded.preset
-        files.write_json(paths.workspace() / "reports" / "metrics" / name, summary)
+        write_summary(paths.workspace() / "reports" / "metrics" / name, summary)
     refuse_faults(faults, allowed=loaded.evaluation.allow_missing)
 
 

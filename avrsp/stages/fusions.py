@@ -9,15 +9,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from avrsp import params, paths
 from avrsp.errors import AvrspError, exits_cleanly
+from avrsp.evaluate.summary import Summary
 from avrsp.files import sha256
 from avrsp.params import Params
 from avrsp.progress import timed
 from avrsp.report.fusion_table import FUSIONS, Experiment, Found, write_fusions
-from avrsp.report.names import HEADINGS
 from avrsp.stages.report import about
 from avrsp.store.manifest import COMMAND
 from avrsp.tracking import evaluations, server
@@ -40,7 +39,7 @@ def main() -> None:
     place = paths.manifest(loaded.preset)
     if not place.exists():
         raise AvrspError(f"{place}: no such manifest; run: {COMMAND}")
-    evaluations.send(paths.root() / "data" / "records")
+    evaluations.send_waiting(paths.root() / "data" / "records")
     found = collect(loaded, sha256(place))
     folder = paths.workspace() / "reports" / "fusions"
     write_fusions(folder, found, about(loaded))
@@ -79,28 +78,8 @@ def experiment(known: Evaluation) -> Experiment:
         trained=tuple(known.trained.values()),
         date=datetime.fromtimestamp(known.time / 1000, UTC).date().isoformat(),
         commit=known.commit,
-        summary=summary(known.scores),
+        summary=Summary.from_numbers(known.scores),
     )
-
-
-def summary(scores: Mapping[str, float]) -> dict[str, Any]:
-    """Return recorded scores in the form of the files that they were read from."""
-    datasets: dict[str, dict[str, Any]] = {}
-    for name, value in scores.items():
-        dataset, _, quantity = name.partition("/")
-        datasets.setdefault(dataset, {})[quantity] = value
-    whole = {dataset: _entry(entry) for dataset, entry in datasets.items()}
-    return {"mean": whole.pop("mean", {}), "datasets": whole, "faults": []}
-
-
-def _entry(entry: Mapping[str, float]) -> dict[str, Any]:
-    counts = {name: int(entry.get(name, 0)) for name in ("videos", "frames", "dropped", "missing")}
-    values = {metric: entry.get(metric) for metric in HEADINGS}
-    ends = {
-        f"{metric}_interval": [entry.get(f"{metric}_low"), entry.get(f"{metric}_high")]
-        for metric in HEADINGS
-    }
-    return {**counts, **values, **ends}
 
 
 def _left_out(

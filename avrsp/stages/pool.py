@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from avrsp import files, params, paths
+from avrsp import params, paths
 from avrsp.errors import exits_cleanly
+from avrsp.evaluate.averages import summarise
 from avrsp.evaluate.references import REFERENCES
 from avrsp.evaluate.run import read_rows
-from avrsp.evaluate.summary import summarise
+from avrsp.evaluate.summary import write_summary
+from avrsp.files import write_json
 from avrsp.params.runs import KINDS
 from avrsp.progress import timed
 
@@ -33,20 +35,21 @@ def main() -> None:
     loaded = params.load()
     scores = paths.workspace() / "data" / "scores"
     chosen, reports = loaded.evaluation, paths.workspace() / "reports"
-    means: dict[str, dict[str, float | None]] = {}
+    means: dict[str, dict[str, float]] = {}
     for what, methods in RUNS.items():
         files_of = [scores / f"{what}-split{split}.parquet" for split in loaded.splits]
         found = [path for path in files_of if path.exists()]
         for method in methods if found else ():
             rows = [*rows_of(method, found)]
-            if not rows:  # a network without sound has no AV
+            if not rows:  # the network has no such run
                 continue
-            summary = summarise(rows, chosen.protocol, chosen.resamples, loaded.seed)
-            summary["preset"] = loaded.preset
-            name = f"{method.replace(' ', '-')}.json"
-            files.write_json(reports / "pooled" / name, summary)
-            means[method] = {metric: summary["mean"][metric] for metric in SHOWN}
-    files.write_json(reports / "metrics.json", means)
+            summary = summarise(
+                rows, chosen.protocol, chosen.resamples, loaded.seed, preset=loaded.preset
+            )
+            write_summary(reports / "pooled" / f"{method.replace(' ', '-')}.json", summary)
+            known = summary.mean.metrics
+            means[method] = {each: known[each].value for each in SHOWN if each in known}
+    write_json(reports / "metrics.json", means)
 
 
 def rows_of(method: str, places: Sequence[Path]) -> Iterator[pd.DataFrame]:

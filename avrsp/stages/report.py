@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from collections.abc import Iterator
 
 from avrsp import params, paths, tracking
 from avrsp.errors import exits_cleanly
+from avrsp.evaluate.summary import read_summary
 from avrsp.params import Params
 from avrsp.progress import timed
 from avrsp.report.build_report import write_report
@@ -22,7 +22,7 @@ from avrsp.tracking.evaluations import Evaluation
 def main() -> None:
     """Write `reports/index.html`, `reports/tables/` and `reports/figures/`.
 
-    Training runs that DVC took from its cache, so that MLflow never saw them, are logged anew, and
+    Training runs that DVC took from its cache, so that MLflow never saw them, are logged again, and
     MLflow is told the scores, by which `avrsp.stages.fusions` compares experiments.
 
     Raises:
@@ -46,7 +46,7 @@ def main() -> None:
     write_report(here / "reports", found)
     tracking.relog_missing(sorted(places.models.glob(f"*/{tracking.JOURNAL}")))
     for each in scored(loaded, found):
-        evaluations.tell(
+        evaluations.record(
             paths.root() / "data" / "records",
             each,
             experiment=evaluations.experiment(loaded),
@@ -64,7 +64,7 @@ def scored(loaded: Params, found: Inputs) -> Iterator[Evaluation]:
                 method=method,
                 fusion=loaded.fusion if method == "AV" else "none",
                 setting=evaluations.setting(loaded, found.manifest_digest),
-                scores=evaluations.scores(json.loads(path.read_text())),
+                scores=read_summary(path).numbers(),
                 trained={
                     str(split): str(found.models.get(run, {}).get("mlflow_run") or "not recorded")
                     for split, run in runs.items()

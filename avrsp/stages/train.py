@@ -138,6 +138,7 @@ def _phase(  # noqa: PLR0913 - what differs between the runs
         start=paths.workspace() / "data" / "models" / PRETRAINING if started else None,
         reset=ablation.reset(loaded.network.pairs) if ablation else left_behind,
         learnt_from=training.learnt_from(loaded.preset, datasets),
+        root=paths.root(),
     )
 
 

@@ -58,11 +58,11 @@ def run(
         "videos.training": str(len(training)),
         "videos.validation": str(len(validation)),
     }
-    told = replace(subject(phase, loaded, facts), datasets=[*inputs(videos)])
+    recorded = replace(subject(phase, loaded, facts), datasets=[*inputs(videos)])
     with joined(phase.compute.device) as ranks, contextlib.ExitStack() as stack:
         if ranks.main:
             stack.enter_context(alone(phase.name, states))
-        record = stack.enter_context(tracking.recording(states, told)) if ranks.main else None
+        record = stack.enter_context(tracking.recording(states, recorded)) if ranks.main else None
         best = run_phase(
             phase,
             videos,
@@ -74,7 +74,7 @@ def run(
             allow_missing=loaded.training.allow_missing,
         )
         if record:
-            record.register(f"{told.experiment}-{loaded.preset}-{phase.run}", best)
+            record.register(f"{recorded.experiment}-{loaded.preset}-{phase.run}", best)
             name = f"{phase.name.replace(' ', '-')}.json"
             files.write_json(paths.workspace() / folders[1] / name, best)
 
@@ -102,7 +102,7 @@ def alone(name: str, states: Path) -> AbstractContextManager[None]:
 
 
 def subject(phase: Phase, loaded: Params, facts: dict[str, str]) -> tracking.Subject:
-    """Return what the tracking server is told of a phase, under a parent for these parameters."""
+    """Return what the tracking server records of a phase, under a parent for these parameters."""
     recipe = phase.recipe
     return tracking.Subject(
         experiment=loaded.tracking.experiment,

@@ -29,10 +29,24 @@ from numpy.typing import NDArray
 
 from avrsp.files import replacing
 
+
+def available_threads() -> int:
+    """Return how many threads this process may use.
+
+    `OMP_NUM_THREADS`, which Snakemake sets to a job's `threads`, else the processors that the
+    scheduler grants.
+    """
+    named = os.environ.get("OMP_NUM_THREADS", "")
+    if named.isdecimal() and int(named):
+        return int(named)
+    granted = getattr(os, "sched_getaffinity", None)  # not on macOS
+    return len(granted(0)) if granted else os.cpu_count() or 1
+
+
 LEVEL: Final = 3
 """Of Zstandard: the least that finds the earlier frames of a block again."""
 
-THREADS: Final = min(4, os.cpu_count() or 1)
+THREADS: Final = min(4, available_threads())
 DESCRIPTION: Final = "zarr.json"
 CODECS: Final = {"zstd": Zstd(LEVEL), "blosc": Blosc()}
 """By zarr's name; what they read says how it was compressed."""

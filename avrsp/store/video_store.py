@@ -211,7 +211,11 @@ class StoreAttributes:
     credit: str = ""
 
 
-DAMAGE = (BadZipFile, RuntimeError, LookupError, TypeError, ValueError)
+DAMAGED_DESCRIPTION = (BadZipFile, RuntimeError, LookupError, TypeError, ValueError)
+"""What a description that another program wrote, or that is damaged, raises when it is read."""
+
+DAMAGED_BLOCK = (BadZipFile, RuntimeError, ValueError)
+"""What a block raises when it is decoded; anything else is a defect of ours."""
 
 OF_THE_FILE = {errno.ENOENT, errno.EINVAL, None}
 """Numbers of system errors by which a file is gone, or its directory points outside itself."""
@@ -254,7 +258,7 @@ class _Hierarchy:
     def _open(self) -> None:
         if self._owner == os.getpid():
             return
-        with self._reading("zarr.json"):
+        with self._reading("zarr.json", DAMAGED_DESCRIPTION):
             source = ZipSource(self.path)
             self._facts, self._arrays = described(source)
             if (found := self._facts.pop("format", None)) != FORMAT:
@@ -263,14 +267,16 @@ class _Hierarchy:
         self._owner = os.getpid()
 
     @contextlib.contextmanager
-    def _reading(self, name: str) -> Iterator[None]:
+    def _reading(
+        self, name: str, damage: tuple[type[Exception], ...] = DAMAGED_BLOCK
+    ) -> Iterator[None]:
         try:
             yield
         except OSError as error:
             if error.errno not in OF_THE_FILE:  # the computer's fault says nothing about the file
                 raise
             raise self._damaged(f"{name}: {error}") from None
-        except DAMAGE as error:
+        except damage as error:
             raise self._damaged(f"{name}: {error}") from None
 
     def _damaged(self, reason: str) -> StoreError:

@@ -2,7 +2,7 @@
 
 A run is written to a journal first and forwarded from there, so that no tracking server can stop
 a training: while it is away events wait, and a later event, the next stage or the report forwards
-them. At the end the journal joins the stage's outs, from where a run is written anew that MLflow
+them. At the end the journal joins the stage's outs, from where a run is written again that MLflow
 does not have, because DVC took the outs from its cache and ran no command.
 """
 
@@ -19,7 +19,7 @@ from typing import Any
 from avrsp import files
 from avrsp.tracking import journal, machine, server
 from avrsp.tracking.journal import Dataset, Subject
-from avrsp.tracking.machine import Watch
+from avrsp.tracking.machine import SystemMonitor
 
 __all__ = ["JOURNAL", "Dataset", "Record", "Subject", "recording", "relog_missing"]
 
@@ -47,7 +47,7 @@ class Record:
         self._due_at = 0.0
         self._sent_at = 0.0
         self._update_at = 0.0
-        self._watch: Watch | None = None
+        self._monitor: SystemMonitor | None = None
 
     def values(self, step: int, values: Mapping[str, float]) -> None:
         """Note the values of epoch `step`; one that was noted before a resume is not repeated."""
@@ -65,7 +65,7 @@ class Record:
 
     def deliver(self, folder: Path, names: Sequence[str]) -> None:
         """Finish the run: attach files of `folder`, and move the journal there as an out."""
-        self.unwatch()
+        self.stop_monitor()
         with self._lock:
             files.write_bytes(folder / JOURNAL, self._path.read_bytes())
             self._path.unlink()
@@ -81,21 +81,21 @@ class Record:
 
     def end(self, status: str) -> None:
         """Note how the run ended (FINISHED, FAILED or KILLED) and forward all that waits."""
-        self.unwatch()
+        self.stop_monitor()
         self._append(event="status", status=status)
         self._forward()
 
     def resume(self) -> None:
-        """Note that the run goes on, whatever its last status was, and watch the machine."""
+        """Note that the run goes on, whatever its last status was, and monitor the machine."""
         self._append(event="status", status="RUNNING")
         self._forward()
-        self._watch = Watch(self._system)
+        self._monitor = SystemMonitor(self._system)
 
-    def unwatch(self) -> None:
-        """Watch the machine no longer."""
-        if self._watch is not None:
-            self._watch.stop()
-            self._watch = None
+    def stop_monitor(self) -> None:
+        """Stop monitoring the machine."""
+        if self._monitor is not None:
+            self._monitor.stop()
+            self._monitor = None
 
     def _system(self, values: Mapping[str, float]) -> None:
         """Note the machine's state; the watching thread calls, so nothing is forwarded here."""
@@ -151,11 +151,11 @@ def recording(folder: Path, subject: Subject) -> Iterator[Record]:
         record.end("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
         raise
     finally:
-        record.unwatch()
+        record.stop_monitor()
 
 
 def relog_missing(journals: Iterable[Path]) -> None:
-    """Write each delivered run anew that MLflow does not have, or not to its end."""
+    """Write each delivered run again that MLflow does not have, or not to its end."""
     for path in journals:
         if journal.is_whole(journal.read(path)) and server.forwarded(path, quietly=False) is None:
             return

@@ -1,17 +1,17 @@
-"""What was scored, as runs of their own: told by the stage `report`, found to compare experiments.
+"""What was scored, as runs of their own: the stage `report` records them, `fusions` finds them.
 
-DVC may take scores from its cache and run no command, so they are told from the files that it
-left. The same scores of the same models are the same run, however often they are told.
+DVC may take scores from its cache and run no command, so they are recorded from the files that it
+left. The same scores of the same models are the same run, however often they are recorded.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from avrsp import paths
 from avrsp.files import sha256
@@ -47,8 +47,8 @@ class Evaluation:
         scores: By `<dataset>/<quantity>`; what is not defined is missing.
         trained: By split, MLflow's id of the run that trained the model.
         commit: Of the code; empty outside git.
-        run: MLflow's id of the evaluation; empty before it is told.
-        time: When it was first told, in milliseconds.
+        run: MLflow's id of the evaluation; empty before it is recorded.
+        time: When it was first recorded, in milliseconds.
     """
 
     method: str
@@ -79,28 +79,32 @@ def setting(loaded: Params, manifest: str) -> dict[str, str]:
     return dict(journal.flat({"manifest": manifest, **shared, **own}))
 
 
-def scores(summary: Mapping[str, Any]) -> dict[str, float]:
-    """Return the numbers of a summary by `<dataset>/<quantity>`, intervals by their ends."""
-    return dict(_numbers({**summary["datasets"], "mean": summary["mean"]}))
-
-
-def tell(folder: Path, told: Evaluation, *, experiment: str, pipeline: str) -> None:
-    """Tell MLflow of an evaluation; while it does not answer, the record waits in `folder`."""
-    name = NAMES[told.method]
-    content = json.dumps([name, told.fusion, told.setting, told.scores, told.trained, told.commit])
+def record(folder: Path, evaluation: Evaluation, *, experiment: str, pipeline: str) -> None:
+    """Record an evaluation in MLflow; while it does not answer, the record waits in `folder`."""
+    name = NAMES[evaluation.method]
+    content = json.dumps(
+        [
+            name,
+            evaluation.fusion,
+            evaluation.setting,
+            evaluation.scores,
+            evaluation.trained,
+            evaluation.commit,
+        ]
+    )
     identity = hashlib.sha256(content.encode()).hexdigest()[:32]
-    tags = {f"{TRAINED}{split}": run for split, run in told.trained.items()}
-    if told.commit:
-        tags[COMMIT] = told.commit
-    parameters = {CHOSEN: told.fusion, **told.setting}
+    tags = {f"{TRAINED}{split}": run for split, run in evaluation.trained.items()}
+    if evaluation.commit:
+        tags[COMMIT] = evaluation.commit
+    parameters = {CHOSEN: evaluation.fusion, **evaluation.setting}
     path = folder / f"{identity}.jsonl"
     journal.begin(path, Subject(experiment, pipeline, name, parameters, tags), identity)
-    journal.append(path, event="values", series="epoch", step=0, values=dict(told.scores))
+    journal.append(path, event="values", series="epoch", step=0, values=dict(evaluation.scores))
     journal.append(path, event="status", status="FINISHED")
-    send(folder)
+    send_waiting(folder)
 
 
-def send(folder: Path) -> None:
+def send_waiting(folder: Path) -> None:
     """Send the records that wait in `folder`, each of which is gone once MLflow has it."""
     for path in sorted(folder.glob("*.jsonl")):
         if journal.is_whole(journal.read(path)):  # else another process has just sent it
@@ -134,15 +138,3 @@ def _understood(method: str, run: Run) -> Evaluation:
         run=str(run.info.run_id),
         time=int(run.info.start_time),
     )
-
-
-def _numbers(datasets: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, float]]:
-    for dataset, entry in datasets.items():
-        for quantity, value in entry.items():
-            pairs = {quantity: value}
-            if isinstance(value, list):
-                base = quantity.removesuffix("_interval")
-                pairs = dict(zip((f"{base}_low", f"{base}_high"), value, strict=True))
-            for name, number in pairs.items():
-                if number is not None:
-                    yield f"{dataset}/{name}", float(number)

@@ -108,7 +108,7 @@ def _line(event: Event) -> bytes:
 def append(path: Path, **event: Any) -> None:  # noqa: ANN401 - what JSON holds
     """Add an event with the present time in milliseconds, after the last whole line."""
     line = _line(_event(**event))
-    with path.open("a+b") as stream:
+    with files.writing(path), path.open("a+b") as stream:
         size = stream.tell()
         stream.seek(max(size - 1, 0))
         if stream.read(1) not in (b"", b"\n"):  # a killed process left an unfinished line
@@ -134,7 +134,7 @@ def is_whole(events: Sequence[Event]) -> bool:
 
 
 def _is_start(event: Event) -> bool:
-    return event["event"] == "start"
+    return bool(event["event"] == "start")
 
 
 def _understood(line: bytes) -> Event:

@@ -50,7 +50,7 @@ class Monitor(Protocol):
         """Forget the samples."""
 
 
-class Watch:
+class SystemMonitor:
     """Notes the means of `SAMPLES_A_NOTE` samples, from its start until it is stopped.
 
     MLflow's monitors read CPU, memory, disk, network and, where nvidia-ml-py is installed, GPUs;

@@ -120,8 +120,9 @@ def forwarded(path: Path, *, quietly: bool) -> str | None:
 def _seconds(path: Path) -> float:
     """Return how long MLflow is waited for: longer where the journal at `path` has files."""
     names = [event["name"] for event in journal.read(path) if event["event"] == "file"]
-    sizes = [each.stat().st_size for name in names if (each := path.parent / name).is_file()]
-    return (SERVER_SECONDS if _named() else DATABASE_SECONDS) + sum(sizes) / BYTES_A_SECOND
+    there: list[Path] = [each for name in names if (each := path.parent / name).is_file()]
+    seconds: float = sum(each.stat().st_size for each in there) / BYTES_A_SECOND
+    return seconds + (SERVER_SECONDS if _named() else DATABASE_SECONDS)
 
 
 _working: threading.Thread | None = None
@@ -326,7 +327,7 @@ def _start(client: MlflowClient, run_id: str, start: Event) -> None:
         client.log_text(run_id, text, name)
 
 
-def _values(client: MlflowClient, run_id: str, group: list[Event]) -> None:
+def _values(client: MlflowClient, run_id: str, group: Sequence[Event]) -> None:
     from mlflow.entities import Metric  # noqa: PLC0415, TID251
 
     metrics = [

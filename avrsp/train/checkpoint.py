@@ -20,8 +20,10 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from avrsp import files
+from avrsp.errors import cleaned
 
 KEPT = 2
+DAMAGE = (ValueError, KeyError, TypeError, SafetensorError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +64,17 @@ def write(folder: Path, state: Checkpoint) -> None:
 
 
 def newest(folder: Path) -> Checkpoint | None:
-    """Return the newest valid state in `folder`, refusing damaged ones in one line each."""
+    """Return the newest valid state in `folder`, refusing damaged ones in one line each.
+
+    Raises:
+        OSError: This computer cannot read a state, such as for too many open files.
+    """
     for description in _descriptions(folder):
         try:
             return _read(description)
-        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-            sys.stderr.write(f"avrsp: {description.stem} is refused ({error}); using one before\n")
+        except (FileNotFoundError, *DAMAGE) as error:
+            reason = cleaned(str(error))
+            sys.stderr.write(f"avrsp: {description.stem} is refused ({reason}); using one before\n")
     return None
 
 

@@ -54,13 +54,13 @@ class Loaders:
 class Log:
     """What training leaves behind on its way: its name, its states' folder, and callbacks.
 
-    `listen` gets each epoch, `follow` each update.
+    `on_epoch` is called after each epoch, `on_update` after each update.
     """
 
     name: str
     folder: Path
-    listen: ProgressCallback = ignored
-    follow: ProgressCallback = ignored
+    on_epoch: ProgressCallback = ignored
+    on_update: ProgressCallback = ignored
 
 
 def train(
@@ -128,9 +128,9 @@ class _Loop:
         begin, first = time.monotonic(), self.training.at.epoch
         while self.training.at.epoch < epochs:
             rate = self._learn()
-            judging = self._watched(self.loaders.validation.epoch(0))
+            judging = self._readable(self.loaders.validation.epoch(0))
             row = self.training.end_epoch(validate(self.training, judging))
-            self.log.listen(self.training.at.epoch, {**row, "clips_per_second": rate})
+            self.log.on_epoch(self.training.at.epoch, {**row, "clips_per_second": rate})
             done = self.training.at.epoch - first
             left = (time.monotonic() - begin) / done * (epochs - self.training.at.epoch)
             said = self.training.at.described(epochs)
@@ -141,7 +141,7 @@ class _Loop:
         """Make the updates of the present epoch; return clips a second."""
         at, begin = self.training.at, time.monotonic()
         before, group = at.clips, self.training.recipe.train.accumulate
-        batches = self._watched(self.loaders.training.epoch(at.epoch, at.batches))
+        batches = self._readable(self.loaders.training.epoch(at.epoch, at.batches))
         bar = tqdm(
             total=len(self.loaders.training), initial=at.batches, leave=False, unit="clip",
             unit_scale=self.training.recipe.train.batch, desc=f"{self.log.name}: {at.epoch + 1}",
@@ -152,7 +152,7 @@ class _Loop:
                 self._update(taken)
                 loss, rate = at.loss / max(at.clips, 1), _rate(at.clips - before, begin)
                 values = {"loss": loss, "lr": self.training.lr, "clips_per_second": rate}
-                self.log.follow(at.updates, values)
+                self.log.on_update(at.updates, values)
                 bar.set_postfix(loss=loss, refresh=False)
                 bar.update(len(taken))
         if at.clips == 0:
@@ -171,7 +171,7 @@ class _Loop:
         if time.monotonic() - self.saved > SAVE_SECONDS:
             self._save()
 
-    def _watched(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+    def _readable(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         """Pass batches on, unless any process is asked to stop or cannot read what it should."""
         for batch in batches:
             known = self.training.at.left_out.keys() | self.without_target

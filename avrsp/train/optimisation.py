@@ -7,15 +7,34 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
+import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from avrsp.models.loss import saliency_loss
+from avrsp.metrics import cc, kl, sim
+from avrsp.metrics.fixations import Maps
 from avrsp.models.recipe import GroundTruth, MethodRecipe
 from avrsp.params import LossParams, OptimiserParams, TrainParams
 
 OPTIMISERS: Final[Mapping[str, type[Optimizer]]] = {"adamw": AdamW, "adam": Adam, "sgd": SGD}
+
+
+EPSILON: Final = torch.finfo(torch.float32).eps
+"""KL's epsilon in training: float32's own (1.2e-7), where the metric has float64's (2.2e-16).
+
+It bounds the gradient at a pixel that is predicted as zero and fixated by 8.4e6 times its density.
+"""
+
+
+def saliency_loss(pred: Maps, density: Maps, weights: LossParams) -> Tensor:
+    """Equation 19, averaged over the batch; `weights.cc` and `weights.sim` are negative rewards."""
+    terms = (
+        weights.kl * kl(pred, density, epsilon=EPSILON)
+        + weights.cc * cc(pred, density)
+        + weights.sim * sim(pred, density)
+    )
+    return terms.mean().to(torch.promote_types(pred.dtype, torch.float32))
 
 
 class PhaseNumbers(Protocol):

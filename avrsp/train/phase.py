@@ -81,8 +81,8 @@ def run_phase(  # noqa: PLR0913 - what, from where to where, and where it is rec
     """
     loaders = replace(_loaders(phase, videos, workers, ranks), allow_missing=allow_missing)
     model = placed(build_network(phase, ranks), phase.compute, ranks)
-    followers = (record.values, record.update) if record else ()
-    at = train(model, loaders, phase.recipe, Log(phase.name, states, *followers), ranks)
+    callbacks = (record.values, record.update) if record else ()
+    at = train(model, loaders, phase.recipe, Log(phase.name, states, *callbacks), ranks)
     history = at.history
     if record:
         files.write_json(out / HISTORY, history)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from avrsp import files, paths
+from avrsp import files
 from avrsp.models.encoders import wanted, weights_by_part
 from avrsp.models.registry import ModelSpec, WindowSize
 from avrsp.models.saved import WEIGHTS
@@ -38,6 +38,7 @@ class Phase:
         start: Folder of the phase whose weights this one starts from.
         reset: Parts that do not, because that phase's network has them in another form.
         learnt_from: What it is trained on: names of datasets, or "generated world".
+        root: Folder below which the encoders' weights lie, unless their names are absolute.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Phase:
     start: Path | None
     reset: tuple[str, ...] = ()
     learnt_from: tuple[str, ...] = ()
+    root: Path = Path()
 
     @property
     def spec(self) -> InputSpec:
@@ -69,7 +71,7 @@ class Phase:
         """
         started = self.start is not None
         parts = wanted(self.entry, audio=self.spec.audio, started=started)
-        return weights_by_part(parts, self.encoder, paths.root())
+        return weights_by_part(parts, self.encoder, self.root)
 
 
 def settings_for(

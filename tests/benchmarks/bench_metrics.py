@@ -3,7 +3,7 @@
 The loop is in NumPy, a frame at a time and a threshold at a time, with jitter against ties. Both
 see the same float32 maps of 480 x 640 with 60 fixations, in turns, so that whatever else the
 machine does slows both; medians count. Exits with 1 where ours is less than four times as fast
-(on a GPU: under 5,000 frames a second).
+with any number of threads (on a GPU: under 5,000 frames a second).
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ import torch
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from avrsp.evaluate.scores import METRICS, measure
+from avrsp.evaluate.scores import measure
+from avrsp.evaluate.summary import METRICS
 
 HEIGHT, WIDTH, FIXATIONS, FRAMES, ROUNDS = 480, 640, 60, 16, 9
 LEAST_RATIO, TARGET_RATIO, LEAST_GPU_RATE = 4.0, 8.0, 5000.0
@@ -147,7 +148,7 @@ def main() -> None:
         out(f"plain NumPy loop: {FRAMES / plain:.0f} frames/s; ours, threads: {threads}: ")
         out(f"{FRAMES / own:.0f} frames/s, {ratio:.1f} times as many\n")
     out(f"at least {LEAST_RATIO:.0f} times, target {TARGET_RATIO:.0f}\n")
-    good = max(ratios) >= LEAST_RATIO
+    good = min(ratios) >= LEAST_RATIO
     if torch.cuda.is_available():
         gpu = on_gpu()
         out(f"{torch.cuda.get_device_name()}: {gpu:.0f} frames/s (at least {LEAST_GPU_RATE:.0f})\n")

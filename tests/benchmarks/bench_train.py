@@ -21,10 +21,10 @@ from torch.optim import AdamW
 from avrsp import params
 from avrsp.compute import repeatable
 from avrsp.models import registry
-from avrsp.models.loss import saliency_loss
 from avrsp.params import Params
 from avrsp.params.sections import Preset
 from avrsp.train.clips import Batch
+from avrsp.train.optimisation import saliency_loss
 from avrsp.train.phase import placed
 from avrsp.train.state import Recipe, Training, on
 from avrsp.types import Clip, InputSpec, Sample

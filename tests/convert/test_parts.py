@@ -2,19 +2,21 @@ from __future__ import annotations
 
 import csv
 import os
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 import pytest
 from PIL import Image
 
 from avrsp.convert import parts
-from avrsp.convert.collect import VERDICTS, write_index, write_manifest
-from avrsp.convert.convert_video import Layout
+from avrsp.convert.collect import VERDICTS, is_manifest_stale, write_index, write_manifest
+from avrsp.convert.convert_video import Layout, convert
 from avrsp.convert.quality import write_picture
-from avrsp.datasets.dataset_registry import ListedVideo
+from avrsp.datasets.dataset_registry import DatasetSpec, ListedVideo
 from avrsp.errors import StoreError
-from avrsp.store.manifest import read_manifest, read_verdict
+from avrsp.store.manifest import Verdict, read_manifest, read_verdict
 from tests.raw_videos import MirrorFiles
 
 
@@ -113,6 +115,31 @@ def test_a_damaged_part_is_named_with_the_command(place: Workplace, tmp_path: Pa
     place.part.write_bytes(place.part.read_bytes()[:-9])
     with pytest.raises(StoreError, match=r"000.json: damaged \(.*; remove it and run: snakemake"):
         write_index(tmp_path / "index.tsv", [place.part])
+    assert place.is_stale()
+    place.run()
+    assert not place.is_stale()
+
+
+def test_a_part_that_says_otherwise_than_the_verdicts_is_made_again(place: Workplace) -> None:
+    whole = place.part.read_text()
+    place.part.write_text(whole.replace('"frames": 6', '"frames": 5'))
+    assert place.is_stale()
+    place.run()
+    assert place.part.read_text() == whole
+
+
+@pytest.mark.parametrize(("old", "new"), [("}", "]"), ('"frames": 6', '"frames": 7')])
+def test_a_manifest_that_is_damaged_or_about_something_else_is_stale(
+    place: Workplace, tmp_path: Path, old: str, new: str
+) -> None:
+    path = tmp_path / "manifest.json"
+    assert not is_manifest_stale(path, [place.part])
+    write_manifest(path, "sample", [place.part], {"summe": "no folder"})
+    assert not is_manifest_stale(path, [place.part])
+    path.write_text(path.read_text().replace(old, new))
+    assert is_manifest_stale(path, [place.part])
+    place.part.unlink()
+    assert not is_manifest_stale(path, [place.part])
 
 
 @pytest.mark.parametrize("change", [{"code": "other"}, {"width": 32}, {"chunk": 2}])
@@ -125,6 +152,27 @@ def test_other_code_or_another_layout_redoes_every_video(
     assert place.is_stale()
     place.run()
     assert all(time != before[name] for name, time in place.written().items())
+
+
+def test_a_part_that_was_killed_goes_on_where_it_stopped(
+    place: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.layout = replace(place.layout, code="other")
+
+    def killed(dataset: DatasetSpec, row: ListedVideo, *places: Any) -> Verdict:
+        if row.video == "b":
+            raise KeyboardInterrupt
+        return convert(dataset, row, *places)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(parts, "convert", killed)
+        with pytest.raises(KeyboardInterrupt):
+            place.run()
+    assert place.is_stale()
+    before = place.written()
+    place.run()
+    after = place.written()
+    assert {name for name, time in after.items() if time != before.get(name)} == {"b.json"}
 
 
 def test_another_role_rewrites_the_verdict_alone(place: Workplace) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import struct
 import zlib
 from pathlib import Path
@@ -35,7 +34,7 @@ MATRICES: dict[str, Any] = {
 
 
 def full(matrix: Any) -> NDArray[Any]:
-    return np.asarray(matrix.toarray() if sparse.issparse(matrix) else matrix)
+    return np.asarray(matrix.toarray() if hasattr(matrix, "toarray") else matrix)
 
 
 @pytest.mark.parametrize("compressed", [False, True])
@@ -112,11 +111,12 @@ def altered(whole: bytes, rng: np.random.Generator, number: int) -> bytes:
 @pytest.mark.parametrize("compressed", [False, True])
 @pytest.mark.parametrize("name", ["uint8", "double", "sparse"])
 def test_altered_files_are_read_or_refused(tmp_path: Path, name: str, compressed: bool) -> None:
-    stream, path = io.BytesIO(), tmp_path / "a.mat"
-    savemat(stream, {"eyeMap": MATRICES[name]}, do_compression=compressed)
+    whole, path = tmp_path / "whole.mat", tmp_path / "a.mat"
+    savemat(whole, {"eyeMap": MATRICES[name]}, do_compression=compressed)
+    content = whole.read_bytes()
     rng, refused = np.random.default_rng([len(name), compressed]), 0
     for number in range(600):
-        path.write_bytes(altered(stream.getvalue(), rng, number))
+        path.write_bytes(altered(content, rng, number))
         try:
             assert read_matrix(path, "eyeMap").ndim == 2
         except RawDataError as error:

@@ -64,7 +64,9 @@ def test_importing_the_package_reads_no_layout_yet() -> None:
 
 
 def test_an_unknown_dataset_is_named_with_those_there_are() -> None:
-    with pytest.raises(ParamsError, match=r"^avadd: no such dataset; expected one of avad, cou"):
+    with pytest.raises(
+        ParamsError, match=r"^avadd: no such dataset; expected one of avad, avimos, cou"
+    ):
         datasets.spec("avadd")
 
 
@@ -83,9 +85,9 @@ def test_what_is_generated_never_bears_a_real_datasets_bare_name(lab: str) -> No
 
 def test_a_dataset_of_ones_own_is_listed_checked_and_converted(lab: str, workspace: Path) -> None:
     wanted = chosen(preset="paper", audio_visual_sets=[lab], splits=[1, 2])
-    datasets.check_params(wanted)
-    assert sheets.datasets_of(wanted) == ("dhf1k", "lab")
-    rows = sheets.published(workspace, lab, 0.3)
+    datasets.check_params(wanted, Path())
+    assert sheets.datasets_of(wanted, workspace) == ("dhf1k", "lab")
+    rows = sheets.published(workspace, lab, 0.3, workspace)
     assert [row.roles["all"] for row in rows].count("validation") == 1
     assert rows[3].roles == {"all": "test"}
 
@@ -103,10 +105,10 @@ def test_a_dataset_or_split_that_does_not_exist_is_one_line(
     changes: dict[str, object], said: str
 ) -> None:
     with pytest.raises(ParamsError, match=f"^params.yaml: {re.escape(said)}") as error:
-        datasets.check_params(chosen(**changes))
+        datasets.check_params(chosen(**changes), Path())
     assert "\n" not in str(error.value)
 
 
 def test_what_is_not_generated_cannot_be_used_in_preset_sample(lab: str) -> None:
     with pytest.raises(ParamsError, match="found 'lab', expected one that preset sample generates"):
-        datasets.check_params(chosen(audio_visual_sets=["diem", lab]))
+        datasets.check_params(chosen(audio_visual_sets=["diem", lab]), Path())

@@ -17,7 +17,7 @@ SUMME_NEVER = ("Scuba", "St_Maarten_Landing")
 
 
 def published(dataset: str) -> Roles:
-    rows = sheets.published(SHEETS, dataset, 0.15)
+    rows = sheets.published(SHEETS, dataset, 0.15, SHEETS)
     return {row.video: row.roles for row in rows}
 
 

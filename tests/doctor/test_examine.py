@@ -13,7 +13,6 @@ from pathlib import Path
 import click
 import pytest
 
-from avrsp.datasets import names
 from avrsp.doctor import computer, examine
 from avrsp.doctor.finding import Finding
 from avrsp.store.manifest import DatasetEntry, Manifest, write_record
@@ -78,6 +77,20 @@ def test_an_ffmpeg_that_does_not_run_is_told_from_one_that_is_slow(
     assert computer.ffmpeg().state == "ready"
 
 
+def test_an_ffmpeg_that_encodes_nothing_or_decodes_nothing_is_missing(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "bin").mkdir()
+    version = "case $1 in -version) echo ffmpeg version 9; exit 0;; esac\n"
+    (project / "bin" / "ffmpeg").write_text(f"#!/bin/sh\n{version}exit 1\n")
+    (project / "bin" / "ffmpeg").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{project / 'bin'}:{os.environ['PATH']}")
+    assert computer.ffmpeg().found == "9, but it cannot encode a clip"
+    (project / "bin" / "ffmpeg").write_text(f"#!/bin/sh\n{version}exit 0\n")
+    assert computer.ffmpeg().state == "missing"
+    assert computer.ffmpeg().found.startswith("9, but it cannot decode a clip (")
+
+
 def test_preset_paper_with_nothing_there_names_every_archive(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,7 +109,7 @@ def test_preset_paper_with_nothing_there_names_every_archive(
         "put it at data/raw/incoming/dhf1k/video and data/raw/incoming/dhf1k/annotation, "
         "unpacked or as .rar, .zip or .tar.gz"
     )
-    for dataset in set(names()) - {"dhf1k"}:
+    for dataset in ("diem", "coutrot1", "coutrot2", "avad", "etmd", "summe"):
         assert looked[f"raw: {dataset}"].found == "3 to download from cvsp.cs.ntua.gr"
     (project / "data/raw/incoming/dhf1k").mkdir(parents=True)
     (project / "data/raw/incoming/dhf1k/video.rar").touch()
@@ -178,3 +191,22 @@ def test_the_command_is_quick_and_imports_no_torch(project: Path) -> None:
     assert done.stderr == "set()"
     spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     assert spent < 3  # of the processor, since others may use it too
+
+
+def test_an_ffmpeg_that_cannot_read_what_it_wrote_is_named(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert computer.ffmpeg().state == "ready"
+    real = shutil.which("ffmpeg")
+    bin_ = project / "old"
+    bin_.mkdir()
+    program = bin_ / "ffmpeg"
+    program.write_text(
+        f'#!/bin/sh\ncase "$*" in *-version*) exec {real} "$@";; esac\n'
+        'echo "Unrecognized option" >&2; exit 1\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{bin_}:{os.environ['PATH']}")
+    found = computer.ffmpeg()
+    assert found.state == "missing"
+    assert "cannot write and read a clip" in found.found

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from avrsp.errors import StoreError
 from avrsp.evaluate import scores
-from avrsp.evaluate.run import Outcome, evaluate_run, read_rows
-from avrsp.evaluate.scores import METRICS, score_video
+from avrsp.evaluate.run import Outcome, evaluate_run, read_rows, write_no_rows
+from avrsp.evaluate.scores import score_video
+from avrsp.evaluate.summary import COLUMNS, METRICS
 from avrsp.store.manifest import Verdict
 from avrsp.store.video_store import VideoStore, write_maps
 
@@ -42,7 +43,7 @@ def test_a_row_for_each_frame(tmp_path: Path, three_videos: list[Verdict]) -> No
     rows = pd.read_parquet(tmp_path / "rows.parquet")
     assert list(rows.groupby("video")["frame"].max() + 1) == list(COUNTS.values())
     expected = ["dataset", "split", "video", "method", "protocol", "frame", "fixations"]
-    assert list(rows.columns) == [*expected, "predicted", "empty", *METRICS]
+    assert list(rows.columns) == [*expected, "predicted", "empty", *COLUMNS]
     assert rows[list(METRICS)].notna().all(axis=None)
     store = VideoStore(tmp_path / "store" / "avad" / "b.zarr.zip")
     assert rows[rows["video"] == "b"]["fixations"].tolist() == [
@@ -69,12 +70,12 @@ def test_it_goes_on_where_it_was_interrupted(
     (tmp_path / "rows.parquet").unlink()
     scored: list[str] = []
 
-    def counting(chunks: Any, store: VideoStore, names: Any) -> pd.DataFrame:
+    def counting(chunks: Any, store: VideoStore, *rest: Any) -> pd.DataFrame:
         if len(scored) == 2 and "stop" not in scored:
             scored.append("stop")
             raise KeyboardInterrupt
         scored.append(store.path.name[0])
-        return score_video(chunks, store, names)
+        return score_video(chunks, store, *rest)
 
     monkeypatch.setattr(scores, "score_video", counting)
     with pytest.raises(KeyboardInterrupt):
@@ -153,3 +154,33 @@ def test_the_maps_of_another_video_are_refused(
     assert "holds the maps of avad/c" in fault
     write_maps(path, predicted(33), video=("avad", "b"))
     assert run(tmp_path, three_videos).faults == []
+
+
+def test_no_flipped_bit_of_the_scores_is_passed_over(
+    tmp_path: Path, three_videos: list[Verdict]
+) -> None:
+    run(tmp_path, three_videos)
+    path = tmp_path / "rows.parquet"
+    whole, expected = path.read_bytes(), pd.concat(read_rows(path))
+    rng = np.random.default_rng(0)
+    refused = 0
+    for _ in range(150):
+        content = bytearray(whole)
+        content[rng.integers(len(whole))] ^= 1 << rng.integers(8)
+        path.write_bytes(content)
+        try:
+            found = pd.concat(read_rows(path))
+        except StoreError as error:
+            refused += "\n" not in str(error)
+            continue
+        pd.testing.assert_frame_equal(found, expected)
+    assert refused > 50
+    path.unlink()
+    with pytest.raises(StoreError, match="no such scores"):
+        list(read_rows(path))
+
+
+def test_a_table_without_a_row_is_read_as_none(tmp_path: Path) -> None:
+    write_no_rows(tmp_path / "av-split1.parquet")
+    assert list(read_rows(tmp_path / "av-split1.parquet")) == []
+    assert pd.read_parquet(tmp_path / "av-split1.parquet", columns=["cc", "method"]).empty

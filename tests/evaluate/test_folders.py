@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from PIL import Image
 from avrsp import params
 from avrsp.cli import commands
 from avrsp.evaluate import folders
+from avrsp.params import ProtocolName
 from avrsp.store.manifest import DatasetEntry, Manifest, Verdict, write_record
 from avrsp.store.video_store import write_maps
 
@@ -42,12 +43,9 @@ def test_one_command_prints_all_protocols_beside_the_references(
     assert code == 0
     for method in ("maps", "uniform", "other frame"):
         lines = [line for line in said.splitlines() if line.startswith(method + " ")]
-        assert [line[len("other frame") :].split()[0] for line in lines] == [
-            "avrsp",
-            "stavis",
-            "vinet",
-            "dhf1k",
-        ]
+        found = [line[len("other frame") :].split()[0] for line in lines]
+        assert found == [*get_args(ProtocolName)]
+    assert "maps of 24 x 32, protocol crowdsal takes the ground truth's 48 x 64" in said
     assert "no centre prior: no manifest.json in" in said
     found = summaries(tmp_path)
     assert found["maps"]["stavis"]["datasets"]["avad"]["frames"] == 20 + 33 + 8 - 3 * 8

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.signal import convolve2d
 
+from avrsp.evaluate.averages import summarise
 from avrsp.evaluate.protocols import PROTOCOLS
-from avrsp.evaluate.scores import METRICS, score_video
-from avrsp.evaluate.summary import summarise
+from avrsp.evaluate.scores import score_video
+from avrsp.evaluate.summary import METRICS
 from avrsp.params import ProtocolName
 from avrsp.store.manifest import Verdict
 from avrsp.store.video_store import VideoStore
@@ -52,44 +53,49 @@ CC = {
     "stavis": (0.9 + 0.5 + 0.3 + 0.7) / 4,
     "vinet": (0.26 + 0.5 * 11 / 12 + 0.3 + 0.7) / 4,
     "dhf1k": (0.8 + 1.8 + 0.5 * 11 + 0.3 * 12 + 0.7 * 16) / 49,
+    "msu2024": (0.26 + 0.5 + 0.3 + 0.7) / 4,
+    "crowdsal": (0.26 + 0.5 + 0.3 + 0.7) / 4,
 }
 NSS = {
     "avrsp": ((0.8 + 0.9) / 9 + 0.5 + 0.3 + 0.7) / 4,
     "stavis": (0.9 + 0.5 + 0.3 + 0.7) / 4,
     "vinet": ((0.8 + 0.9) / 9 + 0.5 * 11 / 12 + 0.3 + 0.7) / 4,
     "dhf1k": (0.8 + 0.9 + 0.5 * 11 + 0.3 * 12 + 0.7 * 16) / 48,
+    "msu2024": ((0.8 + 0.9) / 9 + 0.5 + 0.3 + 0.7) / 4,
+    "crowdsal": ((0.8 + 0.9) / 9 + 0.5 + 0.3 + 0.7) / 4,
 }
-COUNTED = {"avrsp": (48, 2), "stavis": (16, 34), "vinet": (49, 1), "dhf1k": (48, 2)}
+COUNTED = {"avrsp": (48, 2), "stavis": (16, 34), "vinet": (49, 1), "dhf1k": (48, 2),
+           "msu2024": (48, 2), "crowdsal": (48, 2)}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", get_args(ProtocolName))
 def test_the_miniature_dataset(name: ProtocolName) -> None:
     found = summarise(MINIATURE, name, 100, 0)
-    scores = found["datasets"]["avad"]
+    scores = found.datasets["avad"].model_dump()
     assert scores["cc"] == pytest.approx(CC[name], rel=1e-12)
     assert scores["nss"] == pytest.approx(NSS[name], rel=1e-12)
     assert (scores["frames"], scores["dropped"]) == COUNTED[name]
     assert (scores["videos"], scores["missing"], scores["empty"]) == (4, 1, 1)
-    assert found["mean"]["cc"] == scores["cc"]
+    assert found.mean.model_dump()["cc"] == scores["cc"]
 
 
 @pytest.mark.parametrize("name", get_args(ProtocolName))
 def test_a_video_at_a_time_gives_the_same(name: ProtocolName) -> None:
     parts = (part for _, part in MINIATURE.groupby(["video", "split"]))
-    found = summarise(parts, name, 100, 0)["mean"]
-    for key, value in summarise(MINIATURE, name, 100, 0)["mean"].items():
+    found = summarise(parts, name, 100, 0).mean.model_dump()
+    for key, value in summarise(MINIATURE, name, 100, 0).mean.model_dump().items():
         assert found[key] == pytest.approx(value, rel=1e-12)
 
 
 def test_the_mean_is_over_datasets() -> None:
     other = rows("x", 1, [0.5] * 40).assign(dataset="diem")
-    found = summarise(pd.concat([MINIATURE, other]), "avrsp", 100, 0)
-    assert found["mean"]["cc"] == pytest.approx((CC["avrsp"] + 0.5) / 2)
-    assert found["mean"]["videos"] == 5
+    found = summarise(pd.concat([MINIATURE, other]), "avrsp", 100, 0).mean
+    assert found.metrics["cc"].value == pytest.approx((CC["avrsp"] + 0.5) / 2)
+    assert found.videos == 5
 
 
 def test_what_is_undefined_everywhere_is_none() -> None:
-    found = summarise(rows("blind", 1, [NAN] * 10), "avrsp", 100, 0)["datasets"]["avad"]
+    found = summarise(rows("blind", 1, [NAN] * 10), "avrsp", 100, 0).datasets["avad"].model_dump()
     assert found["cc"] is None
     assert found["cc_interval"] == [None, None]
     assert found["dropped"] == 10
@@ -149,7 +155,7 @@ def test_degenerate_frames(write_truth: Callable[..., Verdict], tmp_path: Path) 
     store = VideoStore(tmp_path / "store" / "avad" / "video.zarr.zip")
     maps = np.stack([image((24, 32))] * 5)
     maps[1], maps[2], maps[3, 4, 4] = 0.5, 0.0, NAN  # and the sixth frame has no map at all
-    found = score_video([maps[:2], maps[2:]], store, get_args(ProtocolName))
+    found = score_video([maps[:2], maps[2:]], store, ("avrsp", "stavis", "vinet", "dhf1k"))
     assert len(found) == 4 * 6
     by = {name: own.set_index("frame") for name, own in found.groupby("protocol")}
     for name, own in by.items():

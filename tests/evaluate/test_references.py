@@ -15,7 +15,8 @@ from avrsp import metrics
 from avrsp.errors import StoreError
 from avrsp.evaluate import references
 from avrsp.evaluate.run import evaluate_references
-from avrsp.evaluate.scores import METRICS, score_video
+from avrsp.evaluate.scores import score_video
+from avrsp.evaluate.summary import METRICS
 from avrsp.store.manifest import Verdict
 from avrsp.store.video_store import VideoStore
 
@@ -96,6 +97,49 @@ def test_observers_who_agree_and_observers_who_do_not() -> None:
     assert np.isnan(nss[2])
 
 
+def test_halves_who_agree_and_halves_who_do_not() -> None:
+    agree = pd.DataFrame({"frame": 0, "observer": range(4), "row": 20, "col": 30})
+    alone = agree[:1].assign(frame=2)
+    spread = agree.assign(frame=1, row=[2, 2, 40, 40], col=[2, 60, 2, 60])
+    gaze = pd.concat([agree, spread, alone], ignore_index=True)
+    found = references.split_half(gaze, (48, 64), 3.0, seed=1)
+    assert found["observers"].tolist() == [4, 4, 1]
+    scores = {name: found[name].to_numpy(float) for name in references.HALVES}
+    assert [scores[name][0] for name in ("cc", "sim", "auc_judd")] == pytest.approx([1, 1, 1])
+    expected = references.between_observers(agree, (48, 64), 3.0)["nss"].to_numpy(float)[0]
+    assert scores["nss"][0] == pytest.approx(expected)
+    assert scores["nss"][1] < 0
+    assert scores["cc"][1] < 0.1
+    assert all(np.isnan(each[2]) for each in scores.values())
+
+
+def test_halves_by_hand() -> None:
+    rng = np.random.default_rng(3)
+    gaze = pd.DataFrame(
+        {
+            "frame": 0,
+            "observer": np.arange(12) // 2,
+            "row": rng.integers(0, 48, 12),
+            "col": rng.integers(0, 64, 12),
+        }
+    )
+    found = references.split_half(gaze, (48, 64), 3.0, seed=5).iloc[0]
+    chosen = set(np.random.default_rng(5).permutation(6)[:3].tolist())
+    sides = [gaze[gaze["observer"].isin(chosen)], gaze[~gaze["observer"].isin(chosen)]]
+    points = [side[["row", "col"]].to_numpy() for side in sides]
+    maps = []
+    for own in points:
+        density = np.zeros((48, 64))
+        np.add.at(density, tuple(own.T), 1)
+        maps.append(gaussian_filter(density, 3.0, mode="constant", truncate=20))
+    pairs = [(maps[0], points[1]), (maps[1], points[0])]
+    nss = np.mean([metrics.nss(saliency, where) for saliency, where in pairs])
+    assert found["nss"] == pytest.approx(nss, rel=1e-3)
+    assert found["cc"] == pytest.approx(
+        np.corrcoef(maps[0].ravel(), maps[1].ravel())[0, 1], rel=1e-3
+    )
+
+
 @pytest.mark.data
 def test_viewers_of_a_real_video_agree_frame_by_frame(real: Path) -> None:
     height, width, shrink = 710, 1066, 8  # in the centre of a screen of 1280 x 960
@@ -121,6 +165,8 @@ def test_viewers_of_a_real_video_agree_frame_by_frame(real: Path) -> None:
         points.append(np.column_stack([own, np.full(len(own), number)]))
     fixations = torch.from_numpy(np.concatenate(points))
     elsewhere = metrics.nss(torch.from_numpy(np.stack(maps[7:] + maps[:7])), fixations)
+    halves = references.split_half(gaze, size, 4.0)
+    assert elsewhere.mean().item() < halves["nss"].mean() < ceiling["nss"].mean() + 0.2
     assert ceiling["observers"].mean() > 35
     assert ceiling["nss"].mean() > 1.3 * elsewhere.mean().item()
     assert ceiling["nss"].mean() > elsewhere.mean().item() + 0.5

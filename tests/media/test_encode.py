@@ -96,7 +96,8 @@ def test_sound_is_copied_where_mp4_holds_it(
     assert found is not None
     assert found.codec == written
     before, after = read_sound(source, rate=22_050), read_sound(path, rate=22_050)
-    assert np.corrcoef(before[:20_000], after[:20_000])[0, 1] > 0.9  # WebM counts in milliseconds
+    alike = [np.corrcoef(before[22:20_022], after[k : 20_000 + k])[0, 1] for k in range(44)]
+    assert max(alike) > 0.9  # WebM counts in milliseconds
     assert {each.name for each in tmp_path.iterdir()} == {name, "out.mp4"}
 
 

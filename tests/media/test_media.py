@@ -8,14 +8,17 @@ import numpy as np
 import pytest
 
 from avrsp.media.decode import frame_times, probe, read_frames, read_sound
+from avrsp.media.pipes import passthrough
 
 Make = Callable[[str, str], Path]
 
 PICTURE = "-f lavfi -i \"color=gray:size=64x48:rate=25:duration=1,geq=lum='20+8*N':cb=128:cr=128\""
+STILL = "-f lavfi -i color=gray:size=64x48:rate=25:duration=0.04"
 TONE = "-f lavfi -i sine=frequency=441:sample_rate=44100:duration=1"
+MODE = next(iter(passthrough()))
 VARYING = (
     "-vf \"settb=1/1000,setpts='if(lt(N,10),N*0.04,N*0.1)/TB'\" "
-    "-vsync passthrough -enc_time_base 1/1000"
+    f"-{MODE} passthrough -enc_time_base 1/1000"
 )
 
 KINDS = {
@@ -30,8 +33,7 @@ KINDS = {
     "ten-bit.mkv": f"{PICTURE} -c:v libx264 -pix_fmt yuv420p10le",
     "alpha.mov": f"{PICTURE} -pix_fmt argb -c:v qtrle",
     "varying.mp4": f"{PICTURE} {VARYING}",
-    "cover.mp4": f"{PICTURE} {PICTURE} -map 1:v -map 0:v -c:v:1 png -frames:v:1 1 "
-    "-disposition:v:1 attached_pic",
+    "cover.mp4": f"{STILL} {PICTURE} -map 1:v -map 0:v -c:v:1 png -disposition:v:1 attached_pic",
     "-dash: a 'name' %03d\n.mp4": PICTURE,
 }
 

@@ -15,6 +15,9 @@ from avrsp import metrics
 from tests.metrics.test_metrics import scene
 
 SCENES = [scene("smooth", seed) for seed in range(4)]
+PRED: NDArray[Any]
+DENSITY: NDArray[Any]
+FIXATED: NDArray[Any]
 PRED, DENSITY, FIXATED = (
     np.stack([np.asarray(each[part]) for each in SCENES]) for part in range(3)
 )
@@ -68,9 +71,9 @@ def test_arrays_of_any_layout_score_the_same(name: str, form: str) -> None:
 
 @pytest.mark.parametrize("dtype", ["u1", "u2", "i4", ">i2", "f2", "?"])
 def test_arrays_of_any_real_type(dtype: str) -> None:
-    pred = np.round(PRED * 50).astype(dtype)
+    pred: NDArray[Any] = np.round(PRED * 50).astype(dtype)
     pred.flags.writeable = False
-    exact = pred.astype(np.float64)
+    exact: NDArray[np.float64] = pred.astype(np.float64)
     np.testing.assert_allclose(metrics.cc(pred, DENSITY), metrics.cc(exact, DENSITY), rtol=1e-12)
     assert metrics.auc_judd(pred, FIXATED).tolist() == metrics.auc_judd(exact, FIXATED).tolist()
 

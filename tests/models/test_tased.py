@@ -6,9 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from avrsp.models.layers.unpool import peaks, unpooled
 from avrsp.models.recipe import GroundTruth
-from avrsp.models.tased import ENTRY, TASED, Settings, loss
+from avrsp.models.tased import ENTRY, TASED, Settings, loss, peaks, unpooled
 from tests.models import golden
 
 FORM = ENTRY.variants["v"]

@@ -154,6 +154,16 @@ def test_another_videos_store_under_a_name_is_replaced(made: Path, run: Run) -> 
     assert UP_TO_DATE in said(run(*PREPROCESS))
 
 
+def test_a_manifest_in_which_a_number_changed_is_made_again(made: Path, run: Run) -> None:
+    manifest = made / "data/store/sample/manifest.json"
+    whole, before = manifest.read_text(), stores(made)
+    manifest.write_text(whole.replace('"train"', '"none"', 1))
+    run(*PREPROCESS)
+    assert manifest.read_text() == whole
+    assert stores(made) == before
+    assert UP_TO_DATE in said(run(*PREPROCESS))
+
+
 def test_raw_folders_are_listed_once_a_run(
     made: Path, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from avrsp.media.decode import frame_times, probe, read_frames, read_sound
+from avrsp.media.pipes import passthrough
 from avrsp.prediction.batch import Wanted, predict_videos
 from avrsp.prediction.predictor import Predictor
 from avrsp.types import InputSpec
@@ -19,9 +20,10 @@ Make = Callable[[str, str], Path]
 
 PICTURE = "-f lavfi -i testsrc2=size=64x48:rate=25:duration=0.4"
 TONE = "-f lavfi -i sine=frequency=441:duration=0.4"
+MODE = next(iter(passthrough()))
 VARYING = (
     "-vf \"settb=1/1000,setpts='if(lt(N,4),N*0.04,N*0.1)/TB'\" "
-    "-vsync passthrough -enc_time_base 1/1000"
+    f"-{MODE} passthrough -enc_time_base 1/1000"
 )
 NO_DEFAULT = "-disposition:v 0 -disposition:a 0"
 

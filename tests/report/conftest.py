@@ -144,7 +144,7 @@ def write_trainings(places: Places) -> None:
         ]
         (places.models / run).mkdir(parents=True)
         (places.models / run / "history.json").write_text(json.dumps(history))
-        facts = {"mlflow_run": f"id-of-{run}", "encoder_weights": WEIGHTS[run]}
+        facts = {"mlflow_run": f"id-of-{run}", "encoders": WEIGHTS[run]}
         (places.models / run / "model.json").write_text(json.dumps(facts))
 
 

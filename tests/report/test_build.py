@@ -118,8 +118,8 @@ def test_the_paper_preset_has_no_warning(places: Places, about: About, tmp_path:
     assert "generated" not in text
 
 
-IMPORTED = {"encoder_weights": {"s3d": {"file": "w.safetensors", "sha256": "c" * 64}}}
-FROM_RANDOM = {"encoder_weights": {"s3d": {"file": "w.safetensors"}, "soundnet": None}}
+IMPORTED = {"encoders": {"s3d": {"file": "w.safetensors", "sha256": "c" * 64}}}
+FROM_RANDOM = {"encoders": {"s3d": {"file": "w.safetensors"}, "soundnet": None}}
 
 
 @pytest.mark.parametrize(

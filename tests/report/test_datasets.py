@@ -26,7 +26,7 @@ def verdict(
         {
             "dataset": "diem", "video": video, "kept": kept, "frames": frames if kept else 0,
             "reason": None if kept else "no sound track", "notes": ["odd rate"] if sound else [],
-            "fps": 25.0 if kept else 0.0, "height": 1, "width": 1, "has_sound": sound and kept,
+            "fps": 25.0, "height": 1, "width": 1, "has_sound": sound and kept,
             "digest": "", "roles": {str(n): names[r] for n, r in enumerate(roles, 1)},
         }
     )  # fmt: skip

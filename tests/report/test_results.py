@@ -7,8 +7,9 @@ import json
 import pytest
 
 from avrsp.errors import StoreError
+from avrsp.evaluate.summary import Estimate
 from avrsp.report.inputs import Places
-from avrsp.report.results import Estimate, Scored, pool, read_results
+from avrsp.report.results import read_results
 
 
 def summary(cc: float, videos: int) -> dict[str, object]:
@@ -42,20 +43,26 @@ def test_one_split_is_taken_as_it_is(places: Places) -> None:
     assert numbers(results.find("centre prior", "mean", "cc")) == pytest.approx([0.1, 0.0, 0.2])
 
 
-def test_splits_are_pooled_by_their_videos_and_datasets_weigh_the_same(places: Places) -> None:
-    write(places, "v-split1", {"diem": summary(0.4, 1), "avad": summary(0.2, 2)}, mean=0.3)
+def test_the_scores_of_all_splits_go_before_those_of_one(places: Places) -> None:
+    write(places, "v-split1", {"diem": summary(0.4, 1)}, mean=0.4)
     write(places, "v-split2", {"diem": summary(0.8, 3)}, mean=0.8)
-    results = read_results(places.metrics)
-    assert numbers(results.find("V", "diem", "cc")) == pytest.approx([0.7])
+    with pytest.raises(StoreError, match=r"all splits of V; run: dvc repro pool"):
+        read_results(places.metrics)
+    content = {"datasets": {"diem": summary(0.7, 4)}, "mean": summary(0.7, 4), "faults": []}
+    places.pooled.mkdir()
+    (places.pooled / "v.json").write_text(json.dumps(content))
+    results = read_results(places.metrics, places.pooled)
+    assert numbers(results.find("V", "diem", "cc")) == pytest.approx([0.7, 0.6, 0.8])
     assert results.methods["V"]["diem"].videos == 4
-    assert numbers(results.find("V", "avad", "cc")) == pytest.approx([0.2, 0.1, 0.3])
-    assert numbers(results.find("V", "mean", "cc")) == pytest.approx([0.45])
+    assert len(results.faults) == 2
 
 
-def test_a_metric_that_one_split_does_not_define_is_not_pooled() -> None:
-    whole = Scored({"cc": Estimate(0.5), "nss": Estimate(1.0)}, 2, 20, 0, 0)
-    part = Scored({"cc": Estimate(0.3)}, 2, 20, 0, 0)
-    assert pool([whole, part]).metrics == {"cc": Estimate(0.4)}
+def test_splits_of_earlier_parameters_are_passed_over(places: Places) -> None:
+    write(places, "v-split1", {"diem": summary(0.4, 1)}, mean=0.4)
+    write(places, "v-split2", {"diem": summary(0.8, 3)}, mean=0.8)
+    results = read_results(places.metrics, splits=[1])
+    assert numbers(results.find("V", "diem", "cc")) == pytest.approx([0.4, 0.3, 0.5])
+    assert results.faults == ("v-split1: avad/V1: no maps",)
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"datasets": {}}', '{"datasets": 3, "mean": 1}'])

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 
+from avrsp.evaluate.summary import DatasetScores, Estimate
 from avrsp.report import paper
 from avrsp.report.formats import (
     grid_to_csv,
@@ -20,13 +21,16 @@ from avrsp.report.formats import (
 )
 from avrsp.report.inputs import About
 from avrsp.report.page import Grid
-from avrsp.report.results import Estimate, Results, Scored
+from avrsp.report.results import Results
 from avrsp.report.tables import NOT_RUN, Rows, Table, compared, comparison, overview
 
 
-def scored(**values: float) -> Scored:
-    estimates = {name: Estimate(value, value - 0.1, value + 0.1) for name, value in values.items()}
-    return Scored(estimates, videos=3, frames=90, dropped=1, missing=0)
+def scored(**values: float) -> DatasetScores:
+    estimates = {
+        name: Estimate(value=value, low=value - 0.1, high=value + 0.1)
+        for name, value in values.items()
+    }
+    return DatasetScores(metrics=estimates, videos=3, frames=90, dropped=1, missing=0)
 
 
 RESULTS = Results(

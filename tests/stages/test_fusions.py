@@ -12,6 +12,7 @@ import pytest
 
 from avrsp import params, paths
 from avrsp.errors import AvrspError
+from avrsp.evaluate.summary import Summary
 from avrsp.files import sha256
 from avrsp.params import Params
 from avrsp.report.fusion_table import write_fusions
@@ -24,14 +25,16 @@ REPOSITORY = Path(__file__).parents[2]
 METRICS = {"kl": 1.25, "sim": 0.5, "nss": 2.0, "auc_judd": 0.9}
 
 
-def summary(cc: float) -> dict[str, object]:
+def summary(cc: float) -> Summary:
     """A summary as the stage `pool` writes it; the NSS of AVAD is not defined."""
     values = {**METRICS, "cc": cc}
     ends = {f"{name}_interval": [value - 0.1, value + 0.1] for name, value in values.items()}
     counts = {"videos": 6, "frames": 540, "dropped": 2, "missing": 0}
     entry: dict[str, object] = {**values, **ends, **counts}
     undefined = {**entry, "nss": None, "nss_interval": [None, None]}
-    return {"datasets": {"diem": entry, "avad": undefined}, "mean": entry, "faults": []}
+    return Summary.model_validate(
+        {"datasets": {"diem": entry, "avad": undefined}, "mean": entry, "faults": []}
+    )
 
 
 def evaluation(fusion: str, cc: float, setting: dict[str, str]) -> Evaluation:
@@ -39,7 +42,7 @@ def evaluation(fusion: str, cc: float, setting: dict[str, str]) -> Evaluation:
         method="V" if fusion == "none" else "AV",
         fusion=fusion,
         setting=setting,
-        scores=evaluations.scores(summary(cc)),
+        scores=summary(cc).numbers(),
         trained={"1": f"training-of-{fusion}"},
         commit="c0ffee" * 6,
     )
@@ -73,7 +76,7 @@ def root(tmp_path_factory: pytest.TempPathFactory, loaded: Params) -> Iterator[P
             evaluation("mbt", 0.99, {**here, "seed": "1", "finetune.lr": "0.5"}),
             evaluation("concat", 0.99, {**here, "splits": "[1, 2, 3]"}),
         ):
-            evaluations.tell(
+            evaluations.record(
                 folder / "data" / "records",
                 each,
                 experiment=loaded.tracking.experiment,
@@ -86,9 +89,11 @@ def test_the_newest_of_each_fusion_of_this_setting_is_found(root: Path, loaded: 
     found = fusions.collect(loaded, sha256(paths.manifest(loaded.preset)))
     by_fusion = {each.fusion: each for each in found.experiments}
     assert [*by_fusion] == ["none", "add", "ravf"]
-    cc = {name: each.summary["datasets"]["diem"]["cc"] for name, each in by_fusion.items()}
+    cc = {
+        name: each.summary.datasets["diem"].metrics["cc"].value for name, each in by_fusion.items()
+    }
     assert cc == {"none": 0.5, "add": 0.4, "ravf": 0.62}
-    assert by_fusion["ravf"].summary == summary(0.62)
+    assert by_fusion["ravf"].summary.by_dataset == summary(0.62).by_dataset
     assert by_fusion["ravf"].trained == ("training-of-ravf",)
     assert by_fusion["ravf"].commit == "c0ffee" * 6
     assert found.source == "mlflow.db"
@@ -106,7 +111,7 @@ def test_what_differs_in_more_than_the_fusion_is_named(root: Path, loaded: Param
 def test_other_data_give_another_table(root: Path, loaded: Params) -> None:
     found = fusions.collect(loaded, "f" * 64)
     assert [each.fusion for each in found.experiments] == ["add"]
-    assert found.experiments[0].summary["mean"]["cc"] == 0.99
+    assert found.experiments[0].summary.mean.metrics["cc"].value == 0.99
     assert fusions.collect(loaded, "e" * 64).experiments == ()
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from pyarrow import parquet
 
+from avrsp.evaluate.run import write_rows
 from avrsp.stages import pool
 
 CC = {  # by split, then by video: the CC of its frames
@@ -29,9 +29,7 @@ def write(workspace: Path, name: str, split: int, methods: list[str], shift: flo
         for method in methods
         for video, values in CC[split].items()
     ]
-    with parquet.ParquetWriter(path, parts[0].schema) as writer:
-        for part in parts:
-            writer.write_table(part)
+    write_rows(path, parts, parts[0].schema)
 
 
 def rows(split: int, video: str, method: str, cc: np.ndarray) -> pd.DataFrame:

@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from avrsp.errors import StoreError
+from avrsp.store import blocks
 from avrsp.store.video_store import StoreAttributes, VideoStore, write_store
 
 T, CHUNK = 21, 4
@@ -182,3 +183,21 @@ def test_frames_are_shown_at_their_times(tmp_path: Path, stored: VideoStore) -> 
         with pytest.raises(StoreError, match="expected one a frame, rising"):
             write_store(tmp_path / "wrong.zarr.zip", **arrays, **facts, times=wrong)
     assert not (tmp_path / "wrong.zarr.zip").exists()
+
+
+def test_frames_that_are_not_there_are_a_defect_of_the_caller(stored: VideoStore) -> None:
+    with pytest.raises(IndexError, match=r"frames: rows \[21\] of 21"):
+        stored.frames([T])
+
+
+def test_threads_are_those_that_the_job_or_the_scheduler_grants(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 5, 7})
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    assert blocks.available_threads() == 2
+    for no_number in ("", "0", "many"):
+        monkeypatch.setenv("OMP_NUM_THREADS", no_number)
+        assert blocks.available_threads() == 3
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert blocks.available_threads() == 3

@@ -10,8 +10,6 @@ from avrsp.tracking import evaluations
 from avrsp.tracking.evaluations import Evaluation
 from tests.tracking.conftest import free_port
 
-ENTRY = {"cc": 0.5, "cc_interval": [0.4, 0.6], "nss": None, "nss_interval": [None, None],
-         "videos": 3}  # fmt: skip
 TOLD = Evaluation(
     method="AV",
     fusion="mbt",
@@ -22,26 +20,18 @@ TOLD = Evaluation(
 )
 
 
-def test_scores_are_named_by_dataset_and_what_is_undefined_is_left_out() -> None:
-    summary = {"datasets": {"diem": ENTRY}, "mean": ENTRY, "faults": []}
-    one = {"cc": 0.5, "cc_low": 0.4, "cc_high": 0.6, "videos": 3.0}
-    assert evaluations.scores(summary) == {
-        f"{name}/{quantity}": value for name in ("diem", "mean") for quantity, value in one.items()
-    }
-
-
 def test_scores_wait_for_a_server_and_arrive_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with monkeypatch.context() as away:
         away.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
-        evaluations.tell(tmp_path, TOLD, experiment="tests", pipeline="sample mbt 12ab")
+        evaluations.record(tmp_path, TOLD, experiment="tests", pipeline="sample mbt 12ab")
         (said,) = capsys.readouterr().err.splitlines()
     assert "is sent later" in said
     assert len([*tmp_path.iterdir()]) == 1
-    evaluations.send(tmp_path)
+    evaluations.send_waiting(tmp_path)
     assert [*tmp_path.iterdir()] == []
-    evaluations.tell(tmp_path, TOLD, experiment="tests", pipeline="sample mbt 12ab")
+    evaluations.record(tmp_path, TOLD, experiment="tests", pipeline="sample mbt 12ab")
     (found,) = evaluations.find("tests", "AV")
     assert found.run
     assert found.time

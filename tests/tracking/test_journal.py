@@ -64,7 +64,7 @@ def test_nul_bytes_at_the_end_or_before_a_line_lose_nothing(tmp_path: Path) -> N
 
 def test_no_mutation_stops_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("avrsp.tracking.server.forwarded", lambda *_, **__: None)
-    monkeypatch.setattr("avrsp.tracking.Watch", lambda _: None)
+    monkeypatch.setattr("avrsp.tracking.SystemMonitor", lambda _: None)
     monkeypatch.setattr("avrsp.tracking.machine.described", lambda: ({}, {}))
     path, rng = tmp_path / JOURNAL, random.Random(0)
     whole = b"".join(write(path))

@@ -58,7 +58,7 @@ class Misbehaving(BaseHTTPRequestHandler):
 @contextmanager
 def misbehaving(kind: str) -> Iterator[int]:
     http = ThreadingHTTPServer(("127.0.0.1", 0), Misbehaving)
-    http.daemon_threads, http.handle_error = True, lambda *_: None  # type: ignore[assignment]
+    http.daemon_threads, http.handle_error = True, lambda *_: None  # type: ignore[method-assign]
     http.kind, http.over = kind, threading.Event()  # type: ignore[attr-defined]
     thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
@@ -161,7 +161,12 @@ def test_a_copied_workspace_never_writes_into_the_old_one(
     assert {*(root / "mlartifacts").rglob("*")} == before
     (copy / "mlflow.db").rename(copy / "mlflow.db.moved")
     call = "import sys; from pathlib import Path; from avrsp import tracking as t; t.relog_missing"
-    command = [sys.executable, "-c", f"{call}([Path(sys.argv[1])])", tmp_path / "next" / JOURNAL]
+    command = [
+        sys.executable,
+        "-c",
+        f"{call}([Path(sys.argv[1])])",
+        str(tmp_path / "next" / JOURNAL),
+    ]
     subprocess.run(
         command, check=True, cwd=Path(__file__).parents[2]
     )  # MLflow keeps databases open

@@ -5,12 +5,15 @@ from functools import cache
 from pathlib import Path
 
 from avrsp import params, paths
-from avrsp.convert import parts
+from avrsp.convert import parts, snakemake_lock
+from avrsp.convert.collect import is_manifest_stale
 from avrsp.convert.convert_video import Layout
 from avrsp.datasets import sheets
 from avrsp.datasets.download import outcome
 from avrsp.datasets.dataset_registry import check_params, spec
+from avrsp.errors import cleaned
 from avrsp.files import code_digest
+from avrsp.processes import follow_starter
 from avrsp.sample import plan, writers
 
 
@@ -22,8 +25,8 @@ def shown(path):
 
 
 PARAMS = params.load()
-check_params(PARAMS)
-DATASETS = sheets.datasets_of(PARAMS)
+check_params(PARAMS, paths.root())
+DATASETS = sheets.datasets_of(PARAMS, paths.workspace())
 RAW = shown(paths.raw(PARAMS.preset))
 STORES = shown(paths.stores(PARAMS.preset))
 MANIFEST = shown(paths.manifest(PARAMS.preset))
@@ -45,7 +48,10 @@ def sheet(dataset):
     """Return the videos of a dataset that are converted, with their roles."""
     if PARAMS.preset == "paper":
         return sheets.published(
-            sheets.folder(PARAMS.data.sheets), dataset, PARAMS.validation_fraction
+            sheets.folder(paths.workspace(), PARAMS.data.sheets),
+            dataset,
+            PARAMS.validation_fraction,
+            Path(RAW),
         )
     rows = plan.sheet(PARAMS.world, PARAMS.seed, dataset)
     return sheets.prepared(dataset, rows, PARAMS.validation_fraction)
@@ -107,6 +113,16 @@ def all_parts(wildcards):
         for dataset in present()
         for part in expand(PART, dataset=dataset, part=divided(dataset))
     ]
+
+
+def manifest_parts(wildcards):
+    """Return the files of all parts, and see whether the manifest is about them."""
+    found = all_parts(wildcards)
+    if workflow.is_main_process and is_manifest_stale(
+        Path(MANIFEST), [Path(part) for part in found]
+    ):
+        rerun(MANIFEST)
+    return found
 
 
 def pictures(wildcards):

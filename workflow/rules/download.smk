@@ -14,6 +14,6 @@ checkpoint fetch:
     params:
         folder=RAW,
         videos=names,
-        mirrors=PARAMS.data.mirrors,
+        mirrors=[cleaned(each) for each in PARAMS.data.mirrors or []],
     script:
         "../scripts/fetch.py"

@@ -64,7 +64,7 @@ rule picture:
 
 rule manifest:
     input:
-        parts=all_parts,
+        parts=manifest_parts,
     output:
         manifest=MANIFEST,
         summary=SUMMARY,

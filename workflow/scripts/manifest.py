@@ -1,9 +1,12 @@
 from pathlib import Path
 
+from avrsp import params, paths
 from avrsp.convert.collect import summarise, write_manifest
 from avrsp.convert.parts import logged
+from avrsp.datasets.dataset_registry import register_named
 
 with logged(snakemake.log[0]):
+    register_named(params.load(), paths.root())
     given, made = snakemake.params, snakemake.output
     parts = map(Path, snakemake.input.parts)
     manifest = write_manifest(Path(made.manifest), given.preset, parts, given.absent)

@@ -5,12 +5,16 @@ rar goes through bsdtar, which rewrites it as a tar stream, so that one set of r
 
 from __future__ import annotations
 
+import errno
 import functools
 import gzip
 import os
+import resource
 import shutil
 import stat
+import struct
 import subprocess
+import sys
 import tarfile
 import zipfile
 import zlib
@@ -19,10 +23,12 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, Final, NamedTuple, cast
+from typing import IO, Final, NamedTuple, TypeVar, cast
 
 from avrsp import progress
-from avrsp.errors import RawDataError
+from avrsp.errors import RawDataError, cleaned
+
+Result = TypeVar("Result")
 
 BLOCK: Final = 1 << 20
 TAR_MARK: Final = slice(257, 262)
@@ -30,6 +36,21 @@ TAR_MARK: Final = slice(257, 262)
 
 ENCRYPTED: Final = 1
 """The flag of a zip entry that needs a password."""
+
+COMPRESSIONS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+"""Of zip entries that are read: how much memory others take, an archive of a few bytes chooses."""
+
+HEADER_BYTES: Final = 4 << 20
+"""So long the headers of a tar entry, its name among them, may be; they are held in memory."""
+
+RAR_BYTES: Final = 2 << 30
+"""Memory that bsdtar may take."""
+
+UNREADABLE: Final = (ValueError, LookupError, OverflowError, struct.error)
+"""By which the libraries show that a header is nonsense, besides errors of their own."""
+
+HIDDEN: Final = frozenset({"__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"})
+"""What macOS and Windows add to archives."""
 
 
 class Entry(NamedTuple):
@@ -49,11 +70,13 @@ def entries(archive: Path) -> Generator[Entry]:
     """
     with archive.open("rb") as stream:
         head = stream.read(TAR_MARK.stop)
+    if not head:
+        raise RawDataError("it is empty (0 bytes); get it again")
     if head.startswith(b"\x1f\x8b"):
         with gzip.open(archive) as unzipped:
             yield from _of_tar(cast("IO[bytes]", unzipped))
     elif head.startswith(b"PK"):
-        with zipfile.ZipFile(archive) as zipped:
+        with _opened_zip(archive) as zipped:
             yield from _of_zip(zipped)
     elif head.startswith(b"Rar!"):
         with _rewritten(archive) as tar:
@@ -65,15 +88,54 @@ def entries(archive: Path) -> Generator[Entry]:
         raise RawDataError("it is not an archive (tar, tar.gz, zip or rar)")
 
 
+class _Metered:
+    """A stream of which, while a tar header is looked for, only so much may be read."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._left: int | None = None
+
+    def read(self, size: int) -> bytes:
+        """Read up to `size` bytes."""
+        found = self._stream.read(size)
+        if self._left is not None:
+            self._left -= len(found)
+            if self._left < 0:
+                raise RawDataError("an entry's header is far too long, as a bomb's would be")
+        return found
+
+    @contextmanager
+    def limited(self, count: int) -> Iterator[None]:
+        """Let at most `count` bytes be read."""
+        self._left = count
+        try:
+            yield
+        finally:
+            self._left = None
+
+
 def _of_tar(stream: IO[bytes]) -> Iterator[Entry]:
-    with tarfile.open(fileobj=stream, mode="r|") as tar:
-        while (member := tar.next()) is not None:
+    metered = _Metered(stream)
+    opened = functools.partial(tarfile.open, fileobj=cast("IO[bytes]", metered), mode="r|")
+    with _header(metered, opened) as tar:
+        while (member := _header(metered, tar.next)) is not None:
             tar.members.clear()  # type: ignore[attr-defined] # it would remember a million
             kind = _tar_kind(member)
             yield Entry(member.name, kind, member.mtime, functools.partial(tar.extractfile, member))
     while block := stream.read(BLOCK):  # to the end, where gzip has its checksum
         if block.strip(b"\0"):
             raise RawDataError("it is damaged: an entry in the middle cannot be read")
+
+
+def _header(metered: _Metered, read: Callable[[], Result]) -> Result:
+    """Return what `read`, which reads a tar header, returns."""
+    with metered.limited(HEADER_BYTES):
+        try:
+            return read()
+        except RawDataError:
+            raise
+        except UNREADABLE as error:
+            raise RawDataError(f"it is damaged: a header cannot be read ({error})") from None
 
 
 def _tar_kind(member: tarfile.TarInfo) -> str:
@@ -84,17 +146,46 @@ def _tar_kind(member: tarfile.TarInfo) -> str:
     return "link" if member.issym() or member.islnk() else "device"
 
 
+def _opened_zip(archive: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(archive)
+    except UNREADABLE as error:
+        raise RawDataError(f"it is damaged: its list of entries cannot be read ({error})") from None
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # by which a place before the file's beginning shows
+            raise
+        raise RawDataError("it is damaged: its list of entries leads outside it") from None
+
+
 def _of_zip(zipped: zipfile.ZipFile) -> Iterator[Entry]:
     for info in zipped.infolist():
         if info.flag_bits & ENCRYPTED:
             raise RawDataError(f"its entry {info.filename!r} needs a password")
-        # orig_filename: zipfile cuts the other one at a null byte
+        if info.compress_type not in COMPRESSIONS:
+            raise RawDataError(
+                f"its entry {info.filename!r} is compressed by method {info.compress_type}, "
+                "expected Deflate (8) or none (0); pack it again by another program"
+            )
         opened = functools.partial(zipped.open, info)
-        yield Entry(info.orig_filename, _zip_kind(info), timegm((*info.date_time, 0, 0, 0)), opened)
+        yield Entry(_zip_name(info), _zip_kind(info), _zip_time(info), opened)
+
+
+def _zip_name(info: zipfile.ZipInfo) -> str:
+    """Return an entry's name; Windows separates folders by backslashes."""
+    name = info.orig_filename  # zipfile cuts the other one at a null byte
+    return name if "/" in name else name.replace("\\", "/")
+
+
+def _zip_time(info: zipfile.ZipInfo) -> float:
+    """Return an entry's time, that of the format's first day where it is no time."""
+    try:
+        return timegm((*info.date_time, 0, 0, 0))
+    except ValueError:
+        return timegm((1980, 1, 1, 0, 0, 0, 0, 0, 0))
 
 
 def _zip_kind(info: zipfile.ZipInfo) -> str:
-    if info.is_dir():
+    if _zip_name(info).endswith("/"):
         return "folder"
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind in {0, stat.S_IFREG}:
@@ -115,6 +206,8 @@ def _rewritten(archive: Path) -> Iterator[IO[bytes]]:
     with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
+        if sys.platform == "linux":
+            resource.prlimit(process.pid, resource.RLIMIT_AS, (RAR_BYTES, RAR_BYTES))
         try:
             yield cast("IO[bytes]", process.stdout)
         except BaseException:
@@ -130,6 +223,7 @@ BROKEN: Final = (
     NotImplementedError,  # how zipfile says that it does not know a compression
     gzip.BadGzipFile,
     tarfile.TarError,
+    UnicodeError,
     zipfile.BadZipFile,
     zlib.error,
 )
@@ -156,8 +250,12 @@ def unpack(archive: Path, folder: Path, limits: Limits) -> None:
     except RawDataError as error:
         raise RawDataError(f"{archive}: not unpacked: {error}") from None
     except BROKEN as error:
-        said = " ".join(str(error).split()) or type(error).__name__
+        said = cleaned(str(error)) or type(error).__name__
         raise RawDataError(f"{archive}: damaged ({said})") from None
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        raise RawDataError(f"{archive}: not unpacked: a name is too long for this disk") from None
     os.sync()  # once for all files: a rename follows, which must not come before them
 
 
@@ -174,25 +272,49 @@ def _write_all(archive: Path, folder: Path, limits: Limits) -> None:
 
 def _write(entry: Entry, folder: Path, room: float) -> int:
     """Write an entry, stopping soon beyond `room` bytes; return how many bytes it has."""
+    if _is_hidden(entry.name):
+        return _passed_over(entry, room)
     path = folder / _inside(entry.name)
     if entry.kind not in {"file", "folder"}:
         raise RawDataError(f"its entry {entry.name!r} is a {entry.kind}, only files are taken")
-    count = 0
     try:
         if entry.kind == "folder":
             path.mkdir(parents=True, exist_ok=True)
             return 0
         path.parent.mkdir(parents=True, exist_ok=True)
-        content = entry.open()
-        if content is None:
-            raise RawDataError(f"its entry {entry.name!r} has no content")
-        with content, path.open("xb") as stream:
-            while count <= room and (block := content.read(BLOCK)):
-                count += stream.write(block)
+        with path.open("xb") as stream:
+            count = _copied(entry, room, stream.write)
     except CLASHES:
         raise RawDataError(f"its entry {entry.name!r} is there twice") from None
-    os.utime(path, (max(entry.time, 0), max(entry.time, 0)))
+    seconds = entry.time if 0 <= entry.time <= LATEST else 0.0  # what is not a number is neither
+    os.utime(path, (seconds, seconds))
     return count
+
+
+def _copied(entry: Entry, room: float, write: Callable[[bytes], int]) -> int:
+    """Give an entry to `write`, stopping soon beyond `room` bytes; return how many there were."""
+    content = entry.open()
+    if content is None:
+        raise RawDataError(f"its entry {entry.name!r} has no content")
+    count = 0
+    with content:
+        while count <= room and (block := content.read(BLOCK)):
+            count += write(block)
+    return count
+
+
+def _passed_over(entry: Entry, room: float) -> int:
+    """Read an entry that is not wanted, which lies before the next one."""
+    return _copied(entry, room, len) if entry.kind == "file" else 0
+
+
+LATEST: Final = 1 << 32
+"""Seconds since 1970 up to which every disk keeps times."""
+
+
+def _is_hidden(name: str) -> bool:
+    """Say whether an entry is one that macOS or Windows added, such as `._0001.png`."""
+    return any(part in HIDDEN or part.startswith("._") for part in PurePosixPath(name).parts)
 
 
 def _inside(name: str) -> PurePosixPath:

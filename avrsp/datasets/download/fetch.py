@@ -10,7 +10,7 @@ import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -20,11 +20,11 @@ from filelock import FileLock
 from avrsp import paths
 from avrsp.datasets import sheets
 from avrsp.datasets.dataset_registry import Archive, DatasetSpec, names, spec
-from avrsp.datasets.download import incoming, outcome, pins, transfer
+from avrsp.datasets.download import hub, incoming, outcome, pins, placing, transfer
 from avrsp.datasets.download.archives import Limits, unpack
 from avrsp.datasets.download.outcome import Source, State, write
-from avrsp.datasets.download.transfer import Patience, RoomError
-from avrsp.errors import RawDataError
+from avrsp.datasets.download.transfer import Patience, RoomError, UnknownHostError
+from avrsp.errors import RawDataError, cleaned
 from avrsp.params import DataParams
 from avrsp.store.manifest import COMMAND
 
@@ -40,15 +40,22 @@ class Means:
         mirrors: Addresses to use instead of the archives' own mirrors, if not None.
         patience: How long servers are waited for.
         limits: Beyond these an archive is not unpacked.
+        unknown: Hosts whose names have led nowhere, which are not asked again.
     """
 
     mirrors: Sequence[str] | None = None
     patience: Patience = field(default_factory=Patience)
     limits: Limits = field(default_factory=Limits)
+    unknown: set[str] = field(default_factory=set)
 
 
-def bring(dataset: str, raw: Path, videos: Sequence[str], means: Means, state: Path) -> str | None:
-    """Bring a dataset below `raw`, write its `state`, and say in a line if it is absent.
+def bring(
+    dataset: str, raw: Path, videos: Sequence[str], means: Means, state: Path
+) -> tuple[State, list[str]]:
+    """Bring a dataset below `raw` and write its `state`.
+
+    Returns:
+        The state, and a line for each thing that is absent or incomplete.
 
     Args:
         dataset: Its key.
@@ -62,7 +69,15 @@ def bring(dataset: str, raw: Path, videos: Sequence[str], means: Means, state: P
     sys.stderr.writelines(f"{dataset}: {quirk}\n" for quirk in entry.quirks)
     found = _prepared(entry, raw) if entry.prepare else fetch(entry, raw, videos, means)
     write(state, found)
-    return None if found.present else f"{dataset} is absent: {found.reason}"
+    if not found.present:
+        return found, [f"{dataset} is absent: {found.reason}"]
+    lines = [
+        f"{dataset}: {source.archive} has something for {source.found} of {source.listed} videos; "
+        "the others are set aside"
+        for source in found.sources
+        if source.found < source.listed
+    ]
+    return found, lines
 
 
 def fetch(dataset: DatasetSpec, raw: Path, videos: Sequence[str], means: Means) -> State:
@@ -73,7 +88,7 @@ def fetch(dataset: DatasetSpec, raw: Path, videos: Sequence[str], means: Means) 
             try:
                 sources.append(_Fetching(archive, raw, videos, means).source())
             except RawDataError as error:
-                faults.append((archive.name, " ".join(str(error).split())))
+                faults.append((archive.name, cleaned(str(error))))
     reason = f"{'; '.join(fault for _, fault in faults)}; then run: {COMMAND}" if faults else None
     return State(
         dataset=dataset.key,
@@ -85,20 +100,20 @@ def fetch(dataset: DatasetSpec, raw: Path, videos: Sequence[str], means: Means) 
 
 
 def _prepared(dataset: DatasetSpec, raw: Path) -> State:
-    """Let a dataset that lists its own videos place and count its files."""
+    """Place the files of a dataset that counts its own videos, and let it count them."""
     assert dataset.prepare is not None
     assert dataset.list_videos is not None
-    assert dataset.stamp is not None
     sources, reason = [], None
     with _alone(raw, dataset.key):
         try:
-            origin = dataset.prepare(raw)
+            origin = placing.place(dataset, raw)
+            dataset.prepare(raw)
             there = len(dataset.list_videos(raw))
             name = dataset.key
             sources = [Source(archive=name, origin=origin, pin=None, found=there, listed=there)]
         except RawDataError as error:
             reason = f"{' '.join(str(error).split())}; then run: {COMMAND}"
-        stamp = dataset.stamp(raw)
+        stamp = outcome.stamp(dataset, raw)
     missing = [] if reason is None else [dataset.key]
     return State(
         dataset=dataset.key,
@@ -134,7 +149,7 @@ class _Fetching:
     def source(self) -> Source:
         """Bring the archive's folder to its place and say where it came from."""
         if self.place.is_dir():
-            return self._said(str(self.place), None)
+            return self._source_from(str(self.place), None)
         pins.read()  # a damaged one must not cost a download
         brought = incoming.find(self.archive)
         if brought is None:
@@ -144,24 +159,29 @@ class _Fetching:
         held = incoming.rooted(brought, self.archive, self.videos)
         self._clear()
         self.place.symlink_to(held.resolve())
-        return self._said(str(brought), None)
+        return self._source_from(str(brought), None)
 
     def _from_mirrors(self) -> Source:
-        addresses = self.archive.addresses(self.means.mirrors)
         faults = []
-        for address in addresses:
+        for address in secured(self.archive.addresses(self.means.mirrors)):
+            host = _host(address)
+            if host in self.means.unknown:
+                continue
             try:
                 return self._from(address)
             except RoomError:
                 raise
             except RawDataError as error:
-                faults.append(str(error))
-                sys.stderr.write(f"{error}\n")
+                if isinstance(error, UnknownHostError):
+                    self.means.unknown.add(host)
+                faults.append(cleaned(str(error)))
+                sys.stderr.write(f"{faults[-1]}\n")
         tried = f"{'; '.join(faults)}: " if faults else ""
         why = "no mirror gave it" if self.archive.mirrors else "takes a browser"
         raise RawDataError(
             f"{tried}{self.archive.name} is not there and {why}: get it from "
             f"{' or '.join(self.archive.pages)} and put it at {incoming.where(self.archive)}"
+            + "".join(f"; {each.name} is none of these" for each in incoming.others(self.archive))
         )
 
     def _from(self, address: str) -> Source:
@@ -170,10 +190,13 @@ class _Fetching:
             path = Path(unquote(parts.path))
             if not path.is_file():
                 raise RawDataError(f"{address}: no such file")
-            return self._unpacked(path, address)
+            return self._unpacked(path, transfer.bare(address))
         target = self.raw / ".archives" / f"{self.archive.name}{SUFFIX}"
         if not target.exists():
-            transfer.transfer(address, target, self.means.patience)
+            patience = self.means.patience
+            if parts.scheme == "https" and address not in self._given:
+                patience = replace(patience, tries=1)
+            transfer.transfer(address, target, patience)
         try:
             source = self._unpacked(target, transfer.bare(address))
         except RawDataError:
@@ -182,9 +205,18 @@ class _Fetching:
         target.unlink()  # unpacked it takes as much room again
         return source
 
+    @property
+    def _given(self) -> tuple[str, ...]:
+        return self.archive.addresses(self.means.mirrors)
+
     def _unpacked(self, archive: Path, origin: str) -> Source:
         name = self.archive.name + archive.name.removeprefix(self.place.name)
         pin = pins.checked(name, archive)
+        if name not in pins.read():
+            sys.stderr.write(
+                f"{name}: brought for the first time; nobody publishes a checksum, so nothing "
+                f"vouches for it; {pins.place().name} notes its SHA-256, which holds from now on\n"
+            )
         self._clear()
         staging = self.place.with_name(f".tmp-{self.place.name}")
         shutil.rmtree(staging, ignore_errors=True)  # what a killed run left
@@ -195,7 +227,7 @@ class _Fetching:
         finally:
             shutil.rmtree(staging, ignore_errors=True)
         pins.note(name, pin)
-        return self._said(origin, pin)
+        return self._source_from(origin, pin)
 
     def _clear(self) -> None:
         """Make the place's parent, and remove a link there that leads nowhere."""
@@ -203,7 +235,7 @@ class _Fetching:
         if self.place.is_symlink():
             self.place.unlink()
 
-    def _said(self, origin: str, pin: pins.Pin | None) -> Source:
+    def _source_from(self, origin: str, pin: pins.Pin | None) -> Source:
         return Source(
             archive=self.archive.name,
             origin=origin,
@@ -213,16 +245,46 @@ class _Fetching:
         )
 
 
+def secured(addresses: Iterable[str]) -> list[str]:
+    """Return addresses with https asked before http, each once.
+
+    Without a checksum, nothing but https says that an archive is the host's own.
+    """
+    found: dict[str, None] = {}
+    for address in addresses:
+        if address.startswith("http://"):
+            found.setdefault(address.replace("http://", "https://", 1))
+        found.setdefault(address)
+    return list(found)
+
+
+def _host(address: str) -> str:
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:
+        raise RawDataError(
+            f"{transfer.bare(address)}: not an address; correct data.mirrors"
+        ) from None
+
+
 def bring_all(
-    datasets: Iterable[str], renewed: Iterable[str], data: DataParams, fraction: float
-) -> list[str]:
-    """Bring datasets to the raw folder; return a line for each that is absent.
+    datasets: Iterable[str],
+    renewed: Iterable[str],
+    data: DataParams,
+    fraction: float,
+    videos: int | None = None,
+) -> tuple[list[str], bool]:
+    """Bring datasets to the raw folder.
+
+    Returns:
+        A line for each thing that is absent or incomplete, and whether all datasets are there.
 
     Args:
         datasets: Their keys.
         renewed: Names of archives whose checksum is forgotten first.
         data: Where to look for archives and sheets.
         fraction: Of each training list that is validation, on which the videos' names do not hang.
+        videos: So many of a dataset on the Hugging Face hub; all by default.
 
     Raises:
         RawDataError: There is no archive of a name in `renewed`.
@@ -230,13 +292,17 @@ def bring_all(
     """
     for name in renewed:
         _forget(name)
-    raw, folder = paths.raw("paper"), sheets.folder(data.sheets)
-    said = []
+    raw, folder = paths.raw("paper"), sheets.folder(paths.workspace(), data.sheets)
+    lines, present, means = [], True, Means(data.mirrors)
     for dataset in datasets:
-        videos = [row.video for row in sheets.published(folder, dataset, fraction)]
-        place = outcome.place(raw, dataset)
-        said.append(bring(dataset, raw, videos, Means(data.mirrors), place))
-    return [line for line in said if line]
+        entry, place = spec(dataset), outcome.place(raw, dataset)
+        if entry.repository and not placing.is_placed(entry, raw):
+            hub.bring(entry, raw, videos)
+        listed = [row.video for row in sheets.published(folder, dataset, fraction, raw)]
+        state, own = bring(dataset, raw, listed, means, place)
+        lines += own
+        present = present and state.present
+    return lines, present
 
 
 def _forget(name: str) -> None:
@@ -245,4 +311,4 @@ def _forget(name: str) -> None:
     if name not in known:
         listed = ", ".join(sorted(pins.read())) or "none yet"
         raise RawDataError(f"{name}: no such archive; noted are: {listed}")
-    pins.forget(name)
+    pins.remove(name)

@@ -23,8 +23,25 @@ def folder() -> Path:
 def find(archive: Archive) -> Path | None:
     """Return the folder or archive that the user brought, the folder if there are both."""
     below = folder() / archive.name
-    choices = (below, *(below.with_name(f"{below.name}{suffix}") for suffix in SUFFIXES))
-    return next((each for each in choices if each.exists()), None)
+    there = {each.name.lower(): each for each in sorted(_listed(below.parent), reverse=True)}
+    names = (below.name, *(f"{below.name}{suffix}" for suffix in SUFFIXES))
+    if below.exists():
+        return below
+    return next((there[name.lower()] for name in names if name.lower() in there), None)
+
+
+def _listed(folder: Path) -> list[Path]:
+    return [*folder.iterdir()] if folder.is_dir() else []
+
+
+def others(archive: Archive) -> list[Path]:
+    """Return what lies where an archive is looked for, under a name that is none of its own."""
+    below = folder() / archive.name
+    return [
+        each
+        for each in sorted(_listed(below.parent))
+        if each.name.lower().startswith(below.name.lower())
+    ]
 
 
 def where(archive: Archive) -> str:
@@ -47,11 +64,29 @@ def rooted(unpacked: Path, archive: Archive, videos: Sequence[str]) -> Path:
     Raises:
         RawDataError: There is none.
     """
-    level = [unpacked]
+    level, seen = [unpacked], [unpacked]
     for _ in range(DEPTH + 1):
         for place in level:
             if count(place, archive, videos):
                 return place
         level = [each for place in level for each in sorted(place.iterdir()) if each.is_dir()]
+        seen += level
     example = archive.entry.format(video=min(videos, default=""))
-    raise RawDataError(f"{archive.name}: what was found has no {example} or other listed video")
+    raise RawDataError(
+        f"{archive.name}: what was found has no {example} or other listed video"
+        f"{_similar(seen, archive, videos)}"
+    )
+
+
+def _similar(seen: Sequence[Path], archive: Archive, videos: Sequence[str]) -> str:
+    """Name a folder whose name has more or fewer zeros than it should, and what it should be."""
+    wanted = {archive.entry.format(video=video) for video in videos}
+    bare = {_bare(name): name for name in sorted(wanted)}
+    for place in seen:
+        if _bare(place.name) in bare:
+            return f"; {place.name} should be called {bare[_bare(place.name)]}, and so on"
+    return ""
+
+
+def _bare(name: str) -> str:
+    return name.lower().lstrip("0")

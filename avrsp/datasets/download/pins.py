@@ -1,7 +1,7 @@
 """Size and SHA-256 of every archive, noted when it is first unpacked and enforced from then on.
 
 None of the datasets' sites publishes a checksum. The notes are in git, so that a second machine is
-told if it is served something else than the first one was.
+warned if it is served something else than the first one was.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def read() -> dict[str, Pin]:
         fault = error.errors()[0]
         where = ".".join(map(str, fault["loc"])) or "the file"
         raise RawDataError(
-            f"{place()}: {where}: {fault['msg']}; correct it, or: git restore {place()}"
+            f"{place()}: {where}: {fault['msg']}; correct that, or take the file from git again"
         ) from None
 
 
@@ -62,6 +62,8 @@ def checked(name: str, path: Path) -> Pin:
     """
     noted = read().get(name)
     length = path.stat().st_size
+    if not length:
+        raise RawDataError(f"{path}: it is empty (0 bytes); get it again")
     if noted is not None and noted.bytes != length:
         raise RawDataError(f"{path}: {length} bytes, expected {noted.bytes}; {_advice(name)}")
     found = Pin(bytes=length, sha256=files.sha256(path))
@@ -77,7 +79,7 @@ def note(name: str, pin: Pin) -> None:
     _change(lambda pins: {**pins, name: pin})
 
 
-def forget(name: str) -> None:
+def remove(name: str) -> None:
     """Take the next archive of that name as it comes."""
     _change(lambda pins: {key: pin for key, pin in pins.items() if key != name})
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -19,10 +20,10 @@ from typing import Final
 
 import requests
 from pydantic import BaseModel, ValidationError
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, NameResolutionError
 
 from avrsp import files, progress
-from avrsp.errors import RawDataError
+from avrsp.errors import RawDataError, cleaned
 
 MEGABYTE: Final = 1_000_000
 PIECE: Final = 1 << 16
@@ -98,57 +99,69 @@ class _Part:
     def fetch(self, patience: Patience) -> None:
         """Ask for what is missing, and finish the file if all of it comes."""
         self.target.parent.mkdir(parents=True, exist_ok=True)
-        said = self._known()
-        if said is None or self.length != said.length:
-            said = self._ask(said, patience)
-        if said.length is not None and self.length != said.length:
-            raise PassingError(f"{self.shown}: cut after {self.length} of {said.length} bytes")
+        description = self._known()
+        if description is None or self.length != description.length:
+            description = self._ask(description, patience)
+        if description.length is not None and self.length != description.length:
+            raise PassingError(
+                f"{self.shown}: cut after {self.length} of {description.length} bytes"
+            )
         with self.path.open("rb+") as stream:
             os.fsync(stream.fileno())
         self.path.replace(self.target)
         self.note.unlink()
 
-    def _known(self) -> Said | None:
+    def _known(self) -> FileDescription | None:
         """Return what was said of the part that is here, if it can be gone on with."""
         try:
-            said = Said.model_validate_json(self.note.read_bytes())
+            description = FileDescription.model_validate_json(self.note.read_bytes())
         except (FileNotFoundError, ValidationError):
             return None
-        fits = said.address == self.shown and 0 < self.length <= (said.length or 0)
-        return said if fits else None
+        fits = description.address == self.shown and 0 < self.length <= (description.length or 0)
+        return description if fits else None
 
-    def _ask(self, said: Said | None, patience: Patience) -> Said:
+    def _ask(self, description: FileDescription | None, patience: Patience) -> FileDescription:
         headers = {"Accept-Encoding": "identity", "User-Agent": "avrsp"}
-        if said is not None:
+        if description is not None:
             headers["Range"] = f"bytes={self.length}-"
-            headers |= {"If-Range": said.validator} if said.validator else {}
+            headers |= {"If-Range": description.validator} if description.validator else {}
         waits = patience.connect, patience.stall
         try:
             with requests.get(self.address, headers=headers, stream=True, timeout=waits) as answer:
-                return self._take(answer, said)
+                return self._take(answer, description)
         except (requests.ConnectionError, requests.Timeout) as error:
+            if is_unresolved(error) and not self.length:
+                raise UnknownHostError(f"{self.shown}: its host is not known") from None
             raise PassingError(f"{self.shown}: {plain(error)}") from None
         except requests.RequestException as error:
             raise TransferError(f"{self.shown}: {plain(error)}") from None
 
-    def _take(self, answer: requests.Response, said: Said | None) -> Said:
+    def _take(
+        self, answer: requests.Response, description: FileDescription | None
+    ) -> FileDescription:
         """Write what is sent: the rest, or all anew where the server knows no parts."""
         if answer.status_code == BEYOND_THE_END:
             self._drop()
         check(answer, self.shown)
         if answer.status_code != PARTIAL:
             self._drop()
-            said = said_in(answer, self.shown)
-            files.write_text(self.note, said.model_dump_json())
-        elif said is None or answer.headers.get("Content-Range") != said.rest(self.length):
+            description = description_in(answer, self.shown)
+            files.write_text(self.note, description.model_dump_json())
+        elif description is None or answer.headers.get("Content-Range") != description.rest(
+            self.length
+        ):
             self._drop()
             raise PassingError(f"{self.shown}: it sends another part than the one asked for")
-        self._need_room(said.length)
-        total = None if said.length is None else ceil((said.length - self.length) / MEGABYTE)
+        self._need_room(description.length)
+        total = (
+            None
+            if description.length is None
+            else ceil((description.length - self.length) / MEGABYTE)
+        )
         poured = self._pour(answer)
         for _ in progress.track(poured, total=total, label=self.target.name, unit="megabyte"):
             pass
-        return said
+        return description
 
     def _pour(self, answer: requests.Response) -> Iterator[int]:
         """Write what comes as it comes, so that a stall loses nothing; yield at each megabyte."""
@@ -197,12 +210,16 @@ class TransferError(RawDataError):
     """An address does not give the file."""
 
 
+class UnknownHostError(TransferError):
+    """The host's name leads nowhere: asking again, or by another scheme, does not help."""
+
+
 class PassingError(TransferError):
     """A fault that may be gone at the next attempt."""
 
 
-class Said(BaseModel):
-    """What a server said of the file of which a part is here.
+class FileDescription(BaseModel):
+    """What a server says of the file of which a part is here.
 
     Attributes:
         address: Where it is.
@@ -220,12 +237,12 @@ class Said(BaseModel):
         return f"bytes {begin}-{length - 1}/{length}"
 
 
-def said_in(answer: requests.Response, address: str) -> Said:
+def description_in(answer: requests.Response, address: str) -> FileDescription:
     """Read what an answer says of the file it begins."""
     length = answer.headers.get("Content-Length", "")
     tag = answer.headers.get("ETag", "")
-    weak = not tag.startswith('"')
-    return Said(
+    weak = not tag.startswith('"') or cleaned(tag) != tag
+    return FileDescription(
         address=address,
         validator=answer.headers.get("Last-Modified", "") if weak else tag,
         length=int(length) if length.isdecimal() else None,
@@ -234,7 +251,7 @@ def said_in(answer: requests.Response, address: str) -> Said:
 
 def bare(address: str) -> str:
     """Return an address as it may be shown: without a user's name, password or token."""
-    return re.sub(r"//[^/@]*@", "//", address).partition("?")[0]
+    return cleaned(address).partition("?")[0]
 
 
 def check(answer: requests.Response, address: str) -> None:
@@ -245,7 +262,7 @@ def check(answer: requests.Response, address: str) -> None:
         TransferError: It does not.
     """
     status = answer.status_code
-    fault = f"{address}: it answers {status} {answer.reason}"
+    fault = f"{address}: it answers {status} {cleaned(str(answer.reason))}"
     if status >= OWN_FAULT or status in {TIMED_OUT, TOO_MANY, BEYOND_THE_END}:
         raise PassingError(fault)
     if status not in {OK, PARTIAL}:
@@ -256,11 +273,22 @@ def check(answer: requests.Response, address: str) -> None:
 
 def plain(error: BaseException) -> str:
     """Say the innermost cause of a network error, which the libraries wrap several times."""
-    while True:
-        inner = getattr(error, "reason", None)
+    *_, innermost = causes(error)
+    reason = cleaned(str(innermost)).rstrip(".")
+    return re.sub(r"^\S*Connection\w*[(<].*?[)>]: ", "", reason)
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and those that it wraps, the innermost last."""
+    found: BaseException | None = error
+    while found is not None:
+        yield found
+        inner = getattr(found, "reason", None)
         if not isinstance(inner, BaseException):
-            inner = next((each for each in error.args if isinstance(each, BaseException)), None)
-        if inner is None:
-            said = " ".join(str(error).split()).rstrip(".")
-            return re.sub(r"^\S*Connection\w*[(<].*?[)>]: ", "", said)
-        error = inner
+            inner = next((each for each in found.args if isinstance(each, BaseException)), None)
+        found = inner
+
+
+def is_unresolved(error: BaseException) -> bool:
+    """Say whether a network error is that no address is known for the host's name."""
+    return any(isinstance(each, NameResolutionError | socket.gaierror) for each in causes(error))

@@ -79,7 +79,7 @@ def test_a_wrong_byte_is_found_without_a_checksum_and_with_one(
     assert found.missing == ["video_frames/Coutrot_db2"]
     accept = "avrsp download --accept-new video_frames/Coutrot_db2.tar.gz"
     assert accept in (found.reason or "")
-    pins.forget("video_frames/Coutrot_db2.tar.gz")
+    pins.remove("video_frames/Coutrot_db2.tar.gz")
     assert bring(raw, server.address).present
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from avrsp.models.avrsp.listener import Listener
+from avrsp.models.avrsp.network import Listener
 
 SIZES = ((2, 3), (4, 6), (8, 12), (16, 24))
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from avrsp import metrics
-from avrsp.models import loss
 from avrsp.params import LossParams
+from avrsp.train import optimisation as loss
 
 WEIGHTS = LossParams(kl=1.0, cc=-0.1, sim=-0.1)
 
