@@ -167,6 +167,8 @@ def evaluate(
         workers: Processes that score, of one thread each; by default as many as there are
             processors, or one for little work.
     """
+    if not jobs:
+        raise StoreError(f"{out.name}: no video to score; no chosen set has test videos here")
     lock = out.with_name(f".{out.name}.lock")
     with only_one(lock, LONGEST_WAIT, partial(_held, out), partial(_waits, out)), _removed(lock):
         folder = out.with_name(f".{out.stem}.parts")

@@ -1,7 +1,7 @@
 """UNISAL: a light recurrent network for videos and images, with parts for each source of data.
 
 Droste, Jiao and Noble, "Unified Image and Video Saliency Modeling", ECCV 2020.
-Equal to rdroste/unisal (Apache-2.0, commit 0440df7) to rounding; written from a description of it.
+Written from a description of github.com/rdroste/unisal (Apache-2.0), and equal to it to rounding.
 
 MobileNetV2 and learned Gaussian priors describe each frame, a convolutional GRU carries a state
 from frame to frame, a decoder with two skip connections gives a log-probability of each pixel.
@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from avrsp.metrics import cc, nss
-from avrsp.models.layers import gaussian_maps
+from avrsp.models.layers import gaussians
 from avrsp.models.layers.conv import scaled
 from avrsp.models.layers.convgru import ConvGRU
 from avrsp.models.layers.domainnorm import DomainNorm
@@ -125,7 +125,7 @@ class Unisal(nn.Module):
         state, skip_2x, skip_4x = (scaled(each, settings.width) for each in (CHANNELS, 128, 64))
         plain = functools.partial(nn.BatchNorm2d, momentum=momenta[DOMAINS["dhf1k"].key])
         self.post_cnn = _named(
-            inv_res=InvertedResidual(coarse + gaussian_maps.COUNT, state, expansion=1, norm=plain)
+            inv_res=InvertedResidual(coarse + gaussians.COUNT, state, expansion=1, norm=plain)
         )
         self.rnn = ConvGRU(state, norm, dropout=STATE_DROPOUT)
         self.post_rnn = nn.Sequential(
@@ -142,8 +142,8 @@ class Unisal(nn.Module):
         for part in self.modules():
             if isinstance(part, nn.Conv2d):  # the encoder's normalisations would not even it out
                 nn.init.kaiming_normal_(part.weight, nonlinearity="relu")
-        first = gaussian_maps.first_priors
-        self.coarse_gaussians = nn.ParameterDict({each: first() for each in DOMAINS})
+        priors = {each: gaussians.first_priors() for each in DOMAINS}
+        self.coarse_gaussians = nn.ParameterDict(priors)
         self.adaptation = nn.ModuleDict({each: nn.Conv2d(skip_4x, 1, 1) for each in DOMAINS})
         self.smoothing = nn.ModuleDict({each: _first_smoothing() for each in DOMAINS})
         for name, parameter in self.named_parameters():
@@ -222,7 +222,7 @@ class Unisal(nn.Module):
     def _encoded(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         coarse, middle, fine = self.cnn(images.contiguous(memory_format=torch.channels_last))
         parameters = self.coarse_gaussians[self.settings.domain]
-        priors = PRIOR_SCALE * gaussian_maps.prior_maps(parameters, *coarse.shape[-2:])
+        priors = PRIOR_SCALE * gaussians.prior_maps(parameters, *coarse.shape[-2:])
         described = torch.cat([coarse, priors.expand(len(coarse), -1, -1, -1)], dim=1)
         return self.post_cnn(described), middle, fine
 
@@ -236,7 +236,7 @@ class Unisal(nn.Module):
         x = self.post_upsampling_2(torch.cat([_doubled(x), self.skip_4x(fine)], dim=1))
         x = self.adaptation[self.settings.domain](x)
         kernel = self.smoothing[self.settings.domain].get_parameter("weight")
-        return (gaussian_maps.enlarged_and_smoothed(x, kernel, STRIDE)[:, 0],)
+        return (gaussians.enlarged_and_smoothed(x, kernel, STRIDE)[:, 0],)
 
     def _by_frame(
         self, part: Callable[..., tuple[Tensor, ...]], *sequences: Tensor
@@ -392,7 +392,7 @@ def _doubled(x: Tensor) -> Tensor:
 
 def _first_smoothing() -> nn.Conv2d:
     """Return a convolution with a centred Gaussian of deviation exp(-2) of its size, with sum 1."""
-    row = gaussian_maps.gaussian(SMOOTHING, torch.tensor(0.5), torch.tensor(-2.0))
+    row = gaussians.gaussian(SMOOTHING, torch.tensor(0.5), torch.tensor(-2.0))
     kernel = row[:, None] * row
     smoothing = nn.Conv2d(1, 1, SMOOTHING, bias=False)
     smoothing.weight = nn.Parameter((kernel / kernel.sum())[None, None])

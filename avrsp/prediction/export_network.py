@@ -6,6 +6,8 @@ import contextlib
 import logging
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -43,12 +45,9 @@ def export_network(folder: Path, form: Form, target: Path) -> float:
     windows = [example(spec, seed) for seed in SEEDS]
     write, opened = WRITERS[form], READERS[form]
     with torch.no_grad(), replacing(target) as temporary, _quiet():
-        try:
-            write(torch.export.export(network, windows[0]), temporary)
-        except ImportError as error:
-            raise ParamsError(
-                f"--to {form}: {error.name} is not installed; run: pip install 'avrsp[export]'"
-            ) from None
+        if form == "onnx":
+            _check_installed()
+        write(torch.export.export(network, windows[0]), temporary)
         run = opened(temporary)
         off = max(float(np.abs(run(each) - network(*each).numpy()).max()) for each in windows)
         if not off <= TOLERANCE:
@@ -75,11 +74,17 @@ def _write_torch(program: torch.export.ExportedProgram, path: Path) -> None:
 
 
 def _write_onnx(program: torch.export.ExportedProgram, path: Path) -> None:
-    import onnxruntime  # noqa: F401, PLC0415 - an extra; said before the minutes of work
-
     made = torch.onnx.export(program, dynamo=True, verbose=False)
     assert made is not None
     made.save(path, external_data=False)
+
+
+def _check_installed() -> None:
+    for name in ("onnx", "onnxruntime", "onnxscript"):
+        if find_spec(name) is None:
+            raise ParamsError(
+                f"--to onnx: {name} is not installed; run: pip install 'avrsp[export]'"
+            )
 
 
 def _open_torch(path: Path) -> Callable[[Inputs], NDArray[np.float32]]:
@@ -88,7 +93,7 @@ def _open_torch(path: Path) -> Callable[[Inputs], NDArray[np.float32]]:
 
 
 def _open_onnx(path: Path) -> Callable[[Inputs], NDArray[np.float32]]:
-    import onnxruntime  # noqa: PLC0415 - an extra
+    onnxruntime = import_module("onnxruntime")  # an extra
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     names = [each.name for each in session.get_inputs()]

@@ -14,7 +14,7 @@ from avrsp import models
 from avrsp.models import unisal
 from avrsp.models.import_checkpoint import import_checkpoint
 from avrsp.models.layers.domainnorm import DomainNorm, folded
-from avrsp.models.layers.gaussian_maps import enlarged_and_smoothed
+from avrsp.models.layers.gaussians import enlarged_and_smoothed
 from avrsp.models.recipe import GroundTruth
 from avrsp.models.registry import WindowSize
 from avrsp.models.unisal import ENTRY, Domain, Settings, Unisal

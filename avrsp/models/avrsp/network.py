@@ -199,11 +199,10 @@ class Listener(nn.Module):
         audio = self.audio(self.soundnet(waveform).mT)  # b c m -> b m c
         x0 = pyramid[0]
         T, H, W = x0.shape[2:]
-        # all sizes are multiples of X0's; ONNX has no adaptive pooling
-        shown = torch.cat(
-            [F.avg_pool3d(x, (x.shape[2] // T, x.shape[3] // H, x.shape[4] // W)) for x in pyramid],
-            dim=1,
-        )
+        # each scale's size is a multiple of X0's; ONNX has no pooling to a given size
+        sizes = [(x.shape[2] // T, x.shape[3] // H, x.shape[4] // W) for x in pyramid]
+        scales = (F.avg_pool3d(x, size) for x, size in zip(pyramid, sizes, strict=True))
+        shown = torch.cat([*scales], dim=1)
         visual = self.visual(self.contrast(shown.flatten(2)).mT)  # b c t h w -> b (t h w) c
         fused: Tensor = self.out(self.fusion(visual, audio, has_sound))
         return x0 + fused.mT.reshape(x0.shape)  # b (t h w) c -> b c t h w

@@ -1,7 +1,8 @@
-"""Learned Gaussian maps, which say where people look whatever an image shows, and smoothing by one.
+"""Learned Gaussian maps, and a large convolution that starts as one.
 
-Cornia, Baraldi, Serra and Cucchiara, "A Deep Multi-Level Network for Saliency Prediction",
-ICPR 2016.
+The maps say where people look whatever the image shows, such as its centre: Cornia, Baraldi, Serra
+and Cucchiara, "A Deep Multi-Level Network for Saliency Prediction", ICPR 2016. The convolution is
+of a map that was enlarged by repeating its pixels, and is done without enlarging it.
 """
 
 from __future__ import annotations
