@@ -82,7 +82,8 @@ import importlib.util, sys
 spec = importlib.util.spec_from_file_location("generate", sys.argv[1])
 module = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)
-sys.exit(", ".join(path.name for path, text in module.pages().items() if path.read_text() != text))
+stale = [path.name for path, text in module.pages().items() if path.read_text() != text]
+sys.exit(", ".join(stale) or 0)
 """
     command = [sys.executable, "-c", code, str(DOCS / "generate.py")]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=DOCS.parent)
