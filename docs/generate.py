@@ -21,6 +21,7 @@ from avrsp.evaluate.protocols import PROTOCOLS
 from avrsp.evaluate.summary import LABELS, METRICS
 from avrsp.models.registry import ModelSpec
 from avrsp.params import Params
+from avrsp.prediction.costs import count
 from avrsp.store.ground_truth import EMPTY_RULE
 
 ROOT: Final = Path(__file__).resolve().parents[1]
