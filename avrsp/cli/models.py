@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from avrsp.errors import WeightsError
+
 if TYPE_CHECKING:
     from avrsp.models.registry import ModelSpec
     from avrsp.models.saved import ModelConfig
@@ -133,7 +135,16 @@ def fetch_weights(model: str, out: Path | None) -> None:
     Of a model whose authors give no direct address it says where a person finds them.
     """
     from avrsp import models, paths
-    from avrsp.models.fetch_checkpoint import fetch, fetchable
+
+    try:
+        from avrsp.models.fetch_checkpoint import fetch, fetchable
+    except ModuleNotFoundError as error:
+        if error.name != "requests":
+            raise
+        raise WeightsError(
+            "downloads need the package requests, which the extra `workflow` brings: "
+            "pip install 'avrsp[workflow]'"
+        ) from None
 
     entry = models.spec(model)
     checkpoint = fetchable(entry)

@@ -1,0 +1,35 @@
+"""A network that the documentation adds in one file takes the chain's way, without sound."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline.conftest import REPOSITORY, TINY_SAMPLE, TINY_WORLD, Run, git, shrink
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+
+
+def test_a_network_without_sound_is_trained_scored_and_shown(clone: Path, run: Run) -> None:
+    page = (REPOSITORY / "docs" / "own-model.md").read_text()
+    match = re.search(r"```python\n(\"\"\"Motion: .*?)```", page, re.DOTALL)
+    assert match is not None
+    (clone / "avrsp" / "models" / "motion.py").write_text(match[1])
+    shrink(clone, world=TINY_WORLD, sample=TINY_SAMPLE)
+    params = (clone / "params.yaml").read_text()
+    (clone / "params.yaml").write_text(params.replace("model: avrsp", "model: motion", 1))
+    git(clone, "add", "--all")
+    git(clone, "commit", "--quiet", "--message", "Choose another network")
+    done = run("dvc", "repro")
+    assert "motion takes no sound: there is no av-split1" in done.stdout
+    models = clone / "data" / "models"
+    assert json.loads((models / "v-split1" / "model.json").read_text())["model"] == "motion"
+    assert (models / "av-split1" / "absent.txt").is_file()
+    means = json.loads((clone / "reports" / "metrics.json").read_text())
+    assert {"v", "centre prior"} <= means.keys()
+    assert "av" not in means
+    assert (clone / "reports" / "index.html").stat().st_size > 0
+    assert "Data and pipelines are up to date" in run("dvc", "repro").stdout
