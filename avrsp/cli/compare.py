@@ -41,7 +41,7 @@ from avrsp.params import ProtocolName
     help="Draw the difference of each video as a PNG of this name.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with every video's difference.")
-def compare(
+def compare(  # noqa: PLR0913, PLR0917 - one argument for each option
     rows: tuple[Path, ...],
     protocol: ProtocolName | None,
     datasets: tuple[str, ...],

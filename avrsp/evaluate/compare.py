@@ -113,7 +113,7 @@ class Comparisons(BaseModel):
     remarks: tuple[str, ...] = ()
 
 
-def compare(  # noqa: PLR0913 - what to compare, and how
+def compare(
     files: Sequence[Path],
     *,
     protocol: ProtocolName | None = None,
@@ -275,7 +275,7 @@ def _remarks(methods: Sequence[Method]) -> Iterator[str]:
             yield f"{each.name}: {missing} of {len(each.rows)} frames have no map"
 
 
-def _comparisons(  # noqa: PLR0913, PLR0917 - two methods, and how to compare them
+def _comparisons(
     first: Method,
     other: Method,
     protocol: ProtocolName,
