@@ -59,7 +59,7 @@ def compare(  # noqa: PLR0913, PLR0917 - one argument for each option
     from avrsp import paths
     from avrsp.errors import ParamsError
     from avrsp.evaluate import compare as comparing
-    from avrsp.evaluate import folders
+    from avrsp.evaluate import compare_views, folders
 
     if picture is not None and picture.suffix.lower() != ".png":
         raise ParamsError(f"--plot: found {picture}, expected a name that ends in .png")
@@ -73,5 +73,5 @@ def compare(  # noqa: PLR0913, PLR0917 - one argument for each option
         seed=seed,
     )
     if picture is not None:
-        comparing.plot(picture, found)
-    click.echo(found.model_dump_json(indent=2) if as_json else comparing.as_text(found, shown))
+        compare_views.plot(picture, found)
+    click.echo(found.model_dump_json(indent=2) if as_json else compare_views.as_text(found, shown))
