@@ -5,17 +5,16 @@ Behavior Research Methods 49, 2017). Measured here, NSS by protocol avrsp:
 
 | video        | centre prior | UNISAL | other viewers | one half by the other |
 |---|---|---|---|---|
-| BergoDalbana | 2.47         | 4.35   | 11.5          | 11.6                  |
-| triple_jump  | 1.61         | 1.55   | 5.1           | 5.1                   |
+| BergoDalbana | 2.40         | 4.35   | 11.5          | 11.6                  |
+| triple_jump  | 1.67         | 1.55   | 5.1           | 5.1                   |
 
-The order centre < network < viewers holds on BergoDalbana. On triple_jump the network and the
-centre prior are level in NSS. People look there at the horizon, which is at half the height (their
-gaze deviates by 5 % of the height), so that a blob in the middle is right half of the time; and in
-frames 30 to 59, when the athlete leaves the picture and then nobody is in it, the network scores
-0.4 because it stays with the boards in the middle, while the viewers still agree where he was last.
-Which of the two is ahead depends on how wide the centre prior is: 1.77 at 10 % of the size, 1.48 at
-25 %. Shuffled AUC, in which looking at the centre earns nothing, tells them apart: 0.43 for the
-prior, 0.66 for the network. These are what is asserted.
+The order centre < network < viewers holds on BergoDalbana. On triple_jump NSS does not tell the
+network from the centre prior; which is ahead depends on how wide the prior is (1.77 at 10 % of the
+picture's size, 1.48 at 25 %). Two reasons can be seen. People look along the horizon, at half the
+height (deviation 5 % of it) and mostly near the middle: they are there before the athlete is, whom
+the network marks at the left edge already. And when the athlete leaves at the right, viewers agree
+where that was, while the network stays with the boards in the middle. Shuffled AUC, in which the
+centre earns nothing, tells the two apart: 0.43 for the prior, 0.66 for the network.
 """
 
 from __future__ import annotations
@@ -43,8 +42,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.data, pytest.mark.timeout(900)]
 WEIGHTS = REAL.parent / "weights" / "unisal" / "weights_best.pth"
 VIDEOS = {"BergoDalbana": 203, "triple_jump": 143}
 SPREAD = 0.15
-"""Of the centre prior: how far the gaze of some 50 people each in two videos of DIEM deviates from
-the centre, in parts of the height (0.151) and of the width (0.141)."""
+"""Of the centre prior: how far gaze deviates from the centre, in parts of the height (0.151) and of
+the width (0.141), of the 49 and 20 people who watched two videos of DIEM."""
 
 
 def run(*words: object) -> str:
@@ -78,7 +77,7 @@ def stores(folder: Path) -> dict[str, VideoStore]:
 
 @pytest.fixture(scope="module")
 def unisal(folder: Path) -> pd.DataFrame:
-    """Mean scores by video of UNISAL's published weights, by the commands that a person gives."""
+    """Rows of UNISAL's published weights, made by the commands that a person gives."""
     weights = run("import-weights", "unisal", WEIGHTS, "--out", folder / "models")
     files = sorted((folder / "lund" / "videos").iterdir())
     how = ("--maps", "zarr", "--no-overlay", "--device", "cpu", "--precision", "float32")
@@ -89,7 +88,7 @@ def unisal(folder: Path) -> pd.DataFrame:
     rows = pd.concat(read_rows(out))
     assert rows.groupby("video").size().to_dict() == VIDEOS
     assert rows["predicted"].all()
-    return rows.groupby("video")[["nss", "auc_shuffled"]].mean()
+    return rows
 
 
 @pytest.fixture(scope="module")
@@ -97,14 +96,13 @@ def centre(stores: dict[str, VideoStore]) -> pd.DataFrame:
     """The same of a Gaussian at the centre."""
     named = [("lund", name, store.path) for name, store in stores.items()]
     context = scoring_context(named, None, seed=2411)
-    found = {}
+    found = []
     for name, store in stores.items():
         across, down = (np.linspace(-0.5, 0.5, size) for size in store.truth_size[::-1])
         prior = np.exp(-(down[:, None] ** 2 + across**2) / (2 * SPREAD**2)).astype(np.float32)
         maps = references.constant(prior, len(store))
-        rows = score_video(maps, store, ("avrsp",), context)
-        found[name] = rows[["nss", "auc_shuffled"]].mean()
-    return pd.DataFrame(found).T
+        found.append(score_video(maps, store, ("avrsp",), context).assign(video=name))
+    return pd.concat(found)
 
 
 @pytest.fixture(scope="module")
@@ -121,41 +119,45 @@ def gaze(stores: dict[str, VideoStore]) -> dict[str, pd.DataFrame]:
     return found
 
 
-def viewers_nss(store: VideoStore, gaze: pd.DataFrame) -> list[float]:
-    """NSS of viewers against viewers: all others against each, and one half against the other."""
-    sigma = float(store.attributes.ground_truth["sigma_pixels"])
-    others = references.between_observers(gaze, store.truth_size, sigma)
-    halves = references.split_half(gaze, store.truth_size, sigma)
-    return [float(each["nss"].mean()) for each in (others, halves)]
+@pytest.fixture(scope="module")
+def viewers(
+    stores: dict[str, VideoStore], gaze: dict[str, pd.DataFrame]
+) -> dict[str, list[pd.DataFrame]]:
+    """Viewers against viewers, by video: all others against each, one half against the other."""
+    found = {}
+    for name, store in stores.items():
+        own = gaze[name], store.truth_size, float(store.attributes.ground_truth["sigma_pixels"])
+        found[name] = [references.between_observers(*own), references.split_half(*own)]
+    return found
+
+
+def mean(rows: pd.DataFrame, video: str, metric: str = "nss") -> float:
+    return float(rows.loc[rows["video"] == video, metric].mean())
 
 
 @pytest.mark.parametrize("video", VIDEOS)
-def test_viewers_predict_viewers_better_than_the_network_does(
-    video: str,
-    stores: dict[str, VideoStore],
-    gaze: dict[str, pd.DataFrame],
-    unisal: pd.DataFrame,
-    centre: pd.DataFrame,
+def test_viewers_predict_viewers_better_than_maps_do(
+    video: str, viewers: dict[str, list[pd.DataFrame]], unisal: pd.DataFrame, centre: pd.DataFrame
 ) -> None:
-    best = max(float(each.loc[video, "nss"]) for each in (unisal, centre))
-    assert min(viewers_nss(stores[video], gaze[video])) > 2 * best
+    best = max(mean(unisal, video), mean(centre, video))
+    assert all(each["nss"].mean() > 2 * best for each in viewers[video])
 
 
 @pytest.mark.parametrize("video", VIDEOS)
 def test_the_network_knows_more_than_the_centre(
     video: str, unisal: pd.DataFrame, centre: pd.DataFrame
 ) -> None:
-    network, prior = (each.loc[video, "auc_shuffled"] for each in (unisal, centre))
-    assert network > prior + 0.05
+    network, prior = (mean(each, video, "auc_shuffled") for each in (unisal, centre))
+    assert network > prior + 0.1
     assert network > 0.6
 
 
-def test_nss_puts_the_network_above_the_centre_where_people_look_elsewhere(
+def test_nss_tells_the_network_from_the_centre_on_one_of_the_videos(
     unisal: pd.DataFrame, centre: pd.DataFrame
 ) -> None:
-    nss = unisal["nss"] / centre["nss"]
-    assert nss["BergoDalbana"] > 1.5
-    assert 0.9 < nss["triple_jump"] < 1.1  # level, see above
+    ratio = {video: mean(unisal, video) / mean(centre, video) for video in VIDEOS}
+    assert ratio["BergoDalbana"] > 1.5
+    assert 0.85 < ratio["triple_jump"] < 1.15  # level: the reasons are below and above
 
 
 def test_on_triple_jump_gaze_stays_at_half_the_height(
@@ -164,3 +166,13 @@ def test_on_triple_jump_gaze_stays_at_half_the_height(
     rows = gaze["triple_jump"]["row"] / stores["triple_jump"].truth_size[0]
     assert rows.mean() == pytest.approx(0.5, abs=0.02)
     assert rows.std() < SPREAD / 2
+
+
+def test_on_triple_jump_the_network_misses_where_the_athlete_leaves(
+    viewers: dict[str, list[pd.DataFrame]], unisal: pd.DataFrame
+) -> None:
+    leaving = range(30, 45)
+    rows = unisal[(unisal["video"] == "triple_jump") & unisal["frame"].isin(leaving)]
+    others = viewers["triple_jump"][0]
+    assert others.loc[others["frame"].isin(leaving), "nss"].mean() > 5
+    assert rows["nss"].mean() < 0.5
