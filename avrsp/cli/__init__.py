@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from avrsp.cli import doctor, maps, material, models, recordings
+from avrsp.cli import compare, doctor, maps, material, models, recordings
 from avrsp.errors import exits_cleanly
 
 
@@ -23,6 +23,7 @@ for command in (
     models.export,
     maps.predict,
     maps.evaluate,
+    compare.compare,
     doctor.doctor,
     recordings.recordings,
 ):
