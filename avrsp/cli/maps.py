@@ -68,7 +68,7 @@ def predict(
     weights: Path | None,
     device: str,
     precision: Literal["auto", "float32", "bf16"],
-    **wanted: Any,  # noqa: ANN401 - the rest says what to write, and `Wanted` has its types
+    **wanted: Any,  # noqa: ANN401 - the rest says what to write, and `OutputChoice` has its types
 ) -> None:
     """Predict where people look in VIDEOS: files, folders, or quoted patterns such as '*.mp4'.
 
@@ -79,7 +79,7 @@ def predict(
 
     from avrsp import paths
     from avrsp.prediction import batch, predictor
-    from avrsp.prediction.batch import PictureInput, Wanted, predict_videos
+    from avrsp.prediction.batch import OutputChoice, PictureInput, predict_videos
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # being killed cleans up, as Ctrl-C
     pictures = PictureInput.given(wanted.pop("fps"), wanted.pop("sound"))
@@ -90,7 +90,7 @@ def predict(
     warning = predictor.remark(model)
     if warning is not None:
         click.echo(f"avrsp: {warning}", err=True)
-    if predict_videos(found, out, model, Wanted(**wanted), pictures):
+    if predict_videos(found, out, model, OutputChoice(**wanted), pictures):
         raise SystemExit(EXIT_FAILURE)
 
 

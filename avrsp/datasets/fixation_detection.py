@@ -34,7 +34,7 @@ GAP: Final = 3.0
 Floats: TypeAlias = NDArray[np.float64]
 
 
-class Fixations(NamedTuple):
+class DetectedFixations(NamedTuple):
     """Fixations of one viewer, N each: begin and duration in seconds, mean place in pixels."""
 
     start: Floats
@@ -49,14 +49,14 @@ Detector: TypeAlias = Callable[[Floats, Floats, Floats], Iterator[tuple[int, int
 
 def detect(
     name: str, times: Floats, x: Floats, y: Floats, per_degree: tuple[float, float]
-) -> Fixations:
+) -> DetectedFixations:
     """Return the fixations in one viewer's samples; `spans` says what it takes."""
     found = [
         (times[first], lasting, x[first:after].mean(), y[first:after].mean())
         for first, after, lasting in spans(name, times, x, y, per_degree)
     ]
     table = np.array(found, np.float64).reshape(-1, 4)
-    return Fixations(*table.T)
+    return DetectedFixations(*table.T)
 
 
 def spans(

@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from avrsp.datasets.gaze import pixels_per_degree
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Shown: TypeAlias = Literal["own size", "fit", "stretch"]
-WAYS: Final[tuple[Shown, ...]] = ("own size", "fit", "stretch")
+PositiveNumber = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+ShownRectangle: TypeAlias = Literal["own size", "fit", "stretch"]
+WAYS: Final[tuple[ShownRectangle, ...]] = ("own size", "fit", "stretch")
 
 
 class Rectangle(NamedTuple):
@@ -40,9 +40,9 @@ class Screen(BaseModel):
 
     width: Annotated[int, Field(gt=0)]
     height: Annotated[int, Field(gt=0)]
-    width_cm: Positive | None = None
-    distance_cm: Positive | None = None
-    shown: Shown = "fit"
+    width_cm: PositiveNumber | None = None
+    distance_cm: PositiveNumber | None = None
+    shown: ShownRectangle = "fit"
 
     def rectangle(self, size: tuple[int, int]) -> Rectangle:
         """Return where a video of height and width `size` stood."""

@@ -21,7 +21,7 @@ from avrsp.datasets.gaze_geometry import Screen
 from avrsp.datasets.map_images import read_densities
 from avrsp.datasets.msu import stretched
 from avrsp.datasets.raw import Counts
-from avrsp.datasets.recordings_about import ENTRY, About, read_about, video_files
+from avrsp.datasets.recordings_about import ENTRY, RecordingsDescription, read_about, video_files
 from avrsp.errors import RawDataError
 from avrsp.media import decode
 from avrsp.media.luma import read_luma
@@ -111,7 +111,7 @@ class RecordedVideo:
         return self.root / "maps" / self.video
 
     @property
-    def about(self) -> About:
+    def about(self) -> RecordingsDescription:
         """What `dataset.yaml` says."""
         return read_about(self.root)
 
@@ -220,7 +220,7 @@ def frame_times(path: Path, changed: int) -> NDArray[np.float64]:
 
 
 def points_by_frame(
-    gaze: Gaze, times: NDArray[np.float64], size: tuple[int, int], about: About
+    gaze: Gaze, times: NDArray[np.float64], size: tuple[int, int], about: RecordingsDescription
 ) -> tuple[list[NDArray[np.int16]], list[NDArray[np.int16]], str]:
     """Return for each frame k x 2 fixated pixels and the k viewers, and how they were found.
 
@@ -270,7 +270,7 @@ def _of_given(gaze: Gaze, duration: NDArray[np.float64], times: NDArray[np.float
 
 
 def _of_detected(
-    gaze: Gaze, times: NDArray[np.float64], about: About, size: tuple[int, int]
+    gaze: Gaze, times: NDArray[np.float64], about: RecordingsDescription, size: tuple[int, int]
 ) -> _Places:
     """Return where each viewer looked at the middle of each frame that a fixation covers.
 

@@ -19,7 +19,12 @@ from avrsp import files, progress
 from avrsp.datasets.dataset_registry import DatasetSpec, ListedVideo, register_family
 from avrsp.datasets.raw import fingerprint
 from avrsp.datasets.recorded_video import RecordedVideo
-from avrsp.datasets.recordings_about import About, Part, read_about, video_files
+from avrsp.datasets.recordings_about import (
+    RecordingsDescription,
+    RecordingsPart,
+    read_about,
+    video_files,
+)
 from avrsp.errors import RawDataError
 from avrsp.media import decode
 from avrsp.media.probe import probe
@@ -61,7 +66,7 @@ def entries(loaded: Params, root: Path) -> Iterator[DatasetSpec]:
         yield entry(key, folder, read_about(folder))
 
 
-def entry(key: str, folder: Path, about: About) -> DatasetSpec:
+def entry(key: str, folder: Path, about: RecordingsDescription) -> DatasetSpec:
     """Return the entry of the recordings in `folder`."""
     return DatasetSpec(
         key=key,
@@ -99,7 +104,7 @@ def count_videos(key: str, folder: Path, raw: Path) -> None:
     files.write_bytes(_place(key, raw), COUNTED.dump_json(found, indent=1))
 
 
-def list_videos(key: str, about: About, raw: Path) -> Sequence[ListedVideo]:
+def list_videos(key: str, about: RecordingsDescription, raw: Path) -> Sequence[ListedVideo]:
     """Return the videos that were counted, with their roles; none before that."""
     there = _read(key, raw)
     roles = divided(key, about, [each.video for each in there])
@@ -114,20 +119,22 @@ def list_videos(key: str, about: About, raw: Path) -> Sequence[ListedVideo]:
     ]
 
 
-def divided(key: str, about: About, videos: Sequence[str]) -> dict[str, Part]:
+def divided(
+    key: str, about: RecordingsDescription, videos: Sequence[str]
+) -> dict[str, RecordingsPart]:
     """Return each video's role: as `splits` says, or by `fractions`, drawn by hash of the names."""
     if about.splits is not None:
         return {video: role for role, names in about.splits.items() for video in names}
     shares = about.fractions or {}
     order = sorted(videos, key=lambda video: hashlib.sha256(f"{key}/{video}".encode()).digest())
-    parts: tuple[Part, ...] = ("test", "validation")
-    roles: dict[str, Part] = {}
+    parts: tuple[RecordingsPart, ...] = ("test", "validation")
+    roles: dict[str, RecordingsPart] = {}
     for role in parts:
         share = shares.get(role, 0.0)
         wanted = max(round(share * len(videos)), 1) if share else 0
         roles |= dict.fromkeys(order[:wanted], role)
         order = order[wanted:]
-    rest: Part = "train"
+    rest: RecordingsPart = "train"
     return roles | (dict.fromkeys(order, rest) if shares.get(rest) else {})
 
 

@@ -12,18 +12,18 @@ from pydantic_core import PydanticCustomError
 
 from avrsp import params
 from avrsp.datasets.dataset_registry import NAME
-from avrsp.datasets.gaze_geometry import Positive, Screen
+from avrsp.datasets.gaze_geometry import PositiveNumber, Screen
 from avrsp.errors import ParamsError, RawDataError
 
 ENTRY: Final = "dataset.yaml"
 VIDEO_SUFFIXES: Final = frozenset(
     {".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts", ".webm", ".wmv"}
 )
-Part = Literal["train", "validation", "test"]
+RecordingsPart = Literal["train", "validation", "test"]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class About(BaseModel):
+class RecordingsDescription(BaseModel):
     """What `dataset.yaml` says.
 
     Attributes:
@@ -55,12 +55,12 @@ class About(BaseModel):
     citation: str = ""
     source: str = ""
     screen: Screen | None = None
-    pixels_per_degree: Positive | None = None
-    sigma_degrees: Positive = 1.0
-    sigma_pixels: Positive | None = None
+    pixels_per_degree: PositiveNumber | None = None
+    sigma_degrees: PositiveNumber = 1.0
+    sigma_pixels: PositiveNumber | None = None
     detector: Literal["idt", "ivt", "none"] = "idt"
-    splits: dict[Part, list[str]] | None = None
-    fractions: dict[Part, Share] | None = None
+    splits: dict[RecordingsPart, list[str]] | None = None
+    fractions: dict[RecordingsPart, Share] | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -93,7 +93,7 @@ class About(BaseModel):
         return degree[0] * self.sigma_degrees, degree[1] * self.sigma_degrees
 
 
-def read_about(folder: Path) -> About:
+def read_about(folder: Path) -> RecordingsDescription:
     """Read `dataset.yaml`.
 
     Raises:
@@ -103,7 +103,7 @@ def read_about(folder: Path) -> About:
     if not path.is_file():
         raise ParamsError(f"{path}: no such file; expected a folder with {ENTRY}, videos and gaze")
     try:
-        return About.model_validate(params.read_yaml(path))
+        return RecordingsDescription.model_validate(params.read_yaml(path))
     except ValidationError as error:
         faults = "; ".join(
             f"{'.'.join(map(str, fault['loc'])) or 'the file'}: {fault['msg']}"

@@ -20,7 +20,7 @@ from scipy.ndimage import gaussian_filter
 from avrsp.datasets import gaze_csv
 from avrsp.datasets.gaze_csv import Gaze
 from avrsp.datasets.recorded_video import RecordedVideo, implausible, points_by_frame
-from avrsp.datasets.recordings_about import ENTRY, About, read_about, video_files
+from avrsp.datasets.recordings_about import ENTRY, RecordingsDescription, read_about, video_files
 from avrsp.errors import RawDataError
 from avrsp.media import decode
 
@@ -39,7 +39,7 @@ errors of its seconds that must be, for a fault to be sure."""
 DOUBT_GAIN: Final = 0.1
 """From which gain on somebody should look at the pictures."""
 
-Places: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]
+GazePlaces: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Rows and columns as shares of height and width."""
 
 
@@ -112,7 +112,7 @@ def pooled_faults(checks: list[VideoCheck]) -> list[str]:
     return said
 
 
-def _checked(video: RecordedVideo, about: About) -> VideoCheck:
+def _checked(video: RecordedVideo, about: RecordingsDescription) -> VideoCheck:
     if not video.gaze_file.is_file():
         given = video.map_file.is_file() or video.map_folder.is_dir()
         fault = [] if given else [f"{video.gaze_file}: no such file, and no maps either"]
@@ -207,9 +207,11 @@ WAYS: Final = {
 }
 
 
-def _other_ways(about: About, size: tuple[int, int]) -> dict[str, Callable[[Places], Places]]:
+def _other_ways(
+    about: RecordingsDescription, size: tuple[int, int]
+) -> dict[str, Callable[[GazePlaces], GazePlaces]]:
     height, width = size
-    ways: dict[str, Callable[[Places], Places]] = {
+    ways: dict[str, Callable[[GazePlaces], GazePlaces]] = {
         "upwards": lambda place: (1 - place[0], place[1]),
         "mirrored": lambda place: (place[0], 1 - place[1]),
         "exchanged": lambda place: (place[1] * width / height, place[0] * height / width),
@@ -217,7 +219,7 @@ def _other_ways(about: About, size: tuple[int, int]) -> dict[str, Callable[[Plac
     screen = about.screen
     if screen is not None and screen.rectangle(size) != (0, 0, width, height):
 
-        def moved(place: Places) -> Places:
+        def moved(place: GazePlaces) -> GazePlaces:
             x, y = screen.to_video(place[1] * width, place[0] * height, size)
             return y / height, x / width
 
@@ -225,7 +227,9 @@ def _other_ways(about: About, size: tuple[int, int]) -> dict[str, Callable[[Plac
     return ways
 
 
-def _gains(video: RecordedVideo, gaze: Gaze, about: About) -> dict[str, list[float]]:
+def _gains(
+    video: RecordedVideo, gaze: Gaze, about: RecordingsDescription
+) -> dict[str, list[float]]:
     """Return, for each other way to read places, how much a second's gaze gains by it."""
     times, size = video.times, video.size()
     frame = np.searchsorted(times, gaze.time, side="right") - 1
@@ -260,7 +264,7 @@ def _is_clear(gains: list[float]) -> bool:
     return bool(mean > CLEAR_GAIN and mean > CLEAR_RATIO * error)
 
 
-def _at(picture: NDArray[np.float64], place: Places) -> float:
+def _at(picture: NDArray[np.float64], place: GazePlaces) -> float:
     """Return the mean of a picture at places; beyond it there is nothing to see."""
     down, along = np.floor(place[0] * ROWS), np.floor(place[1] * COLUMNS)
     inside = (down >= 0) & (down < ROWS) & (along >= 0) & (along < COLUMNS)

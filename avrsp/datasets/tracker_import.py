@@ -15,7 +15,7 @@ from avrsp.datasets import gaze_csv
 from avrsp.datasets.fixation_detection import DETECTORS, detect, statement
 from avrsp.datasets.gaze_geometry import Screen
 from avrsp.datasets.recorded_video import ROUNDING, RecordedVideo
-from avrsp.datasets.recordings_about import About
+from avrsp.datasets.recordings_about import RecordingsDescription
 from avrsp.datasets.trackers import Export, read
 from avrsp.errors import RawDataError
 
@@ -111,7 +111,7 @@ def _of_stimulus(samples: pd.DataFrame, video: str) -> pd.DataFrame | None:
 
 
 def _rows(
-    export: Export, zero: float, video: RecordedVideo, about: About, fixations: str
+    export: Export, zero: float, video: RecordedVideo, about: RecordingsDescription, fixations: str
 ) -> pd.DataFrame:
     size, times = video.size(), video.times
     table = export.samples
@@ -134,7 +134,7 @@ def _rows(
     return _detected(rows, about, size, fixations) if fixations in DETECTORS else rows
 
 
-def _screen(export: Export, about: About) -> Screen:
+def _screen(export: Export, about: RecordingsDescription) -> Screen:
     if about.screen is None:
         raise RawDataError("dataset.yaml has no screen; expected its width and height in pixels")
     own = about.screen.width, about.screen.height
@@ -147,7 +147,7 @@ def _screen(export: Export, about: About) -> Screen:
 
 
 def _detected(
-    rows: pd.DataFrame, about: About, size: tuple[int, int], detector: str
+    rows: pd.DataFrame, about: RecordingsDescription, size: tuple[int, int], detector: str
 ) -> pd.DataFrame:
     degree = about.per_degree(size)
     if degree is None:

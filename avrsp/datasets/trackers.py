@@ -21,7 +21,7 @@ import pandas as pd
 
 from avrsp.errors import RawDataError
 
-Column: TypeAlias = "pd.Series[Any]"
+ExportColumn: TypeAlias = "pd.Series[Any]"
 
 CONFIDENT: Final = 0.6
 """Pupil's confidence below which a sample counts as lost, as its own software has it."""
@@ -143,7 +143,7 @@ def tobii(path: Path) -> list[Export]:
     return exports
 
 
-def _tobii_clock(table: pd.DataFrame) -> tuple[Column, float]:
+def _tobii_clock(table: pd.DataFrame) -> tuple[ExportColumn, float]:
     names = map(str, table.columns)
     name = next((each for each in names if each.startswith("recording timestamp")), None)
     if name is None:
@@ -156,7 +156,7 @@ def _tobii_clock(table: pd.DataFrame) -> tuple[Column, float]:
     return time, 1e6 if float(steps[steps > 0].median()) > MICROSECONDS else 1e3
 
 
-def _tobii_column(table: pd.DataFrame, name: str) -> Column:
+def _tobii_column(table: pd.DataFrame, name: str) -> ExportColumn:
     found = _column(table, rf"{name}( \[dacs ?px\]| \(adcspx\)| \[px\])?")
     if found is None:
         raise RawDataError(f"no column `{name}` in pixels of the screen")
@@ -335,19 +335,19 @@ def _zipped(path: Path, names: list[str]) -> pd.DataFrame:
     return pd.read_csv(io.StringIO(text), sep="\t", names=names, dtype=str, keep_default_na=False)
 
 
-def _column(table: pd.DataFrame, pattern: str) -> Column | None:
+def _column(table: pd.DataFrame, pattern: str) -> ExportColumn | None:
     name = next((each for each in table.columns if re.fullmatch(pattern, each)), None)
     return None if name is None else table[name].fillna("").str.strip()
 
 
-def _named(table: pd.DataFrame, pattern: str) -> Column:
+def _named(table: pd.DataFrame, pattern: str) -> ExportColumn:
     found = _column(table, pattern)
     if found is None:
         raise RawDataError(f"no column `{pattern.partition('(')[0].partition('|')[0]}`")
     return found
 
 
-def _floats(column: Column) -> Column:
+def _floats(column: ExportColumn) -> ExportColumn:
     """Return numbers, NaN where there is none; a decimal comma is read as a point."""
     return pd.to_numeric(column.str.replace(",", "."), errors="coerce").astype(float)
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-State = Literal["ready", "to come", "missing"]
+FindingState = Literal["ready", "to come", "missing"]
 
-MARKS: Final[Mapping[State, tuple[str, str]]] = {
+MARKS: Final[Mapping[FindingState, tuple[str, str]]] = {
     "ready": ("✓", "green"),
     "to come": ("·", "cyan"),
     "missing": ("✗", "red"),
@@ -29,6 +29,6 @@ class Finding:
     """
 
     name: str
-    state: State
+    state: FindingState
     found: str
     command: str | None = None

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from avrsp.evaluate.intervals import Scores, entries, interval, resample
+from avrsp.evaluate.intervals import ScoreArray, entries, interval, resample
 from avrsp.evaluate.summary import COLUMNS, COUNTS, DatasetScores, Estimate, Summary
 from avrsp.params import ProtocolName
 
@@ -59,7 +59,9 @@ def summarise(
     )
 
 
-def _scores(values: Scores, draws: Scores, counts: Mapping[str, int], videos: int) -> DatasetScores:
+def _scores(
+    values: ScoreArray, draws: ScoreArray, counts: Mapping[str, int], videos: int
+) -> DatasetScores:
     metrics = {
         name: Estimate(value=float(value), low=_known(low), high=_known(high))
         for name, value, column in zip(COLUMNS, values, draws.T, strict=True)

@@ -20,7 +20,7 @@ from avrsp.params import ProtocolName
 LEVEL = (2.5, 97.5)
 """Percentiles between which 95 % of the resampled scores lie."""
 
-Scores = NDArray[np.float64]
+ScoreArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,9 @@ class Paired:
     videos: int
 
 
-def resample(total: Scores, weight: Scores, resamples: int, rng: np.random.Generator) -> Scores:
+def resample(
+    total: ScoreArray, weight: ScoreArray, resamples: int, rng: np.random.Generator
+) -> ScoreArray:
     """Draw videos with replacement and return the score of each draw: resamples x metrics.
 
     `total` and `weight` are videos x metrics; a score is the sum of drawn totals over the sum of
@@ -53,11 +55,11 @@ def resample(total: Scores, weight: Scores, resamples: int, rng: np.random.Gener
     videos = len(total)
     draws = rng.multinomial(videos, np.full(videos, 1 / videos), size=resamples)
     with np.errstate(invalid="ignore"):
-        scores: Scores = (draws @ total) / (draws @ weight)
+        scores: ScoreArray = (draws @ total) / (draws @ weight)
     return scores
 
 
-def interval(scores: Scores, videos: int) -> tuple[float, float]:
+def interval(scores: ScoreArray, videos: int) -> tuple[float, float]:
     """Return the ends of the 95 % percentile interval of resampled scores.
 
     Both are NaN for fewer than two videos, among which there is nothing to draw.

@@ -22,7 +22,7 @@ NamedStore: TypeAlias = tuple[str, str, Path]
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class ScoringJob:
     """One video to score by one method.
 
     Attributes:
@@ -113,7 +113,7 @@ def reference_jobs(
     prior: NDArray[np.float32] | None,
     split: int | str,
     seed: int,
-) -> list[Job]:
+) -> list[ScoringJob]:
     """Return the jobs of scoring every method of `REFERENCES` on videos (dataset, video, store).
 
     Without a centre prior, that one is left out.
@@ -124,7 +124,7 @@ def reference_jobs(
         inputs += hashlib.sha256(prior.tobytes()).hexdigest()
         sources["centre prior"] = Constant(prior)
     return [
-        Job(dataset, video, split, method, store, sources[method], inputs)
+        ScoringJob(dataset, video, split, method, store, sources[method], inputs)
         for method in references.REFERENCES
         if method in sources
         for dataset, video, store in videos
@@ -136,13 +136,13 @@ def map_job(
     video: NamedStore,
     by: tuple[str, int | str],
     values: Values | None = None,
-) -> Job:
+) -> ScoringJob:
     """Return the job of scoring what lies below `folder` for a video, by (method, split)."""
     dataset, name, store = video
     found = map_readers.find_maps(folder, dataset, name)
     method, split = by
     source = Predicted(found, folder, values)
-    return Job(dataset, name, split, method, store, source, repr((values, state(found))))
+    return ScoringJob(dataset, name, split, method, store, source, repr((values, state(found))))
 
 
 def state(path: Path | None) -> str:

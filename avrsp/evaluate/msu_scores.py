@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-Exact: TypeAlias = NDArray[np.float64]
+ExactArray: TypeAlias = NDArray[np.float64]
 Points: TypeAlias = NDArray[np.integer]
 
 SCALING: Final = 2.0**-23
@@ -29,7 +29,7 @@ LEVELS: Final = 65535
 NAMES: Final = ("cc", "sim", "nss", "auc_judd")
 
 
-def challenges(pred: NDArray[np.number], density: NDArray[np.number], points: Points) -> Exact:
+def challenges(pred: NDArray[np.number], density: NDArray[np.number], points: Points) -> ExactArray:
     """Score a frame as AIM 2024 and NTIRE 2026 do.
 
     Args:
@@ -44,7 +44,7 @@ def challenges(pred: NDArray[np.number], density: NDArray[np.number], points: Po
     return _scores(own, scaled(density), points, CHALLENGES_EPSILON, _auc_of_ranks)
 
 
-def crowdsal(pred: NDArray[np.number], density: NDArray[np.number], points: Points) -> Exact:
+def crowdsal(pred: NDArray[np.number], density: NDArray[np.number], points: Points) -> ExactArray:
     """Score a frame as CrowdSAL does; the arguments are those of `challenges`, of one size.
 
     Raises:
@@ -55,14 +55,14 @@ def crowdsal(pred: NDArray[np.number], density: NDArray[np.number], points: Poin
     return _scores(scaled(pred), scaled(density), points, CROWDSAL_EPSILON, _auc_of_levels)
 
 
-def scaled(plane: NDArray[np.number]) -> Exact:
+def scaled(plane: NDArray[np.number]) -> ExactArray:
     """Return a map min-max scaled; a constant one is zeros."""
     exact = plane.astype(np.float64)
     low = exact.min()
     return np.asarray((exact - low) / (exact.max() - low + SCALING), np.float64)
 
 
-def resized(plane: Exact, size: tuple[int, int]) -> Exact:
+def resized(plane: ExactArray, size: tuple[int, int]) -> ExactArray:
     """Return a map resized bilinearly: half-pixel centres, edges repeated, float32 weights."""
     if plane.shape == size:
         return plane
@@ -79,10 +79,12 @@ def resized(plane: Exact, size: tuple[int, int]) -> Exact:
     return plane
 
 
-Area: TypeAlias = Callable[[Exact, Exact, Points], float]
+Area: TypeAlias = Callable[[ExactArray, ExactArray, Points], float]
 
 
-def _scores(own: Exact, truth: Exact, points: Points, epsilon: float, area: Area) -> Exact:
+def _scores(
+    own: ExactArray, truth: ExactArray, points: Points, epsilon: float, area: Area
+) -> ExactArray:
     z, other = (each - each.mean() for each in (own, truth))
     z, other = z / (z.std() + epsilon), other / (other.std() + epsilon)
     cc = (z * other).sum() / np.sqrt((z * z).sum() * (other * other).sum() + epsilon)
@@ -93,7 +95,7 @@ def _scores(own: Exact, truth: Exact, points: Points, epsilon: float, area: Area
     return np.array([cc, sim, z[row, col].mean(), area(own, own[row, col], points)])
 
 
-def _auc_of_ranks(own: Exact, values: Exact, points: Points) -> float:
+def _auc_of_ranks(own: ExactArray, values: ExactArray, points: Points) -> float:
     """Return AUC-Judd with a threshold at every listed fixation, equal values one by one.
 
     All equal values share one count of pixels, so the first of them already has the false alarms of
@@ -107,7 +109,7 @@ def _auc_of_ranks(own: Exact, values: Exact, points: Points) -> float:
     return _trapezoid((above - rank) / negatives, rank / count)
 
 
-def _auc_of_levels(own: Exact, values: Exact, points: Points) -> float:
+def _auc_of_levels(own: ExactArray, values: ExactArray, points: Points) -> float:
     """Return AUC-Judd with a threshold at every distinct level of 16 bits."""
     levels, at = np.rint(own.astype(np.float32) * LEVELS), np.unique(points, axis=0)
     fixated = np.sort(levels[at[:, 0], at[:, 1]])
@@ -122,6 +124,6 @@ def _auc_of_levels(own: Exact, values: Exact, points: Points) -> float:
     return _trapezoid((above - own_hits) / (levels.size - len(fixated)), hits / len(events))
 
 
-def _trapezoid(false_alarms: Exact, hits: Exact) -> float:
+def _trapezoid(false_alarms: ExactArray, hits: ExactArray) -> float:
     x, y = np.concatenate([[0], false_alarms, [1]]), np.concatenate([[0], hits, [1]])
     return float(np.trapezoid(y, x))

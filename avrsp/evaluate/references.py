@@ -29,21 +29,21 @@ REFERENCES = ("uniform", "centre prior", "other frame")
 FRAMES_A_VIDEO = 50
 """Frames of a training video that the centre prior looks at, evenly spaced."""
 
-Map = NDArray[np.float32]
+ReferenceMap = NDArray[np.float32]
 
 
-def uniform(store: VideoStore) -> Iterator[Map]:
+def uniform(store: VideoStore) -> Iterator[ReferenceMap]:
     """Yield maps of one value for every frame of a video."""
     return constant(np.ones(store.truth_size, np.float32), len(store))
 
 
-def constant(saliency: Map, count: int) -> Iterator[Map]:
+def constant(saliency: ReferenceMap, count: int) -> Iterator[ReferenceMap]:
     """Yield the same map H x W for `count` frames, in chunks."""
     for start in range(0, count, CHUNK):
         yield np.broadcast_to(saliency, (min(CHUNK, count - start), *saliency.shape))
 
 
-def centre_prior(stores: Sequence[Path]) -> Map:
+def centre_prior(stores: Sequence[Path]) -> ReferenceMap:
     """Return the mean density of videos, at the truth's size of the first: H x W, sum 1.
 
     Fit it on training videos, of all datasets that a model is trained on. Each video counts the
@@ -74,7 +74,7 @@ def _mean_density(store: VideoStore) -> NDArray[np.float64]:
     return total / max(float(total.sum()), np.finfo(np.float64).tiny)
 
 
-def other_frame(store: VideoStore, seed: int) -> Iterator[Map]:
+def other_frame(store: VideoStore, seed: int) -> Iterator[ReferenceMap]:
     """Yield for every frame the true density of another frame of the video, drawn at random.
 
     The draw depends on the seed and on the video's name alone. The only frame of a video of one

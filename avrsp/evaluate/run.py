@@ -20,7 +20,7 @@ from pyarrow import parquet
 
 from avrsp.errors import AvrspError, StoreError, one_line
 from avrsp.evaluate import references, scores
-from avrsp.evaluate.jobs import Job, NamedStore, map_job, reference_jobs, state
+from avrsp.evaluate.jobs import NamedStore, ScoringJob, map_job, reference_jobs, state
 from avrsp.evaluate.map_readers import Findings
 from avrsp.evaluate.map_values import REMARKS
 from avrsp.evaluate.scores import NO_CONTEXT, ScoringContext
@@ -149,7 +149,7 @@ def _prior(stores: Path, training: Sequence[Verdict]) -> NDArray[np.float32] | N
 
 
 def evaluate(
-    jobs: Sequence[Job],
+    jobs: Sequence[ScoringJob],
     out: Path,
     names: Sequence[ProtocolName],
     context: ScoringContext = NO_CONTEXT,
@@ -210,13 +210,13 @@ def _identity(context: ScoringContext) -> str:
     return joint.hexdigest()
 
 
-def _part(folder: Path, job: Job, shared: str) -> Path:
+def _part(folder: Path, job: ScoringJob, shared: str) -> Path:
     key = repr((shared, job.inputs, job.split, job.method, state(job.store)))
     name = f"{job.video}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.parquet"
     return folder / job.dataset / job.method / name
 
 
-def _outcome(jobs: Sequence[Job], found: Sequence[Findings]) -> Outcome:
+def _outcome(jobs: Sequence[ScoringJob], found: Sequence[Findings]) -> Outcome:
     faults: list[str] = []
     odd: dict[str, list[str]] = {}
     for job, each in zip(jobs, found, strict=True):
@@ -228,7 +228,7 @@ def _outcome(jobs: Sequence[Job], found: Sequence[Findings]) -> Outcome:
 
 
 def _scored(
-    jobs: Sequence[Job],
+    jobs: Sequence[ScoringJob],
     parts: Sequence[Path],
     names: Sequence[ProtocolName],
     context: ScoringContext,
@@ -242,7 +242,7 @@ def _scored(
 
 
 def _score(
-    work: tuple[Job, Path], names: Sequence[ProtocolName], context: ScoringContext
+    work: tuple[ScoringJob, Path], names: Sequence[ProtocolName], context: ScoringContext
 ) -> ScoredPart:
     job, part = work
     try:
@@ -305,7 +305,7 @@ def _digest(rows: pd.DataFrame) -> str:
 
 
 def _evaluate_video(
-    job: Job, part: Path, names: Sequence[ProtocolName], context: ScoringContext
+    job: ScoringJob, part: Path, names: Sequence[ProtocolName], context: ScoringContext
 ) -> Findings:
     findings = Findings()
     store = VideoStore(job.store)

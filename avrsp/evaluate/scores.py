@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from avrsp.evaluate.protocols import PROTOCOLS, Protocol, resized
-from avrsp.evaluate.shuffle import DatasetFixations, Pixels, of_same_video, without
+from avrsp.evaluate.shuffle import DatasetFixations, PixelIndices, of_same_video, without
 from avrsp.evaluate.summary import COLUMNS, METRICS
 from avrsp.evaluate.workers import one_thread
 from avrsp.metrics import definitions
@@ -178,7 +178,7 @@ class _Video:
             if metric in protocol.metrics
         }
 
-    def _others(self, protocol: Protocol, frame: int, own: NDArray[np.integer]) -> Pixels:
+    def _others(self, protocol: Protocol, frame: int, own: NDArray[np.integer]) -> PixelIndices:
         """Return the fixations of other frames with which a frame's own are compared."""
         size, facts = self._store.truth_size, self._store.attributes
         if protocol.others == "video":
@@ -188,7 +188,7 @@ class _Video:
         return none if drawn is None else drawn.of_other_frames(facts.video, frame, size)
 
     @functools.cached_property
-    def _pixels(self) -> Pixels:
+    def _pixels(self) -> PixelIndices:
         return of_same_video(self._store)
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from avrsp.store.video_store import VideoStore
 
-Pixels: TypeAlias = NDArray[np.int64]
+PixelIndices: TypeAlias = NDArray[np.int64]
 """k x 2 rows and columns."""
 
 FRAMES: Final = 10
@@ -45,7 +45,7 @@ class DatasetFixations:
     places: tuple[NDArray[np.float64], ...]
     seed: int
 
-    def of_other_frames(self, video: str, frame: int, size: tuple[int, int]) -> Pixels:
+    def of_other_frames(self, video: str, frame: int, size: tuple[int, int]) -> PixelIndices:
         """Return the fixations of ten random frames that are not this one, in maps of `size`."""
         rng = np.random.default_rng([self.seed, zlib.crc32(video.encode()), frame])
         chosen = rng.permutation(len(self.frames))[: FRAMES + 1]
@@ -78,13 +78,13 @@ def draw(videos: Sequence[tuple[str, Path]], seed: int) -> DatasetFixations:
     return DatasetFixations(names, frames, places_of, seed)
 
 
-def of_same_video(store: VideoStore) -> Pixels:
+def of_same_video(store: VideoStore) -> PixelIndices:
     """Return the pixels that are fixated in any frame of a video, each once."""
     every = [store.fixations(frame) for frame in range(len(store))]
     return np.unique(np.concatenate([np.zeros((0, 2), np.int64), *every]), axis=0)
 
 
-def without(pixels: Pixels, own: NDArray[np.integer], width: int) -> Pixels:
+def without(pixels: PixelIndices, own: NDArray[np.integer], width: int) -> PixelIndices:
     """Return the pixels that are not among a frame's own, in maps of so many columns."""
     flat, fixated = (np.asarray(each, np.int64) @ np.array([width, 1]) for each in (pixels, own))
     return pixels[~np.isin(flat, fixated)]

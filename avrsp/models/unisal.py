@@ -37,7 +37,7 @@ from avrsp.types import InputSpec
 Domain = Literal["dhf1k", "hollywood", "ucfsports", "salicon"]
 
 
-class Source(NamedTuple):
+class DomainFacts(NamedTuple):
     """How the original treats one of the four sets that it is trained on.
 
     Attributes:
@@ -55,11 +55,11 @@ class Source(NamedTuple):
     momentum: float
 
 
-DOMAINS: Final[dict[Domain, Source]] = {
-    "dhf1k": Source("DHF1K", 224, 384, 5, 0.01),
-    "hollywood": Source("Hollywood", 224, 416, 4, 0.01),
-    "ucfsports": Source("UCFSports", 256, 384, 4, 0.01),
-    "salicon": Source("SALICON", 288, 384, 1, 0.1),
+DOMAINS: Final[dict[Domain, DomainFacts]] = {
+    "dhf1k": DomainFacts("DHF1K", 224, 384, 5, 0.01),
+    "hollywood": DomainFacts("Hollywood", 224, 416, 4, 0.01),
+    "ucfsports": DomainFacts("UCFSports", 256, 384, 4, 0.01),
+    "salicon": DomainFacts("SALICON", 288, 384, 1, 0.1),
 }
 MULTIPLE: Final = 32
 """Height and width are multiples of it: the decoder doubles what the encoder has halved."""

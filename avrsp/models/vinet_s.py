@@ -20,7 +20,7 @@ from avrsp.models.encoders import s3d_encoder
 from avrsp.models.recipe import GroundTruth, MethodRecipe
 from avrsp.models.registry import Cost, ModelSpec, PublishedWeights, Variant, WindowSize
 from avrsp.models.vinet import visual
-from avrsp.models.vinet.visual import LENGTH, MULTIPLE, SIZE, Decoder, ViNet, visual_key
+from avrsp.models.vinet.visual import LENGTH, MULTIPLE, SIZE, ViNet, ViNetDecoder, visual_key
 from avrsp.types import InputSpec
 
 GROUPS: Final = 32
@@ -48,7 +48,7 @@ class ViNetS(ViNet):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(visual.Settings(width=settings.width))
-        self.decoder = Decoder(
+        self.decoder = ViNetDecoder(
             self.backbone.channels,
             width=settings.width,
             groups=GROUPS,

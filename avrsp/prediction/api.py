@@ -15,7 +15,7 @@ from avrsp.media.reader import VideoReader
 from avrsp.prediction.arrays import FRAME_RATES, frames_of, number, scaled, waveform_of
 from avrsp.prediction.frame_folder import FrameFolder
 from avrsp.prediction.predictor import TimedMap, best, load
-from avrsp.prediction.speed import Wanted
+from avrsp.prediction.speed import WantedPrecision
 from avrsp.types import Samples
 
 
@@ -28,7 +28,7 @@ def predict(  # noqa: PLR0913 - what a person can choose
     weights: str | Path | None = None,
     models: str | Path = "data/models",
     device: str = "auto",
-    precision: Wanted = "auto",
+    precision: WantedPrecision = "auto",
 ) -> Iterator[TimedMap]:
     """Return an iterator over the frames of `video`: time in seconds, and saliency map.
 

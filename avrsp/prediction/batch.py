@@ -26,14 +26,14 @@ from avrsp.prediction import exports, records
 from avrsp.prediction.exports import Spool
 from avrsp.prediction.frame_folder import FrameFolder, numbered_pictures
 from avrsp.prediction.predictor import Predictor, TimedMap
-from avrsp.prediction.records import Record
+from avrsp.prediction.records import PredictionRecord
 from avrsp.progress import track
 
 MapsForm = Literal["npz", "zarr", "png", "video", "none"]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class OutputChoice:
     """What to write for each video.
 
     Attributes:
@@ -80,7 +80,7 @@ class PictureInput:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class PredictionJob:
     """One video on its way to its results.
 
     Attributes:
@@ -92,7 +92,7 @@ class Job:
 
     clip: VideoReader | FrameFolder
     stem: Path
-    wanted: Wanted
+    wanted: OutputChoice
     pictures: PictureQueue
 
 
@@ -100,7 +100,7 @@ def predict_videos(
     videos: Sequence[Path],
     out: Path,
     predictor: Predictor,
-    wanted: Wanted,
+    wanted: OutputChoice,
     pictures: PictureInput = PictureInput(),
 ) -> list[Path]:
     """Predict on each video and write the results into `out`; return the videos that failed.
@@ -145,7 +145,7 @@ def _settle(
     out: Path,
     name: str,
     predictor: Predictor,
-    wanted: Wanted,
+    wanted: OutputChoice,
     pictures: PictureInput,
 ) -> None:
     """Do one video, unless it is done."""
@@ -168,10 +168,10 @@ def _settle(
         assert record is not None  # what does not exist cannot be opened
         queue = PictureQueue(out)
         stack.callback(queue.close)
-        _write(Job(clip, record.stem, wanted, queue), record, predictor)
+        _write(PredictionJob(clip, record.stem, wanted, queue), record, predictor)
 
 
-def _write(job: Job, record: Record, predictor: Predictor) -> None:
+def _write(job: PredictionJob, record: PredictionRecord, predictor: Predictor) -> None:
     """Predict, write what is wanted, and record it; on an error nothing of it stays."""
     names = [path.name for path in _targets(job)]
     before = record.there(names)
@@ -194,7 +194,7 @@ def _write(job: Job, record: Record, predictor: Predictor) -> None:
         sys.stdout.buffer.flush()
 
 
-def _predicted(job: Job, predictor: Predictor) -> Iterator[TimedMap]:
+def _predicted(job: PredictionJob, predictor: Predictor) -> Iterator[TimedMap]:
     """Yield the time and map of each frame while showing how far it is."""
     spec, clip = predictor.spec, job.clip
     keep = job.pictures.put if job.wanted.overlay else None
@@ -214,11 +214,11 @@ def _remembered(maps: Iterable[TimedMap], spool: Spool) -> Iterator[TimedMap]:
         yield time, saliency
 
 
-def _overlay(job: Job) -> Path:
+def _overlay(job: PredictionJob) -> Path:
     return job.stem.with_name(f"{job.stem.name}.overlay.mp4")
 
 
-def _targets(job: Job) -> list[Path]:
+def _targets(job: PredictionJob) -> list[Path]:
     """Return what will be written."""
     return [
         *([_overlay(job)] if job.wanted.overlay else []),
@@ -227,7 +227,7 @@ def _targets(job: Job) -> list[Path]:
     ]
 
 
-def _show(job: Job, maps: Iterator[TimedMap]) -> list[Path]:
+def _show(job: PredictionJob, maps: Iterator[TimedMap]) -> list[Path]:
     """Write the overlay where it is wanted; either way use up the maps."""
     if not job.wanted.overlay:
         deque(maps, maxlen=0)
@@ -244,7 +244,7 @@ def _show(job: Job, maps: Iterator[TimedMap]) -> list[Path]:
     return [_overlay(job)]
 
 
-def _painted(job: Job, maps: Iterator[TimedMap]) -> Iterator[Frame]:
+def _painted(job: PredictionJob, maps: Iterator[TimedMap]) -> Iterator[Frame]:
     """Lay each map over its frame."""
     for time, saliency in maps:
         image = job.pictures.take()
@@ -252,7 +252,7 @@ def _painted(job: Job, maps: Iterator[TimedMap]) -> Iterator[Frame]:
         yield Frame(time, exports.beside(image, painted) if job.wanted.side_by_side else painted)
 
 
-def _export(job: Job, spool: Spool) -> list[Path]:
+def _export(job: PredictionJob, spool: Spool) -> list[Path]:
     media, files = job.clip.media, []
     if job.wanted.maps != "none":
         files.append(exports.WRITERS[job.wanted.maps](job.stem, spool, media))

@@ -33,7 +33,7 @@ from avrsp.prediction.window_by_window import (
     Image,
     MapIterator,
     NumberedMaps,
-    Sound,
+    WindowSound,
     filled,
     on_device,
     predict_maps,
@@ -109,7 +109,7 @@ class Reusing:
 
     def maps(self, frames: Iterable[Image], request: Request) -> MapIterator:  # noqa: D102 - see Engine
         coming = Counted(frames)
-        sound = Sound.for_network(request.waveform, request.fps, self.spec, request.times)
+        sound = WindowSound.for_network(request.waveform, request.fps, self.spec, request.times)
         expected = request.expected if request.count is None else request.count
         task = Task(sound, self.spec.length, request.stride, expected)
         yield from filled(self._predicted(task, coming), coming)

@@ -22,7 +22,7 @@ from avrsp.models.saved import load
 from avrsp.types import InputSpec
 
 Form = Literal["torch", "onnx"]
-Inputs = tuple[Tensor, ...]
+NetworkInputs = tuple[Tensor, ...]
 
 ENDINGS: Final[Mapping[Form, str]] = {"torch": ".pt2", "onnx": ".onnx"}
 TOLERANCE: Final = 1e-4
@@ -58,7 +58,7 @@ def export_network(folder: Path, form: Form, target: Path) -> float:
     return off
 
 
-def example(spec: InputSpec, seed: int) -> Inputs:
+def example(spec: InputSpec, seed: int) -> NetworkInputs:
     """Return a random window for a network: frames and, where it takes it, sound."""
     draw = torch.Generator().manual_seed(seed)
     shape = (1, 3, spec.length, spec.height, spec.width)
@@ -87,18 +87,18 @@ def _check_installed() -> None:
             )
 
 
-def _open_torch(path: Path) -> Callable[[Inputs], NDArray[np.float32]]:
+def _open_torch(path: Path) -> Callable[[NetworkInputs], NDArray[np.float32]]:
     network = torch.export.load(path).module()
     return lambda window: network(*window).numpy()
 
 
-def _open_onnx(path: Path) -> Callable[[Inputs], NDArray[np.float32]]:
+def _open_onnx(path: Path) -> Callable[[NetworkInputs], NDArray[np.float32]]:
     onnxruntime = import_module("onnxruntime")  # an extra
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     names = [each.name for each in session.get_inputs()]
 
-    def run(window: Inputs) -> NDArray[np.float32]:
+    def run(window: NetworkInputs) -> NDArray[np.float32]:
         given = {name: each.numpy() for name, each in zip(names, window, strict=True)}
         maps: NDArray[np.float32] = session.run(None, given)[0]
         return maps
@@ -110,7 +110,7 @@ WRITERS: Final[Mapping[Form, Callable[[torch.export.ExportedProgram, Path], None
     "torch": _write_torch,
     "onnx": _write_onnx,
 }
-READERS: Final[Mapping[Form, Callable[[Path], Callable[[Inputs], NDArray[Any]]]]] = {
+READERS: Final[Mapping[Form, Callable[[Path], Callable[[NetworkInputs], NDArray[Any]]]]] = {
     "torch": _open_torch,
     "onnx": _open_onnx,
 }

@@ -21,7 +21,7 @@ from avrsp.models.registry import EngineName
 from avrsp.models.saved import CONFIG, WEIGHTS, load_model, read_config
 from avrsp.params import Precision
 from avrsp.prediction.engine import Engine, Request, engine
-from avrsp.prediction.speed import Speed, Wanted, ahead, speed
+from avrsp.prediction.speed import Speed, WantedPrecision, ahead, speed
 from avrsp.types import InputSpec, Samples
 
 HOW: Final[Mapping[EngineName, str]] = {
@@ -113,7 +113,7 @@ def _images(
         yield image
 
 
-def load(place: Path, *, device: str = "auto", precision: Wanted = "auto") -> Predictor:
+def load(place: Path, *, device: str = "auto", precision: WantedPrecision = "auto") -> Predictor:
     """Load the model in the folder, or with its weights in the file, `place`.
 
     Precision `auto` is bf16 where the device multiplies that faster, else float32.

@@ -44,20 +44,24 @@ def names(videos: Sequence[Path]) -> list[str]:
     return [_NAMES[step](path) for step, path in zip(level, paths, strict=True)]
 
 
-def record_for(folder: Path, video: Path, name: str, settings: Mapping[str, object]) -> Record:
+def record_for(
+    folder: Path, video: Path, name: str, settings: Mapping[str, object]
+) -> PredictionRecord:
     """Return the record of a video's results in `folder`, which may be there from an earlier time.
 
     Results of another video are left alone: a longer name is taken instead. That of an earlier
     time is kept.
     """
     candidates = [name, *(longer(_absolute(video)) for longer in _NAMES[1:])]
-    records = [Record(folder / each, video, settings) for each in dict.fromkeys(candidates)]
+    records = [
+        PredictionRecord(folder / each, video, settings) for each in dict.fromkeys(candidates)
+    ]
     own = next((record for record in records if record.is_own()), None)
     return own or next((each for each in records if not each.is_others()), records[-1])
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class PredictionRecord:
     """The file `<name>.prediction.json`: which files hold the results of a video.
 
     It is written before them, so that they are known after any end, and once more when they are

@@ -41,7 +41,14 @@ from avrsp.prediction.sliding_layers import (
     Weighed,
 )
 from avrsp.prediction.speed import Speed, worth_compiling
-from avrsp.prediction.window_by_window import Frames, Image, NumberedMaps, Sound, Window, on_device
+from avrsp.prediction.window_by_window import (
+    Frames,
+    Image,
+    NumberedMaps,
+    Window,
+    WindowSound,
+    on_device,
+)
 from avrsp.types import SharesWindows
 
 
@@ -83,7 +90,7 @@ class Task:
         expected: About how many frames will come; None where unknown.
     """
 
-    sound: Sound
+    sound: WindowSound
     length: int
     stride: int = 1
     expected: int | None = None

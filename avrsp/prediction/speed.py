@@ -15,7 +15,7 @@ from avrsp.params import Precision
 from avrsp.types import InputSpec
 
 T = TypeVar("T")
-Wanted = Literal["auto", "float32", "bf16"]
+WantedPrecision = Literal["auto", "float32", "bf16"]
 
 MOST_WINDOWS: Final = {"cpu": 8, "cuda": 32}
 """Beyond which a block is not faster."""
@@ -50,7 +50,7 @@ class Speed:
         return f"{self.device.type}, {self.precision}, {self.windows} window{plural} at a time"
 
 
-def speed(device: torch.device, wanted: Wanted, spec: InputSpec, values: float) -> Speed:
+def speed(device: torch.device, wanted: WantedPrecision, spec: InputSpec, values: float) -> Speed:
     """Return the fastest way to run a network here, at the precision `wanted`.
 
     Its activations are so many `values` for each pixel of a window (`ModelSpec.values_a_pixel`).

@@ -32,7 +32,7 @@ CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
+class WindowSound:
     """The sound that goes with the windows of a video.
 
     Attributes:
@@ -55,7 +55,7 @@ class Sound:
         fps: float,
         spec: InputSpec,
         times: Sequence[float] | NDArray[np.float64] | None = None,
-    ) -> Sound:
+    ) -> WindowSound:
         """Return the sound of a video for a network; none where that takes no sound."""
         return cls(waveform if spec.audio else None, fps, spec.samples, times)
 
@@ -139,7 +139,7 @@ def predict_maps(  # noqa: PLR0913 - one argument for each fact of the video and
     Raises:
         StoreError: More or fewer frames came than were to come.
     """
-    sound = Sound.for_network(waveform, fps, spec, times)
+    sound = WindowSound.for_network(waveform, fps, spec, times)
     coming = Counted(frames)
     yield from filled(_maps(_Windows(model, sound, spec, device), coming, (batch, stride)), coming)
     coming.check(count)
@@ -199,7 +199,7 @@ class _Windows:
     """What every window of a video is predicted with."""
 
     model: SaliencyModel
-    sound: Sound
+    sound: WindowSound
     spec: InputSpec
     device: torch.device
 

@@ -17,7 +17,7 @@ from avrsp.evaluate.intervals import Paired, entries, paired
 from avrsp.evaluate.summary import METRICS
 from avrsp.params import ProtocolName
 from avrsp.progress import track
-from avrsp.reliance.listening import Shown, SoundProbe, evenly, listen, rows_of
+from avrsp.reliance.listening import ShownWindows, SoundProbe, evenly, listen, rows_of
 from avrsp.reliance.sounds import SOUNDS, SoundName, Waveform, partners, soundtracks
 from avrsp.reliance.truth import UNKNOWN, Split
 from avrsp.store.manifest import Verdict, store_path
@@ -167,7 +167,7 @@ def _show(
     pair: tuple[Verdict, Verdict | None],
     names: Sequence[SoundName],
     rules: Rules,
-) -> tuple[Shown, pd.DataFrame]:
+) -> tuple[ShownWindows, pd.DataFrame]:
     """Show the first video of `pair`, also with the sound of the second."""
     video, lender = pair
     store = VideoStore(store_path(stores, video))
@@ -178,7 +178,7 @@ def _show(
     return shown, rows_of(shown, store, rules.protocol)
 
 
-def _write_retention(stem: Path, shown: Shown) -> None:
+def _write_retention(stem: Path, shown: ShownWindows) -> None:
     for name, maps in (("audio", shown.audio), ("visual", shown.visual)):
         if maps.size:
             write_maps(stem.with_name(f"{stem.name}.{name}.zarr.zip"), maps)

@@ -25,7 +25,7 @@ SCORES = {"av": "av", "v": "v", "references": "centre prior"}
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class ReliancePlaces:
     """Where the chain keeps what is read here, and the world's side files, which may be missing."""
 
     stores: Path
@@ -36,7 +36,7 @@ class Places:
 
 
 def measure(
-    places: Places, splits: Sequence[Split], compute: ComputeParams, rules: Rules, out: Path
+    places: ReliancePlaces, splits: Sequence[Split], compute: ComputeParams, rules: Rules, out: Path
 ) -> tuple[Measured, list[str]]:
     """Run the audio-visual model of each split with other sounds, and collect its scores.
 
@@ -62,7 +62,7 @@ def measure(
 
 
 def measure_alone(
-    places: Places, splits: Sequence[Split], compute: ComputeParams, rules: Rules
+    places: ReliancePlaces, splits: Sequence[Split], compute: ComputeParams, rules: Rules
 ) -> tuple[Measured, list[str]]:
     """Measure without maps and scores of earlier stages, as on validation videos.
 
@@ -105,7 +105,7 @@ def _scores(folder: Path, run: str, method: str, splits: Sequence[Split]) -> Ite
             yield rows.assign(kind=[split.kind(*key) for key in keys])
 
 
-def _followings(places: Places, split: Split) -> Iterator[Following]:
+def _followings(places: ReliancePlaces, split: Split) -> Iterator[Following]:
     """Yield the changes of the videos whose maps are there, every frame of which was predicted."""
     for video in split.videos:
         key = (video.dataset, video.video)

@@ -44,7 +44,7 @@ class SoundProbe:
     windows: int
 
 
-class Shown(NamedTuple):
+class ShownWindows(NamedTuple):
     """What came out for n frames of a video.
 
     Attributes:
@@ -71,13 +71,13 @@ def listen(
     store: VideoStore,
     tracks: Mapping[SoundName, Waveform],
     frames: NDArray[np.int64],
-) -> Shown:
+) -> ShownWindows:
     """Predict the given frames of a video with each sound."""
     parts = [
         _batch(probe, store, tracks, frames[start : start + probe.windows])
         for start in range(0, len(frames), probe.windows)
     ]
-    return Shown(
+    return ShownWindows(
         frames,
         {name: np.concatenate([part.maps[name] for part in parts]) for name in tracks},
         np.concatenate([part.audio for part in parts]),
@@ -85,7 +85,7 @@ def listen(
     )
 
 
-def rows_of(shown: Shown, store: VideoStore, protocol: ProtocolName) -> pd.DataFrame:
+def rows_of(shown: ShownWindows, store: VideoStore, protocol: ProtocolName) -> pd.DataFrame:
     """Score what was predicted with each sound.
 
     Returns:
@@ -112,7 +112,7 @@ def _batch(
     store: VideoStore,
     tracks: Mapping[SoundName, Waveform],
     frames: NDArray[np.int64],
-) -> Shown:
+) -> ShownWindows:
     spec, count = probe.spec, len(store)
     shown = [window_of(int(frame), count, spec) for frame in frames]
     images = torch.from_numpy(sized(store.frames(np.concatenate(shown)), spec))
@@ -134,7 +134,7 @@ def _batch(
             maps[name] = found.float().cpu().numpy()
             kept = retention if name == "true" else kept
     size = (spec.height // COARSEST, spec.width // COARSEST)
-    return Shown(frames, maps, *_retention(kept, size, len(shown)))
+    return ShownWindows(frames, maps, *_retention(kept, size, len(shown)))
 
 
 def _predicting(model: nn.Module, clips: Tensor) -> Callable[[Tensor, Tensor], Tensor]:

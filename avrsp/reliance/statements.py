@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from avrsp.evaluate.intervals import Paired, interval
 from avrsp.reliance.analysis import Rules, known
-from avrsp.reliance.truth import Key, Truth
+from avrsp.reliance.truth import ClipTruth, VideoKey
 
 GAIN: Final = 0.15
 """CC by which sound must help on sounding clips."""
@@ -202,7 +202,7 @@ class Following(NamedTuple):
 
 
 def pursuits(
-    key: Key, maps: NDArray[np.floating], truth: Truth, size: tuple[int, int]
+    key: VideoKey, maps: NDArray[np.floating], truth: ClipTruth, size: tuple[int, int]
 ) -> list[Following]:
     """Measure every change of a video.
 
@@ -226,7 +226,7 @@ def peaks(maps: NDArray[np.floating], size: tuple[int, int]) -> NDArray[np.float
     return np.asarray(middles * (np.array(size) / (height, width)) - 0.5, np.float64)
 
 
-def _held(points: NDArray[np.float64], truth: Truth) -> NDArray[np.bool_]:
+def _held(points: NDArray[np.float64], truth: ClipTruth) -> NDArray[np.bool_]:
     """Say for each object and frame whether the peak is on it: within a diameter, none nearer."""
     count = min(len(points), truth.centres.shape[1])
     distance = np.linalg.norm(truth.centres[:, :count] - points[None, :count], axis=-1)
@@ -234,12 +234,14 @@ def _held(points: NDArray[np.float64], truth: Truth) -> NDArray[np.bool_]:
     return np.asarray(near & (distance == distance.min(0)), np.bool_)
 
 
-def _parts(truth: Truth) -> Iterator[tuple[float, float]]:
+def _parts(truth: ClipTruth) -> Iterator[tuple[float, float]]:
     """Yield each change with the time of the next one."""
     yield from zip(truth.changes, (*truth.changes[1:], math.inf), strict=True)
 
 
-def _wait(held: NDArray[np.bool_], change: float, end: float, truth: Truth) -> tuple[float, float]:
+def _wait(
+    held: NDArray[np.bool_], change: float, end: float, truth: ClipTruth
+) -> tuple[float, float]:
     first = math.ceil(change * truth.fps - 1e-9)
     after = min(held.shape[1], math.ceil(end * truth.fps)) if math.isfinite(end) else held.shape[1]
     if first >= after or truth.sounding[first] is None:

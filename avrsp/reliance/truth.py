@@ -16,12 +16,12 @@ from avrsp.store.manifest import Verdict
 
 UNKNOWN: Final = "unknown"
 
-Key = tuple[str, str]
+VideoKey = tuple[str, str]
 """Dataset and video."""
 
 
 @dataclass(frozen=True, slots=True)
-class Truth:
+class ClipTruth:
     """The truth of one video.
 
     Attributes:
@@ -47,7 +47,7 @@ class Split:
 
     number: int | str
     videos: Sequence[Verdict]
-    truths: Mapping[Key, Truth]
+    truths: Mapping[VideoKey, ClipTruth]
 
     def kind(self, dataset: str, video: str) -> str:
         """Return which kind of clip a video is; "unknown" where nobody knows it."""
@@ -55,7 +55,9 @@ class Split:
         return truth.kind if truth else UNKNOWN
 
 
-def read_truths(folder: Path, datasets: Sequence[str], wanted: Iterable[Key]) -> dict[Key, Truth]:
+def read_truths(
+    folder: Path, datasets: Sequence[str], wanted: Iterable[VideoKey]
+) -> dict[VideoKey, ClipTruth]:
     """Read `<dataset>.json` in `folder`; a folder that is not there knows nothing.
 
     Raises:
@@ -64,7 +66,7 @@ def read_truths(folder: Path, datasets: Sequence[str], wanted: Iterable[Key]) ->
     if not folder.is_dir():
         return {}
     asked = set(wanted)
-    found: dict[Key, Truth] = {}
+    found: dict[VideoKey, ClipTruth] = {}
     for dataset in datasets:
         path = folder / f"{dataset}.json"
         try:
@@ -82,9 +84,9 @@ def read_truths(folder: Path, datasets: Sequence[str], wanted: Iterable[Key]) ->
     return found
 
 
-def _truth(facts: dict[str, Any]) -> Truth:
+def _truth(facts: dict[str, Any]) -> ClipTruth:
     objects = facts["objects"]
-    return Truth(
+    return ClipTruth(
         kind=facts["kind"],
         fps=float(facts["fps"]),
         changes=tuple(facts["changes"]) if facts["kind"] == "sounding" else (),

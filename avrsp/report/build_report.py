@@ -21,13 +21,13 @@ from avrsp.report.inputs import About, Inputs, best_video, shifted_pair
 from avrsp.report.names import MEAN
 from avrsp.report.page import (
     Block,
+    BulletPoints,
     Chart,
     Grid,
     Notice,
     Page,
-    Points,
+    PageSection,
     Prose,
-    Section,
     Tile,
     charts,
     clips,
@@ -36,8 +36,8 @@ from avrsp.report.page import (
 from avrsp.report.palette import render
 from avrsp.report.results import Results
 from avrsp.report.tables import (
-    Rows,
     Table,
+    TableRows,
     ablations,
     compared,
     comparison,
@@ -104,7 +104,7 @@ def _warning(inputs: Inputs) -> str:
 
 
 def _tables(inputs: Inputs) -> Iterator[Table]:
-    about, rows = inputs.about, Rows(inputs.labels, inputs.results)
+    about, rows = inputs.about, TableRows(inputs.labels, inputs.results)
     given = (texts.GIVEN,) if inputs.results.given else ()
     yield overview(rows, about, notes=given)
     against = objections(about, inputs.models)
@@ -198,9 +198,9 @@ def write_ablations(folder: Path, found: Ablated, about: About) -> None:
         lead=texts.ABLATIONS,
         warning=texts.SAMPLE_WARNING if about.preset == "sample" else "",
         sections=(
-            Section("tables", "Tables III to V", (*_ablation_gaps(found.results), *tables)),
-            Section("fusions", "RAVF against the other fusions", _fusions(found)),
-            Section("runs", "What was run", (_runs(found),)),
+            PageSection("tables", "Tables III to V", (*_ablation_gaps(found.results), *tables)),
+            PageSection("fusions", "RAVF against the other fusions", _fusions(found)),
+            PageSection("runs", "What was run", (_runs(found),)),
         ),
         colophon=f"Made by avrsp from preset {about.preset}.",
     )
@@ -214,7 +214,7 @@ def _ablation_gaps(results: Results) -> list[Block]:
         blocks.append(Notice(f"{len(absent)} of {len(ABLATIONS)} networks were not run: "
                              f"{', '.join(absent)}."))  # fmt: skip
     if results.faults:
-        blocks += [Notice("Not everything could be evaluated:"), Points(results.faults)]
+        blocks += [Notice("Not everything could be evaluated:"), BulletPoints(results.faults)]
     return blocks
 
 

@@ -45,7 +45,7 @@ class Moment:
     frame: Pixels
     fixations: NDArray[np.int16]
     truth: Pixels
-    maps: Mapping[str, Map]
+    maps: Mapping[str, HeatMap]
     scores: Mapping[str, float]
 
 
@@ -268,14 +268,14 @@ def _curve(place: Axes, run: str, history: pd.DataFrame, theme: Theme) -> None:
 
 
 Pixels = NDArray[np.uint8]
-Map = NDArray[np.float32]
+HeatMap = NDArray[np.float32]
 
 HEAT: Final = colormaps["inferno"]
 DIM: Final = 0.42
 """Brightness that is left to the frame below a map."""
 
 
-def overlay(frame: Pixels, saliency: Map | Pixels, height: int, width: int) -> Pixels:
+def overlay(frame: Pixels, saliency: HeatMap | Pixels, height: int, width: int) -> Pixels:
     """Lay a map over a dimmed grey frame; the map's own maximum is the brightest.
 
     Returns:
@@ -287,7 +287,7 @@ def overlay(frame: Pixels, saliency: Map | Pixels, height: int, width: int) -> P
     return mixed(frame, weight, np.sqrt(weight))
 
 
-def mixed(frame: Pixels, weight: Map, opacity: Map | float) -> Pixels:
+def mixed(frame: Pixels, weight: HeatMap, opacity: HeatMap | float) -> Pixels:
     """Lay the colours of `weight`, height x width in [0, 1], over a dimmed grey frame of any size.
 
     `opacity` in [0, 1] says how much of the frame they hide, everywhere or at each pixel.

@@ -20,7 +20,7 @@ from avrsp.media.probe import Track
 from avrsp.models.windows import extent
 from avrsp.report.charts import Pixels, overlay
 from avrsp.report.inputs import Inputs, judge, judged
-from avrsp.report.page import Block, Clip, Notice
+from avrsp.report.page import Block, FilmBlock, Notice
 from avrsp.store.video_store import MapStore, VideoStore
 from avrsp.types import SOUND_RATE
 
@@ -125,8 +125,8 @@ def _caption(rank: str, model: str) -> str:
     )
 
 
-def _clip(store: VideoStore, maps: MapStore, title: str, *, caption: str, rank: str) -> Clip:
-    return Clip(
+def _clip(store: VideoStore, maps: MapStore, title: str, *, caption: str, rank: str) -> FilmBlock:
+    return FilmBlock(
         name=f"clip-{rank}",
         title=title,
         caption=caption,

@@ -14,12 +14,22 @@ from avrsp.report.comparability import objections
 from avrsp.report.formats import write_tables
 from avrsp.report.inputs import About
 from avrsp.report.names import MEAN, listed
-from avrsp.report.page import Block, Facts, Grid, Notice, Page, Points, Prose, Section, to_html
+from avrsp.report.page import (
+    Block,
+    BulletPoints,
+    Facts,
+    Grid,
+    Notice,
+    Page,
+    PageSection,
+    Prose,
+    to_html,
+)
 from avrsp.report.page_sections import SHORT
 from avrsp.report.results import Results
 from avrsp.report.tables import (
     ROWS,
-    Group,
+    RowGroup,
     Table,
     TableRow,
     cells_of,
@@ -167,8 +177,8 @@ def write_fusions(folder: Path, found: Found, about: About) -> None:
         lead=texts.FUSIONS_LEAD,
         warning=texts.SAMPLE_WARNING if about.preset == "sample" else "",
         sections=(
-            Section("tables", "Ways to join sound and picture", (*_gaps(found), *tables)),
-            Section("runs", "Which runs these are", tuple(_runs(found, about))),
+            PageSection("tables", "Ways to join sound and picture", (*_gaps(found), *tables)),
+            PageSection("runs", "Which runs these are", tuple(_runs(found, about))),
         ),
         colophon=f"Made by avrsp from preset {about.preset}.",
     )
@@ -206,8 +216,8 @@ def _table(results: Results, about: About) -> Table:
         headings=about.titles(datasets),
         metrics=paper.METRICS,
         groups=(
-            Group("experiments", "Experiments that MLflow knows", _rows(results, columns), True),
-            Group("paper", printed, printed_rows("V", datasets), ours=False),
+            RowGroup("experiments", "Experiments that MLflow knows", _rows(results, columns), True),
+            RowGroup("paper", printed, printed_rows("V", datasets), ours=False),
         ),
         notes=(texts.FUSIONS_TRAINED,),
     )
@@ -224,7 +234,7 @@ def _means(results: Results, about: About) -> Table:
         datasets=(MEAN,),
         headings=about.titles([MEAN]),
         metrics=MEAN_METRICS,
-        groups=(Group("experiments", "Experiments that MLflow knows", rows, ours=True),),
+        groups=(RowGroup("experiments", "Experiments that MLflow knows", rows, ours=True),),
     )
 
 
@@ -253,4 +263,4 @@ def _runs(found: Found, about: About) -> Iterator[Block]:
         yield Grid("MLflow runs", heads, rows, words=(0, 1, 2, 3, 4))
     if found.left_out:
         yield Prose("Left out, because they differ in more than the fusion:")
-        yield Points(found.left_out)
+        yield BulletPoints(found.left_out)

@@ -80,7 +80,7 @@ class About:
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class ReportPlaces:
     """Where the chain leaves its results.
 
     Attributes:
@@ -125,7 +125,7 @@ class Inputs:
     """
 
     about: About
-    places: Places
+    places: ReportPlaces
     manifest: Manifest | None
     manifest_digest: str
     rows: pd.DataFrame
@@ -185,7 +185,7 @@ def store_of(folder: Path, dataset: str, video: str) -> Path:
     return folder / dataset / f"{video}.zarr.zip"
 
 
-def gather(places: Places, about: About) -> Inputs:
+def gather(places: ReportPlaces, about: About) -> Inputs:
     """Read everything that exists.
 
     Raises:

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from avrsp.report.names import DIGITS, HEADINGS, LOWER_IS_BETTER
-from avrsp.report.palette import Picture
+from avrsp.report.palette import ThemedPicture
 from avrsp.report.tables import Cell, Table
 
 WEBP_QUALITY: Final = 88
@@ -34,7 +34,7 @@ class Chart:
     title: str
     caption: str
     alt: str
-    picture: Picture
+    picture: ThemedPicture
     wide: bool = True
     on_dark: bool = False
 
@@ -56,7 +56,7 @@ class Chart:
 
 
 @dataclass(frozen=True, slots=True)
-class Clip:
+class FilmBlock:
     """A short film with sound, an MP4 of `width` x `height` pixels; its `first` picture as PNG."""
 
     kind: ClassVar[str] = "clip"
@@ -106,7 +106,7 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
-class Points:
+class BulletPoints:
     """A list of remarks."""
 
     kind: ClassVar[str] = "points"
@@ -146,11 +146,11 @@ class Link:
     address: str
 
 
-Block = Prose | Notice | Points | Facts | Grid | Chart | Clip | Link | Table
+Block = Prose | Notice | BulletPoints | Facts | Grid | Chart | FilmBlock | Link | Table
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class PageSection:
     """A part of the page under a heading; `anchor` is its address."""
 
     anchor: str
@@ -180,7 +180,7 @@ class Page:
 
     title: str
     lead: str
-    sections: tuple[Section, ...]
+    sections: tuple[PageSection, ...]
     warning: str = ""
     tiles: tuple[Tile, ...] = ()
     hero: Chart | None = None
@@ -214,15 +214,15 @@ def interval(cell: Cell, metric: str) -> str:
     return f"[{estimate.low:.{digits}f}, {estimate.high:.{digits}f}]"
 
 
-def charts(sections: Sequence[Section]) -> tuple[Chart, ...]:
+def charts(sections: Sequence[PageSection]) -> tuple[Chart, ...]:
     """Return all pictures of the sections, in reading order."""
     return tuple(
         block for section in sections for block in section.blocks if isinstance(block, Chart)
     )
 
 
-def clips(sections: Sequence[Section]) -> tuple[Clip, ...]:
+def clips(sections: Sequence[PageSection]) -> tuple[FilmBlock, ...]:
     """Return all films of the sections, in reading order."""
     return tuple(
-        block for section in sections for block in section.blocks if isinstance(block, Clip)
+        block for section in sections for block in section.blocks if isinstance(block, FilmBlock)
     )

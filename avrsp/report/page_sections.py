@@ -17,7 +17,17 @@ from avrsp.report.comparability import start_in_words
 from avrsp.report.films import clips
 from avrsp.report.inputs import About, Inputs, TypicalFrame, typical, video_means
 from avrsp.report.names import KINDS, in_order, shortened
-from avrsp.report.page import Block, Chart, Facts, Grid, Link, Notice, Points, Prose, Section
+from avrsp.report.page import (
+    Block,
+    BulletPoints,
+    Chart,
+    Facts,
+    Grid,
+    Link,
+    Notice,
+    PageSection,
+    Prose,
+)
 from avrsp.report.palette import render
 from avrsp.report.tables import Table, not_run
 from avrsp.store.manifest import DatasetEntry, Manifest, Verdict
@@ -25,31 +35,34 @@ from avrsp.store.manifest import DatasetEntry, Manifest, Verdict
 OWN_PAGE: Final = "ablations/index.html"
 
 
-def results(tables: Sequence[Table], inputs: Inputs) -> Section:
+def results(tables: Sequence[Table], inputs: Inputs) -> PageSection:
     """Show the tables."""
     blocks: list[Block] = [Prose(texts.METRICS)]
     if not inputs.results.methods:
         blocks.append(Notice(texts.NO_SCORES))
     blocks += tables
     if inputs.results.faults:
-        blocks += [Notice("Not everything could be evaluated:"), Points(inputs.results.faults)]
-    return Section("results", "Results", tuple(blocks))
+        blocks += [
+            Notice("Not everything could be evaluated:"),
+            BulletPoints(inputs.results.faults),
+        ]
+    return PageSection("results", "Results", tuple(blocks))
 
 
-def ablated(tables: Sequence[Table], inputs: Inputs) -> Section:
+def ablated(tables: Sequence[Table], inputs: Inputs) -> PageSection:
     """Show Tables III to V as far as their networks were run, and where their own page is."""
     blocks: list[Block] = [Prose(texts.ABLATIONS), Link(texts.OWN_PAGE, OWN_PAGE, OWN_PAGE)]
     absent = not_run(inputs.ablations)
     if absent:
         blocks.append(Notice(texts.not_ablated(len(absent), len(ABLATIONS))))
-    return Section("ablations", "What each part is worth", (*blocks, *tables))
+    return PageSection("ablations", "What each part is worth", (*blocks, *tables))
 
 
-def predictions(inputs: Inputs) -> Section:
+def predictions(inputs: Inputs) -> PageSection:
     """Show a strip for each dataset: typical frames, chosen by rule."""
     blocks: list[Block] = [Prose(texts.STRIPS)]
     if inputs.rows.empty:
-        return Section("predictions", "Predictions", (*blocks, Notice(texts.NO_SCORES)))
+        return PageSection("predictions", "Predictions", (*blocks, Notice(texts.NO_SCORES)))
     shown = clips(inputs)
     if shown:
         blocks += [Prose(texts.CLIPS), *shown]
@@ -58,18 +71,18 @@ def predictions(inputs: Inputs) -> Section:
     absent = inputs.about.titles(sorted({*inputs.about.datasets} - {*scored}))
     if absent:
         blocks.append(Notice(f"Not run: {', '.join(absent)}."))
-    return Section("predictions", "Predictions", tuple(blocks))
+    return PageSection("predictions", "Predictions", tuple(blocks))
 
 
-def comparison(inputs: Inputs) -> Section:
+def comparison(inputs: Inputs) -> PageSection:
     """Show two models of the chain, video by video."""
     if len(inputs.own) < 2:  # noqa: PLR2004 - a comparison takes two
-        return Section("videos", "Video by video", (Notice(texts.NO_PAIRS),))
+        return PageSection("videos", "Video by video", (Notice(texts.NO_PAIRS),))
     pair = first, second = inputs.own[0], inputs.own[-1]
     heading = f"{first} and {second}, video by video"
     videos = video_means(inputs.rows, pair)
     if videos.empty:
-        return Section("videos", heading, (Notice(texts.NO_PAIRS),))
+        return PageSection("videos", heading, (Notice(texts.NO_PAIRS),))
     titles = {key: inputs.about.title(key) for key in sorted(set(videos["dataset"]))}
     wins = int((videos[second] > videos[first]).sum())
     caption = (
@@ -85,13 +98,13 @@ def comparison(inputs: Inputs) -> Section:
         picture=render(lambda theme: per_video(videos, pair, titles, theme)),
         wide=False,
     )
-    return Section("videos", heading, (chart, _by_dataset(videos, pair, titles)))
+    return PageSection("videos", heading, (chart, _by_dataset(videos, pair, titles)))
 
 
-def training(inputs: Inputs) -> Section:
+def training(inputs: Inputs) -> PageSection:
     """Show the learning curves."""
     if not inputs.histories:
-        return Section("training", "Training", (Notice(texts.NO_HISTORIES),))
+        return PageSection("training", "Training", (Notice(texts.NO_HISTORIES),))
     chart = Chart(
         name="learning-curves",
         title="Loss by epoch",
@@ -100,7 +113,7 @@ def training(inputs: Inputs) -> Section:
         + ", ".join(_curve_in_words(name, frame) for name, frame in inputs.histories.items()),
         picture=render(lambda theme: learning_curves(inputs.histories, theme)),
     )
-    return Section("training", "Training", (chart,))
+    return PageSection("training", "Training", (chart,))
 
 
 def _strip_or_notice(inputs: Inputs, dataset: str) -> Block:
@@ -197,7 +210,7 @@ def blocks(manifest: Manifest, about: About) -> Iterator[Block]:
     found = split_defects(manifest)
     if found:
         yield Prose(texts.SPLIT_DEFECTS)
-        yield Points(found)
+        yield BulletPoints(found)
     if about.preset != "sample":
         yield _sources(manifest, about)
 
@@ -291,7 +304,7 @@ SHORT = 12
 """Characters of a digest or commit that are shown."""
 
 
-def run(inputs: Inputs) -> Section:
+def run(inputs: Inputs) -> PageSection:
     """Say what was run, with what, and when."""
     about = inputs.about
     facts = Facts(
@@ -305,20 +318,20 @@ def run(inputs: Inputs) -> Section:
             ("Digest of the data (SHA-256)", inputs.manifest_digest[:SHORT] or "no manifest"),
         )
     )
-    return Section("run", "What was run", (facts, _runs(inputs)))
+    return PageSection("run", "What was run", (facts, _runs(inputs)))
 
 
-def data(inputs: Inputs) -> Section:
+def data(inputs: Inputs) -> PageSection:
     """Count the videos, and name those that were set aside and the datasets that are absent."""
     if inputs.manifest is None:
-        return Section("data", "Data", (Notice(texts.NO_MANIFEST),))
-    return Section("data", "Data", tuple(blocks(inputs.manifest, inputs.about)))
+        return PageSection("data", "Data", (Notice(texts.NO_MANIFEST),))
+    return PageSection("data", "Data", tuple(blocks(inputs.manifest, inputs.about)))
 
 
-def notes(inputs: Inputs) -> Section:
+def notes(inputs: Inputs) -> PageSection:
     """Say how the numbers are meant to be read."""
     extra = texts.SAMPLE_NOTES if inputs.about.preset == "sample" else ()
-    return Section("notes", "How to read this", (Points((*extra, *texts.NOTES)),))
+    return PageSection("notes", "How to read this", (BulletPoints((*extra, *texts.NOTES)),))
 
 
 def _runs(inputs: Inputs) -> Block:

@@ -52,16 +52,16 @@ def dataset_styles(datasets: Iterable[str]) -> dict[str, tuple[str, str]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class ThemedPicture:
     """A PNG for light pages and one for dark pages."""
 
     light: bytes
     dark: bytes
 
 
-def render(draw: Callable[[Theme], Figure]) -> Picture:
+def render(draw: Callable[[Theme], Figure]) -> ThemedPicture:
     """Draw once in each theme."""
-    return Picture(_png(draw, LIGHT), _png(draw, DARK))
+    return ThemedPicture(_png(draw, LIGHT), _png(draw, DARK))
 
 
 def tidy(axes: Axes, theme: Theme) -> None:

@@ -12,9 +12,16 @@ from avrsp.errors import StoreError
 from avrsp.report import texts
 from avrsp.report.charts import moment, strip
 from avrsp.report.inputs import About, Inputs
-from avrsp.report.page import Block, Chart, Grid, Notice, Points, Prose, Section
+from avrsp.report.page import Block, BulletPoints, Chart, Grid, Notice, PageSection, Prose
 from avrsp.report.palette import render
-from avrsp.report.traces import Key, RetentionFrame, TimeCourse, retention, retention_at, timeline
+from avrsp.report.traces import (
+    RetentionFrame,
+    SplitVideoKey,
+    TimeCourse,
+    retention,
+    retention_at,
+    timeline,
+)
 from avrsp.store.video_store import VideoStore
 
 AFTER: Final = (-0.4, 0.3, 0.7, 1.2)
@@ -45,7 +52,7 @@ def retained(inputs: Inputs) -> list[Block]:
     return [Prose(texts.RETENTION), _retention(shown, inputs)]
 
 
-def _sequence(inputs: Inputs, key: Key, change: float) -> Chart:
+def _sequence(inputs: Inputs, key: SplitVideoKey, change: float) -> Chart:
     dataset, split, video = key
     store, maps = inputs.store(dataset, video), inputs.maps(dataset, split, video)
     fps = store.attributes.fps
@@ -72,7 +79,7 @@ def _sequence(inputs: Inputs, key: Key, change: float) -> Chart:
     )
 
 
-def _timeline(inputs: Inputs, key: Key) -> Chart:
+def _timeline(inputs: Inputs, key: SplitVideoKey) -> Chart:
     dataset, _, video = key
     course = _course(inputs, inputs.store(dataset, video), key)
     caption = (
@@ -88,7 +95,7 @@ def _timeline(inputs: Inputs, key: Key) -> Chart:
     )
 
 
-def _course(inputs: Inputs, store: VideoStore, key: Key) -> TimeCourse:
+def _course(inputs: Inputs, store: VideoStore, key: SplitVideoKey) -> TimeCourse:
     fps = store.attributes.fps
     here = _of(inputs.rows, key).sort_values("frame")
     scores = {
@@ -141,7 +148,7 @@ def _typical_change(inputs: Inputs) -> Mapping[str, Any] | None:
     return ranked[(len(ranked) - 1) // 2] if ranked else None
 
 
-def _by_kind(inputs: Inputs) -> Iterator[tuple[str, Key]]:
+def _by_kind(inputs: Inputs) -> Iterator[tuple[str, SplitVideoKey]]:
     """Yield each kind with its clip of median retention; all clips are one kind where unknown."""
     rows = inputs.sound_rows
     rows = rows[(rows["sound"] == "true") & rows["has_sound"]].dropna(subset="retention")
@@ -155,13 +162,13 @@ def _by_kind(inputs: Inputs) -> Iterator[tuple[str, Key]]:
             yield texts.CLIP_KINDS.get(str(kind), str(kind)), order[(len(order) - 1) // 2]
 
 
-def _key(inputs: Inputs, dataset: str, video: str) -> Key:
+def _key(inputs: Inputs, dataset: str, video: str) -> SplitVideoKey:
     rows = inputs.sound_rows
     here = rows[(rows["dataset"] == dataset) & (rows["video"] == video)]
     return dataset, here["split"].iloc[0] if len(here) else inputs.about.splits[0], video
 
 
-def _of(rows: pd.DataFrame, key: Key) -> pd.DataFrame:
+def _of(rows: pd.DataFrame, key: SplitVideoKey) -> pd.DataFrame:
     dataset, split, video = key
     same = (rows["dataset"] == dataset) & (rows["split"] == split) & (rows["video"] == video)
     return rows[same]
@@ -190,11 +197,11 @@ NOT_DEFINED: Final = "n/a"
 BY: Final = {"all": "", "dataset": "", "kind": "clips: "}
 
 
-def reliance(inputs: Inputs) -> Section:
+def reliance(inputs: Inputs) -> PageSection:
     """Show what other sounds do to the audio-visual model."""
     found = inputs.reliance
     if found is None:
-        return Section("sound", texts.SOUND, (Notice(texts.NO_RELIANCE),))
+        return PageSection("sound", texts.SOUND, (Notice(texts.NO_RELIANCE),))
     blocks: list[Block] = [
         Prose(found["sentence"]),
         Prose(texts.SOUNDS),
@@ -205,8 +212,8 @@ def reliance(inputs: Inputs) -> Section:
     if absent:
         blocks.append(Notice(f"Not run with other sounds: {absent}."))
     if found["faults"]:
-        blocks += [Notice("Not every video could be shown:"), Points(tuple(found["faults"]))]
-    return Section("sound", texts.SOUND, tuple(blocks))
+        blocks += [Notice("Not every video could be shown:"), BulletPoints(tuple(found["faults"]))]
+    return PageSection("sound", texts.SOUND, tuple(blocks))
 
 
 def grids(found: Mapping[str, Any], about: About) -> tuple[Grid, ...]:

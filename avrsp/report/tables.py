@@ -23,7 +23,7 @@ from avrsp.report.results import Results
 
 NOT_RUN: Final = "not run"
 
-Column = tuple[str, str]
+TableColumn = tuple[str, str]
 """A dataset and a metric."""
 
 
@@ -51,17 +51,17 @@ class TableRow:
     """
 
     method: str
-    cells: dict[Column, Cell]
+    cells: dict[TableColumn, Cell]
     emphasis: bool = False
     contends: bool = True
 
-    def cell(self, column: Column) -> Cell:
+    def cell(self, column: TableColumn) -> Cell:
         """Return the cell in `column`."""
         return self.cells.get(column, Cell(NOT_RUN))
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class RowGroup:
     """Rows of one source under a heading that says where their numbers come from."""
 
     source: str
@@ -82,11 +82,11 @@ class Table:
     datasets: tuple[str, ...]
     headings: tuple[str, ...]
     metrics: tuple[str, ...]
-    groups: tuple[Group, ...]
+    groups: tuple[RowGroup, ...]
     notes: tuple[str, ...] = field(default=())
 
     @property
-    def columns(self) -> tuple[Column, ...]:
+    def columns(self) -> tuple[TableColumn, ...]:
         """Return the columns from left to right."""
         return tuple((dataset, metric) for dataset in self.datasets for metric in self.metrics)
 
@@ -112,7 +112,7 @@ def compared(results: Results, about: About) -> Mapping[str, tuple[str, ...]]:
 def comparison(
     name: str,
     datasets: tuple[str, ...],
-    rows: Rows,
+    rows: TableRows,
     about: About,
     *,
     objections: Sequence[str] = (),
@@ -131,7 +131,9 @@ def comparison(
     shown = listed(about.titles(datasets))
     groups = [measured(rows, datasets, paper.METRICS)]
     if name:
-        groups.append(Group("paper", remark(objections), printed_rows(name, datasets), ours=False))
+        groups.append(
+            RowGroup("paper", remark(objections), printed_rows(name, datasets), ours=False)
+        )
     counts = (f"{_videos(rows.results, key)} {about.title(key)}" for key in datasets)
     return Table(
         name=f"table-{name.lower() or 'others'}",
@@ -157,7 +159,7 @@ def remark(objections: Sequence[str]) -> str:
     )
 
 
-def overview(rows: Rows, about: About, *, notes: Sequence[str] = ()) -> Table:
+def overview(rows: TableRows, about: About, *, notes: Sequence[str] = ()) -> Table:
     """Return the means over datasets of every metric, KL included."""
     metrics = (*paper.METRICS, "kl")
     over = ", ".join(about.titles(rows.results.datasets)) or "no dataset was scored"
@@ -174,14 +176,14 @@ def overview(rows: Rows, about: About, *, notes: Sequence[str] = ()) -> Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class TableRows:
     """This run's rows: the chain's models by kind with their labels, and what was scored."""
 
     labels: Mapping[str, str]
     results: Results
 
 
-def measured(rows: Rows, datasets: Iterable[str], metrics: Iterable[str]) -> Group:
+def measured(rows: TableRows, datasets: Iterable[str], metrics: Iterable[str]) -> RowGroup:
     """Return this run's rows; the best value of each column is marked.
 
     The reference that looks at the ground truth of another frame takes no part in that.
@@ -197,7 +199,7 @@ def measured(rows: Rows, datasets: Iterable[str], metrics: Iterable[str]) -> Gro
         )
         for method, label in {**rows.labels, **given, **REFERENCES}.items()
     ]
-    return Group("this run", "This run", tuple(mark_best(found, columns)), ours=True)
+    return RowGroup("this run", "This run", tuple(mark_best(found, columns)), ours=True)
 
 
 def _videos(results: Results, dataset: str) -> int:
@@ -205,7 +207,9 @@ def _videos(results: Results, dataset: str) -> int:
     return max(counts, default=0)
 
 
-def cells_of(results: Results, method: str, columns: Iterable[Column]) -> dict[Column, Cell]:
+def cells_of(
+    results: Results, method: str, columns: Iterable[TableColumn]
+) -> dict[TableColumn, Cell]:
     """Return the cells of a method; what was not measured has none."""
     found = {column: results.find(method, *column) for column in columns}
     return {
@@ -215,7 +219,7 @@ def cells_of(results: Results, method: str, columns: Iterable[Column]) -> dict[C
     }
 
 
-def mark_best(rows: Sequence[TableRow], columns: Iterable[Column]) -> list[TableRow]:
+def mark_best(rows: Sequence[TableRow], columns: Iterable[TableColumn]) -> list[TableRow]:
     """Return the rows with the best value of each column marked."""
     best = {column: _best(rows, column) for column in columns}
     return [
@@ -230,7 +234,7 @@ def mark_best(rows: Sequence[TableRow], columns: Iterable[Column]) -> list[Table
     ]
 
 
-def _best(rows: Iterable[TableRow], column: Column) -> str | None:
+def _best(rows: Iterable[TableRow], column: TableColumn) -> str | None:
     """Return the best printed value, so that rows equal to the printed digit are all marked."""
     texts = [row.cell(column).text for row in rows if row.contends and column in row.cells]
     better = min if column[1] in LOWER_IS_BETTER else max
@@ -239,7 +243,7 @@ def _best(rows: Iterable[TableRow], column: Column) -> str | None:
 
 def printed_rows(name: str, datasets: Iterable[str]) -> tuple[TableRow, ...]:
     """Return the rows of a table as the paper prints them, for some of its datasets."""
-    rows: dict[str, dict[Column, Cell]] = {}
+    rows: dict[str, dict[TableColumn, Cell]] = {}
     wanted = {*datasets}
     for entry in (each for each in paper.printed(name) if each.dataset in wanted):
         cells = rows.setdefault(entry.method, {})
@@ -313,8 +317,8 @@ def _ablation(name: str, results: Results, about: About, objections: Sequence[st
         headings=about.titles(datasets),
         metrics=paper.METRICS,
         groups=(
-            Group("this run", "This run", tuple(mark_best(rows, columns)), ours=True),
-            Group("paper", remark(objections), printed, ours=False),
+            RowGroup("this run", "This run", tuple(mark_best(rows, columns)), ours=True),
+            RowGroup("paper", remark(objections), printed, ours=False),
         ),
         notes=(texts.PAIRS,) if name == "IV" else (),
     )

@@ -20,7 +20,7 @@ from avrsp.report.palette import Theme, tidy
 from avrsp.store.video_store import MapStore
 from avrsp.types import SOUND_RATE
 
-Key = tuple[str, int | str, str]
+SplitVideoKey = tuple[str, int | str, str]
 """Dataset, split and video."""
 
 NAMES: Final = ("audio", "visual")
@@ -51,7 +51,7 @@ class RetentionFrame:
     maps: tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
-def retention_at(inputs: Inputs, key: Key, label: str) -> RetentionFrame:
+def retention_at(inputs: Inputs, key: SplitVideoKey, label: str) -> RetentionFrame:
     """Read the frame in the middle of those that were looked at, and its retention.
 
     Raises:

@@ -41,7 +41,7 @@ class Recording(NamedTuple):
     """A video and its ground truth: H x W x 3 frames, sound, and maps (H x W) of each frame."""
 
     frames: Iterable[npt.NDArray[np.uint8]]
-    sound: Sound | None
+    sound: EncodedSound | None
     densities: Sequence[GreyMap]
     fixations: Sequence[GreyMap]
 
@@ -131,7 +131,7 @@ JPEG_QUALITY: Final = ("-q:v", "3")
 FFMPEG: Final = ("ffmpeg", "-v", "error", "-nostdin", "-y")
 
 
-class Sound(NamedTuple):
+class EncodedSound(NamedTuple):
     """A sound track: samples x channels, 16 bit, and samples a second."""
 
     samples: npt.NDArray[np.int16]
@@ -142,7 +142,7 @@ def encode(
     path: Path,
     frames: Iterable[npt.NDArray[np.uint8]],
     rate: Fraction,
-    sound: Sound | None,
+    sound: EncodedSound | None,
     codecs: Sequence[str],
 ) -> None:
     """Write frames (H x W x 3, RGB) and sound to `path` in the format that its suffix names.

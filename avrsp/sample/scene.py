@@ -12,7 +12,7 @@ import numpy.typing as npt
 from avrsp.params import WorldParams, WorldScene
 from avrsp.sample.plan import OBJECT_KINDS, ObjectKind, PlannedVideo
 
-Frame = npt.NDArray[np.uint8]
+SceneFrame = npt.NDArray[np.uint8]
 
 TILE: Final = 384
 """Side of the background tile in pixels, which repeats without a seam."""
@@ -54,7 +54,7 @@ class Scene:
     tile: Canvas
     drift: Floats
 
-    def frames(self, height: int, width: int) -> Iterator[Frame]:
+    def frames(self, height: int, width: int) -> Iterator[SceneFrame]:
         """Draw the frames in order, H x W x 3."""
         sprites = [
             Sprite(kind, radius, self.hue_shift)

@@ -13,7 +13,7 @@ from avrsp import files, progress
 from avrsp.datasets.stavis_mirror import TREE
 from avrsp.params import WorldParams
 from avrsp.sample import layouts, viewers
-from avrsp.sample.layouts import Recording, Sound
+from avrsp.sample.layouts import EncodedSound, Recording
 from avrsp.sample.plan import (
     OBJECT_KINDS,
     PlannedVideo,
@@ -33,7 +33,7 @@ EMPTY_FRAMES = 4
 CODE: Final = ("sample", "datasets/gaze.py", "datasets/stavis_mirror.py")
 """Code that decides what is written."""
 
-Truth = dict[str, Any]
+WrittenTruth = dict[str, Any]
 
 
 def write_dataset(dataset: str, folder: Path, spec: WorldParams, seed: int) -> None:
@@ -61,7 +61,7 @@ def write_dataset(dataset: str, folder: Path, spec: WorldParams, seed: int) -> N
 
 def describe(
     video: PlannedVideo, scene: Scene, schedule: list[Stretch], fixations: list[Fixation]
-) -> Truth:
+) -> WrittenTruth:
     """Return what is true of a video and cannot be read from its raw files.
 
     Objects are numbered in the order of `objects`. `sounding` and `looked_at` hold an object's
@@ -93,14 +93,14 @@ def describe(
     }
 
 
-def _made(folder: Path, video: PlannedVideo, spec: WorldParams, seed: int) -> Truth:
+def _made(folder: Path, video: PlannedVideo, spec: WorldParams, seed: int) -> WrittenTruth:
     """Return the truth about a video, which is written first unless a former run has done so."""
     mark = folder / "world" / "made" / video.dataset / f"{video.video}.json"
     origin = _origin(video, spec, seed)
     if mark.exists():
-        former: Truth = json.loads(mark.read_text())
+        former: WrittenTruth = json.loads(mark.read_text())
         if former["origin"] == origin and all((folder / leaf).exists() for leaf in former["holds"]):
-            kept: Truth = former["truth"]
+            kept: WrittenTruth = former["truth"]
             return kept
     staging = mark.parent / f".tmp-{video.video}"
     shutil.rmtree(staging, ignore_errors=True)
@@ -118,7 +118,7 @@ def _origin(video: PlannedVideo, spec: WorldParams, seed: int) -> str:
     return f"{video} {spec} seed={seed} code={files.code_digest(*CODE)}"
 
 
-def _write(staging: Path, video: PlannedVideo, spec: WorldParams, seed: int) -> Truth:
+def _write(staging: Path, video: PlannedVideo, spec: WorldParams, seed: int) -> WrittenTruth:
     scene = compose(video, spec, seed)
     schedule = stretches(video, spec.sound.stretch, seed)
     size = frame_size(video, spec)
@@ -131,7 +131,7 @@ def _write(staging: Path, video: PlannedVideo, spec: WorldParams, seed: int) -> 
     samples = track(video, spec.sound, seed)
     recording = Recording(
         frames=scene.frames(*size),
-        sound=None if samples is None else Sound(samples, sound_format(video)[0]),
+        sound=None if samples is None else EncodedSound(samples, sound_format(video)[0]),
         densities=[viewers.density(pixels, size, spec.viewers.blur) for pixels in gaze],
         fixations=[_binary(pixels, size) for pixels in gaze],
     )

@@ -14,7 +14,7 @@ from avrsp.params import Params
 from avrsp.params.runs import AUDIO_VISUAL, run_name
 from avrsp.progress import timed
 from avrsp.reliance.analysis import Rules, known, summarise_sounds
-from avrsp.reliance.experiment import Places, measure, measure_alone, verdict
+from avrsp.reliance.experiment import ReliancePlaces, measure, measure_alone, verdict
 from avrsp.reliance.statements import Measured, Statement, statements
 from avrsp.reliance.truth import Split, read_truths
 from avrsp.stages import absent
@@ -84,10 +84,10 @@ def write(
     files.write_json(summary, content)
 
 
-def places_of(loaded: Params) -> Places:
+def places_of(loaded: Params) -> ReliancePlaces:
     """Return where the chain of the chosen preset keeps what is read."""
     here = paths.workspace() / "data"
-    return Places(
+    return ReliancePlaces(
         stores=paths.stores(loaded.preset),
         models=here / "models",
         maps=here / "maps",
@@ -96,7 +96,7 @@ def places_of(loaded: Params) -> Places:
     )
 
 
-def splits_of(loaded: Params, places: Places, role: Role) -> list[Split]:
+def splits_of(loaded: Params, places: ReliancePlaces, role: Role) -> list[Split]:
     """Return the videos of every split that is run, with what the world knows of them.
 
     Raises:

@@ -11,7 +11,7 @@ from avrsp.evaluate.summary import read_summary
 from avrsp.params import Params
 from avrsp.progress import timed
 from avrsp.report.build_report import write_report
-from avrsp.report.inputs import About, Inputs, Places, gather
+from avrsp.report.inputs import About, Inputs, ReportPlaces, gather
 from avrsp.report.names import KINDS, run_name
 from avrsp.tracking import evaluations
 from avrsp.tracking.evaluations import Evaluation
@@ -30,7 +30,7 @@ def main() -> None:
         StoreError: A result is there but is not what it should be.
     """
     loaded, here = params.load(), paths.workspace()
-    places = Places(
+    places = ReportPlaces(
         manifest=paths.manifest(loaded.preset),
         stores=paths.stores(loaded.preset),
         models=here / "data" / "models",

@@ -26,11 +26,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from avrsp.compute import at_precision, device_named
 from avrsp.models.avrsp.network import AVRSP, Settings
 from avrsp.params import Precision
-from avrsp.prediction.batch import Wanted, predict_videos
+from avrsp.prediction.batch import OutputChoice, predict_videos
 from avrsp.prediction.predictor import Predictor
 from avrsp.prediction.reuse import Prepared, Slide, Sliding, Task
 from avrsp.prediction.speed import Speed, has_bf16
-from avrsp.prediction.window_by_window import Sound, on_device
+from avrsp.prediction.window_by_window import WindowSound, on_device
 from avrsp.types import InputSpec
 
 SPEC: Final = InputSpec(length=32, height=224, width=384, audio=True)
@@ -52,10 +52,10 @@ def noise(count: int) -> list[np.ndarray]:
     return [*np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)]
 
 
-def sound() -> Sound:
+def sound() -> WindowSound:
     """Return five seconds to hear."""
     heard = np.random.default_rng(1).uniform(-1, 1, 5 * 22_050).astype(np.float32)
-    return Sound.for_network(heard, FPS, SPEC)
+    return WindowSound.for_network(heard, FPS, SPEC)
 
 
 def plain(model: AVRSP, speed: Speed) -> Turn:
@@ -128,7 +128,7 @@ def whole(model: AVRSP, device: torch.device) -> float:
         video = film(Path(folder), count / FPS)
         predictor = Predictor(model, SPEC, device, precision, "random", "reuse")
         begin = clock()
-        predict_videos([video], Path(folder) / "out", predictor, Wanted(maps="none"))
+        predict_videos([video], Path(folder) / "out", predictor, OutputChoice(maps="none"))
         return count / (clock() - begin)
 
 

@@ -19,7 +19,7 @@ from avrsp.convert.convert_video import Layout, convert
 from avrsp.datasets import gaze_csv, recordings
 from avrsp.datasets.dataset_registry import DatasetSpec
 from avrsp.datasets.recorded_video import RecordedVideo, points_by_frame
-from avrsp.datasets.recordings_about import About, read_about
+from avrsp.datasets.recordings_about import RecordingsDescription, read_about
 from avrsp.errors import ParamsError, RawDataError
 from avrsp.store.video_store import VideoStore
 from tests.datasets.recorded import ABOUT, FRAMES, HEIGHT, RATE, WIDTH, disc, samples, write_folder
@@ -83,7 +83,7 @@ def test_samples_become_fixations_maps_and_sound_in_the_store(folder: Path, tmp_
 
 
 def test_a_sample_counts_in_the_frame_that_is_shown_at_its_time() -> None:
-    about = About.model_validate(
+    about = RecordingsDescription.model_validate(
         {"name": "a", "viewers": "b", "heard_sound": False, "licence": "c", "detector": "none"}
         | {"sigma_pixels": 5, "fractions": {"test": 1}}
     )

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from avrsp.errors import ParamsError
 from avrsp.models.vinet import ENTRY
-from avrsp.models.vinet.audiovisual import AViNet, Bilinear, Positions, build
+from avrsp.models.vinet.audiovisual import AViNet, BilinearSound, Positions, build
 from avrsp.models.vinet.visual import Settings, VariantName
 from tests.models import golden
 
@@ -102,7 +102,7 @@ def test_the_waveform_is_scaled_as_soundnet_was_trained(clip: tuple[Tensor, Tens
 
 def test_the_bilinear_fusion_equals_its_definition() -> None:
     model = build(Settings(variant="av-bilinear", width=0.125))
-    assert isinstance(model, Bilinear)
+    assert isinstance(model, BilinearSound)
     picture, sound = torch.randn(2, 128, 4, 7, 12), torch.randn(2, 128, 3)
     pooled = F.max_pool3d(picture, (4, 1, 1), (2, 1, 2)).flatten(2)
     weight, bias = model.bilinear.weight, model.bilinear.bias

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from avrsp.media.decode import frame_times, probe, read_frames, read_sound
-from avrsp.prediction.batch import MapsForm, Wanted, predict_videos
+from avrsp.prediction.batch import MapsForm, OutputChoice, predict_videos
 from avrsp.prediction.predictor import Predictor
 from avrsp.store.video_store import MapStore
 from avrsp.types import InputSpec
@@ -44,7 +44,7 @@ def test_the_overlay_has_every_frame_and_the_sound(
     make_video: Make, tmp_path: Path, predictor: Predictor
 ) -> None:
     video, out = make_video("clip.mp4", f"{PICTURE} {TONE} -shortest"), tmp_path / "out"
-    assert predict_videos([video], out, predictor, Wanted(maps="npz", facts=True)) == []
+    assert predict_videos([video], out, predictor, OutputChoice(maps="npz", facts=True)) == []
     overlay = out / "clip.overlay.mp4"
     before, after = probe(video), probe(overlay)
     assert (after.width, after.height, after.rate) == (before.width, before.height, before.rate)
@@ -64,7 +64,7 @@ def test_maps_in_each_form_follow_the_ball(
     video = make_video("clip.mp4", f"{PICTURE} -frames:v 20")
     forms: tuple[MapsForm, ...] = ("npz", "zarr", "png", "video")
     for form in forms:
-        wanted = Wanted(overlay=False, maps=form, facts=True)
+        wanted = OutputChoice(overlay=False, maps=form, facts=True)
         assert predict_videos([video], tmp_path / form, predictor, wanted) == []
     packed = np.load(tmp_path / "npz" / "clip.maps.npz")
     assert (packed["maps"].shape, packed["maps"].dtype) == ((20, 32, 64), np.float16)
@@ -92,9 +92,9 @@ def test_what_is_done_is_left_and_what_changed_is_redone(
 ) -> None:
     video, out = make_video("clip.mp4", f"{PICTURE} -frames:v 3"), tmp_path / "out"
     packed = out / "clip.maps.npz"
-    only_maps = Wanted(overlay=False)
+    only_maps = OutputChoice(overlay=False)
 
-    def redone(using: Predictor = predictor, wanted: Wanted = only_maps) -> bool:
+    def redone(using: Predictor = predictor, wanted: OutputChoice = only_maps) -> bool:
         before = packed.stat().st_ino if packed.exists() else 0
         assert predict_videos([video], out, using, wanted) == []
         return packed.stat().st_ino != before
@@ -103,7 +103,7 @@ def test_what_is_done_is_left_and_what_changed_is_redone(
     assert not redone()
     assert "done before" in capsys.readouterr().err
     assert redone(replace(predictor, digest="other weights"))
-    assert redone(wanted=Wanted(side_by_side=True))
+    assert redone(wanted=OutputChoice(side_by_side=True))
     assert probe(out / "clip.overlay.mp4").width == 128
     packed.unlink()
     assert redone()
@@ -120,7 +120,9 @@ def test_bad_videos_are_a_line_each_and_the_others_go_on(
     bad.write_bytes(b"not a video at all")
     good = make_video("good.mp4", f"{PICTURE} -frames:v 1")
     missing = tmp_path / "missing.mp4"
-    failed = predict_videos([bad, missing, good], tmp_path / "out", predictor, Wanted(maps="none"))
+    failed = predict_videos(
+        [bad, missing, good], tmp_path / "out", predictor, OutputChoice(maps="none")
+    )
     assert failed == [bad, missing]
     faults = [line for line in capsys.readouterr().err.splitlines() if line.startswith("avrsp: ")]
     assert [line.split(":")[1].strip() for line in faults] == [str(bad), str(missing)]
@@ -146,7 +148,7 @@ def test_an_interruption_leaves_nothing_half(
 
     video, out = make_video("clip.mp4", f"{PICTURE} {TONE}"), tmp_path / "out"
     with pytest.raises(KeyboardInterrupt):
-        predict_videos([video], out, replace(predictor, model=Interrupted()), Wanted())
+        predict_videos([video], out, replace(predictor, model=Interrupted()), OutputChoice())
     assert list(out.iterdir()) == []
 
 
@@ -164,7 +166,7 @@ def test_no_mutation_of_a_file_does_harm(
             content[chance.randrange(len(content))] = chance.randrange(256)
         kept = chance.choice((len(content), chance.randrange(len(content))))
         video.write_bytes(content[:kept])
-        failed = predict_videos([video], out, predictor, Wanted())
+        failed = predict_videos([video], out, predictor, OutputChoice())
         said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("avrsp")]
         if failed:
             assert len(said) == 1
@@ -182,7 +184,7 @@ def test_real_clips_keep_frames_times_and_sound(
     real: Path, tmp_path: Path, predictor: Predictor, name: str
 ) -> None:
     video = real / "clips" / name
-    assert predict_videos([video], tmp_path, predictor, Wanted()) == []
+    assert predict_videos([video], tmp_path, predictor, OutputChoice()) == []
     overlay = tmp_path / f"{video.stem}.overlay.mp4"
     before, after = frame_times(video), frame_times(overlay)
     np.testing.assert_allclose(after - after[0], before - before[0], atol=1e-3)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from avrsp.media.decode import frame_times, probe, read_frames, read_sound
 from avrsp.media.pipes import passthrough
-from avrsp.prediction.batch import Wanted, predict_videos
+from avrsp.prediction.batch import OutputChoice, predict_videos
 from avrsp.prediction.predictor import Predictor
 from avrsp.types import InputSpec
 
@@ -65,7 +65,7 @@ def test_each_kind_has_an_overlay_like_itself(
     make_video: Make, tmp_path: Path, predictor: Predictor, name: str
 ) -> None:
     video, out = make_video(name, KINDS[name]), tmp_path / "out"
-    assert predict_videos([video], out, predictor, Wanted()) == []
+    assert predict_videos([video], out, predictor, OutputChoice()) == []
     overlay = out / f"{video.stem}.overlay.mp4"
     before, after = probe(video), probe(overlay)
     even = tuple(length + length % 2 for length in (before.height, before.width))
@@ -92,7 +92,7 @@ def test_a_turned_video_is_shown_upright(
     quarter = np.array([0, 1 << 16, 0, -(1 << 16), 0, 0, 48 << 16, 0, 1 << 30], ">i4")
     content[matrix : matrix + 36] = quarter.tobytes()
     path.write_bytes(content)
-    assert predict_videos([path], tmp_path / "out", predictor, Wanted()) == []
+    assert predict_videos([path], tmp_path / "out", predictor, OutputChoice()) == []
     overlay = tmp_path / "out" / "turned.overlay.mp4"
     media = probe(overlay)
     assert (media.width, media.height, media.rotation) == (48, 64, 0)
@@ -108,7 +108,7 @@ def test_a_cut_file_gives_what_is_there_and_says_so(
     video = make_video("cut.mkv", f"{PICTURE} {TONE} -vf noise=alls=40 -g 2 -bf 0 -c:v mpeg4")
     content = video.read_bytes()
     video.write_bytes(content[: len(content) // 2])
-    assert predict_videos([video], tmp_path / "out", predictor, Wanted()) == []
+    assert predict_videos([video], tmp_path / "out", predictor, OutputChoice()) == []
     count = len(np.load(tmp_path / "out" / "cut.maps.npz")["maps"])
     assert 1 <= count < 10
     assert len(frame_times(tmp_path / "out" / "cut.overlay.mp4")) == count
@@ -125,7 +125,7 @@ def test_what_is_no_video_is_one_line(
 ) -> None:
     path = tmp_path / "letter.mp4"
     path.write_bytes(content)
-    assert predict_videos([path], tmp_path / "out", predictor, Wanted()) == [path]
+    assert predict_videos([path], tmp_path / "out", predictor, OutputChoice()) == [path]
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 1
     assert said[0].startswith(f"avrsp: {path}: ")

@@ -13,14 +13,14 @@ from torch import Tensor, nn
 
 from avrsp.media.probe import Media
 from avrsp.prediction import batch, exports, records
-from avrsp.prediction.batch import MapsForm, Wanted, predict_videos
+from avrsp.prediction.batch import MapsForm, OutputChoice, predict_videos
 from avrsp.prediction.predictor import Predictor
 from avrsp.types import InputSpec
 
 Make = Callable[[str, str], Path]
 
 PICTURE = "-f lavfi -i testsrc2=size=64x48:rate=25:duration=0.2 -c:v mpeg4"
-MAPS = Wanted(overlay=False)
+MAPS = OutputChoice(overlay=False)
 
 
 class Bright(nn.Module):
@@ -57,7 +57,9 @@ def test_what_a_person_has_there_is_left_alone(
     own = out / name / "thesis.txt" if form == "png" else out / name
     own.parent.mkdir(parents=True)
     own.write_text("mine")
-    assert predict_videos([video], out, predictor, Wanted(overlay=False, maps=form)) == [video]
+    assert predict_videos([video], out, predictor, OutputChoice(overlay=False, maps=form)) == [
+        video
+    ]
     (line,) = [each for each in capsys.readouterr().err.splitlines() if "avrsp:" in each]
     assert f"{out / name}: is there already" in line
     assert own.read_text() == "mine"
@@ -70,7 +72,7 @@ def test_facts_never_overwrite_a_persons_json(
     out = tmp_path / "out"
     out.mkdir()
     (out / "clip.json").write_text("{}")
-    wanted = Wanted(overlay=False, maps="none", facts=True)
+    wanted = OutputChoice(overlay=False, maps="none", facts=True)
     assert predict_videos([video], out, predictor, wanted) == [video]
     assert (out / "clip.json").read_text() == "{}"
     (out / "clip.json").rename(out / "other.json")
@@ -112,7 +114,7 @@ def test_forms_of_earlier_runs_stay(video: Path, tmp_path: Path, predictor: Pred
     out = tmp_path / "out"
     forms: tuple[MapsForm, ...] = ("png", "npz", "png")
     for form in forms:
-        wanted = Wanted(overlay=False, maps=form)
+        wanted = OutputChoice(overlay=False, maps=form)
         assert predict_videos([video], out, predictor, wanted) == []
     assert len(list((out / "clip.maps").iterdir())) == 5
     assert len(np.load(out / "clip.maps.npz")["maps"]) == 5
@@ -165,13 +167,13 @@ def test_links_are_named_as_given_and_odd_names_do_no_harm(
         (folder / name).write_bytes(video.read_bytes())
     found = batch.find([str(folder)])
     assert len(found) == 4
-    assert predict_videos(found, out, predictor, Wanted()) == []
+    assert predict_videos(found, out, predictor, OutputChoice()) == []
     written = {os.fsencode(path.name) for path in out.glob("*.maps.npz")}
     assert {b"walk.maps.npz", b"walk_copy.maps.npz", b"caf\xe9.maps.npz"} < written
     assert len(written) == 4
     assert b"caf\xe9.maps.npz" in capfdbinary.readouterr().out
     inodes = {path: path.stat().st_ino for path in out.iterdir()}
-    assert predict_videos(found, out, predictor, Wanted()) == []
+    assert predict_videos(found, out, predictor, OutputChoice()) == []
     assert {path: path.stat().st_ino for path in out.iterdir()} == inodes
 
 
@@ -193,5 +195,5 @@ def test_a_video_is_looked_at_and_decoded_once(
         return popen(command, **options)  # type: ignore[call-overload]
 
     monkeypatch.setattr(subprocess, "Popen", counted)
-    assert predict_videos([video], tmp_path / "out", predictor, Wanted(facts=True)) == []
+    assert predict_videos([video], tmp_path / "out", predictor, OutputChoice(facts=True)) == []
     assert [each for each in started if each != "other"] == ["ffprobe", "ffmpeg"]

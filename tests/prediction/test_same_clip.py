@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from avrsp.prediction.batch import Wanted, predict_videos
+from avrsp.prediction.batch import OutputChoice, predict_videos
 from avrsp.prediction.predictor import Predictor
 from avrsp.types import InputSpec
 
@@ -59,7 +59,7 @@ def maps_of(tmp_path: Path) -> Callable[[Path], NDArray[np.float64]]:
     )
 
     def predict(video: Path) -> NDArray[np.float64]:
-        wanted = Wanted(overlay=False)
+        wanted = OutputChoice(overlay=False)
         assert predict_videos([video], tmp_path / video.suffix, predictor, wanted) == []
         packed = np.load(tmp_path / video.suffix / f"{video.stem}.maps.npz")
         found: NDArray[np.float64] = packed["maps"].astype(np.float64)

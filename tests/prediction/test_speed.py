@@ -17,7 +17,7 @@ from avrsp.media.soundtrack import Soundtrack
 from avrsp.prediction import speed as speeds
 from avrsp.prediction.reuse import Prepared, Slide, Task
 from avrsp.prediction.speed import Speed, ahead, has_bf16, speed, worth_compiling
-from avrsp.prediction.window_by_window import Sound
+from avrsp.prediction.window_by_window import WindowSound
 from avrsp.types import InputSpec
 from tests.prediction.reuse import network
 
@@ -113,7 +113,7 @@ def test_only_a_long_video_on_a_gpu_is_compiled_for(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("avrsp.prediction.reuse.worth_compiling", lambda _, count: count == 7)
     monkeypatch.setattr(torch, "compile", stand_in)
     prepared = Prepared(network(audio=False), Speed(CPU, "float32", 3))
-    slide = Slide(prepared, Task(Sound(None, 25.0, 0), 8, 1, 7))
+    slide = Slide(prepared, Task(WindowSound(None, 25.0, 0), 8, 1, 7))
     frames = (np.zeros((32, 32, 3), np.uint8) for _ in range(14))
     shown = (np.arange(end - 7, end + 1) for end in range(7, 14))
     assert [number for number, _ in slide.over(frames, 7, shown)] == list(range(7, 14))

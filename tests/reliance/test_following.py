@@ -8,18 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avrsp.reliance.statements import peaks, pursuits
-from avrsp.reliance.truth import Truth
+from avrsp.reliance.truth import ClipTruth
 
 KEY = ("diem", "a")
 SIZE = (48, 64)
 PLACES = ((10.0, 10.0), (36.0, 50.0))
 
 
-def truth(count: int, *changes: float) -> Truth:
+def truth(count: int, *changes: float) -> ClipTruth:
     """Objects stand still; the other one sounds after each change, 10 frames a second."""
     sounding = tuple(sum(frame / 10 >= change for change in changes) % 2 for frame in range(count))
     centres = np.stack([np.tile(place, (count, 1)) for place in PLACES])
-    return Truth("sounding", 10.0, changes, sounding, centres, (12.0, 12.0))
+    return ClipTruth("sounding", 10.0, changes, sounding, centres, (12.0, 12.0))
 
 
 def maps(*places: int | None) -> NDArray[np.float32]:

@@ -17,7 +17,7 @@ from avrsp.models.windows import ending_at, excerpt
 from avrsp.reliance.analysis import Rules, listen_to, summarise_sounds
 from avrsp.reliance.listening import SoundProbe, evenly, listen
 from avrsp.reliance.sounds import SoundName, Waveform
-from avrsp.reliance.truth import Split, Truth
+from avrsp.reliance.truth import ClipTruth, Split
 from avrsp.store.manifest import Verdict
 from avrsp.store.video_store import MapStore, StoreAttributes, VideoStore, write_store
 from avrsp.types import InputSpec
@@ -64,7 +64,7 @@ def split(*names: str) -> Split:
         for name in names
     ]  # fmt: skip
     nothing = np.zeros((0, COUNT, 2))
-    truths = {("diem", name): Truth(KINDS.get(name, "music"), FPS, (), (), nothing, ())
+    truths = {("diem", name): ClipTruth(KINDS.get(name, "music"), FPS, (), (), nothing, ())
               for name in names}  # fmt: skip
     return Split(1, videos, truths)
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from avrsp.report import charts, palette
-from avrsp.report.inputs import About, Places
+from avrsp.report.inputs import About, ReportPlaces
 from tests.report.videos import COUNT, TRUTH, write_video
 
 VIDEOS = {"diem": ("one", "two", "three", "four"), "avad": ("V1_Speech1", "V2_Piano1")}
@@ -32,8 +32,8 @@ def about() -> About:
     return ABOUT
 
 
-def places_in(folder: Path) -> Places:
-    return Places(
+def places_in(folder: Path) -> ReportPlaces:
+    return ReportPlaces(
         manifest=folder / "manifest.json",
         stores=folder / "store",
         models=folder / "models",
@@ -48,13 +48,13 @@ def places_in(folder: Path) -> Places:
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> Places:
+def places(tmp_path: Path) -> ReportPlaces:
     """Where a finished run would lie; nothing is there yet."""
     return places_in(tmp_path)
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Places:
+def finished(tmp_path_factory: pytest.TempPathFactory) -> ReportPlaces:
     """A run in which everything that a report needs was made; tests only read it."""
     places = places_in(tmp_path_factory.mktemp("finished"))
     random = np.random.default_rng(5)
@@ -79,7 +79,7 @@ def small_pictures() -> Iterator[None]:
         yield
 
 
-def write_scores(places: Places, rows: pd.DataFrame) -> None:
+def write_scores(places: ReportPlaces, rows: pd.DataFrame) -> None:
     places.scores.mkdir()
     other = rows.assign(protocol="stavis", cc=0.0)
     for run in ("v-split1", "av-split1"):
@@ -87,7 +87,9 @@ def write_scores(places: Places, rows: pd.DataFrame) -> None:
         both.to_parquet(places.scores / f"{run}.parquet")
 
 
-def write_summary(places: Places, run: str, cc: Mapping[str, float | None], missing: int) -> None:
+def write_summary(
+    places: ReportPlaces, run: str, cc: Mapping[str, float | None], missing: int
+) -> None:
     """Write a summary of datasets by their CC; the other metrics follow from it."""
     datasets = {name: _summary(value, missing) for name, value in cc.items()}
     known = [value for value in cc.values() if value is not None]
@@ -111,7 +113,7 @@ def _summary(cc: float | None, missing: int) -> dict[str, object]:
     return {**values, **ends, "videos": 4, "frames": 40, "dropped": 8, "missing": missing}
 
 
-def write_manifest(places: Places) -> None:
+def write_manifest(places: ReportPlaces) -> None:
     verdicts = {
         dataset: [_verdict(dataset, video, kept=True) for video in videos]
         for dataset, videos in VIDEOS.items()
@@ -132,7 +134,7 @@ WEIGHTS: dict[str, object] = {
 }
 
 
-def write_trainings(places: Places) -> None:
+def write_trainings(places: ReportPlaces) -> None:
     for run, epochs in {"pretrain": 4, "v-split1": 6, "av-split1": 6}.items():
         history = [
             {

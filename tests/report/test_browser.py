@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from avrsp.report.build_report import write_report
-from avrsp.report.inputs import About, Places, gather
+from avrsp.report.inputs import About, ReportPlaces, gather
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
 
@@ -39,7 +39,7 @@ addEventListener("load", () => {
 
 @pytest.mark.parametrize("width", [390, 800, 1440])
 def test_the_page_works_in_a_browser(
-    width: int, finished: Places, about: About, tmp_path: Path
+    width: int, finished: ReportPlaces, about: About, tmp_path: Path
 ) -> None:
     write_report(tmp_path, gather(finished, about))
     page = tmp_path / "index.html"

@@ -18,7 +18,7 @@ from avrsp.errors import StoreError
 from avrsp.report.build_report import write_report
 from avrsp.report.charts import hero
 from avrsp.report.comparability import Models, objections
-from avrsp.report.inputs import About, Places, gather
+from avrsp.report.inputs import About, ReportPlaces, gather
 from avrsp.report.palette import render
 from avrsp.store.video_store import MapStore, VideoStore
 from tests.report.conftest import write_summary
@@ -59,14 +59,14 @@ def made(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def report(finished: Places, about: About, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def report(finished: ReportPlaces, about: About, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("reports")
     write_report(folder, gather(finished, about))
     return folder
 
 
 def test_a_finished_run_gives_a_whole_report_twice_the_same(
-    report: Path, finished: Places, about: About, tmp_path: Path
+    report: Path, finished: ReportPlaces, about: About, tmp_path: Path
 ) -> None:
     files = made(report)
     names = ("overview", *(f"table-{number}" for number in ("i", "ii", "iii", "iv", "v")))
@@ -111,7 +111,9 @@ def test_the_page_says_what_was_run_and_what_is_missing(report: Path) -> None:
         assert said in text
 
 
-def test_the_paper_preset_has_no_warning(places: Places, about: About, tmp_path: Path) -> None:
+def test_the_paper_preset_has_no_warning(
+    places: ReportPlaces, about: About, tmp_path: Path
+) -> None:
     write_report(tmp_path, gather(places, replace(about, preset="paper")))
     text = read(tmp_path).text
     assert "cannot be compared" not in text
@@ -154,7 +156,7 @@ def test_generated_sets_never_bear_a_real_sets_bare_name(report: Path) -> None:
 
 
 def test_an_empty_folder_gives_a_page_that_says_so(
-    places: Places, about: About, tmp_path: Path
+    places: ReportPlaces, about: About, tmp_path: Path
 ) -> None:
     write_report(tmp_path / "reports", gather(places, about))
     text = read(tmp_path / "reports").text
@@ -163,7 +165,7 @@ def test_an_empty_folder_gives_a_page_that_says_so(
 
 
 def test_a_model_that_was_not_run_leaves_its_place_empty(
-    finished: Places, about: About, tmp_path: Path
+    finished: ReportPlaces, about: About, tmp_path: Path
 ) -> None:
     found = gather(replace(finished, maps=tmp_path / "nowhere"), about)
     only = found.rows[(found.rows["model"] == "V") & (found.rows["dataset"] == "avad")]
@@ -173,7 +175,7 @@ def test_a_model_that_was_not_run_leaves_its_place_empty(
 
 
 def test_a_store_that_is_gone_is_named_in_its_place(
-    finished: Places, about: About, tmp_path: Path
+    finished: ReportPlaces, about: About, tmp_path: Path
 ) -> None:
     write_report(tmp_path, gather(replace(finished, stores=tmp_path / "nowhere"), about))
     text = read(tmp_path).text
@@ -183,7 +185,7 @@ def test_a_store_that_is_gone_is_named_in_its_place(
     assert not (tmp_path / "figures" / "hero.png").exists()
 
 
-def test_a_damaged_file_is_named(places: Places, about: About) -> None:
+def test_a_damaged_file_is_named(places: ReportPlaces, about: About) -> None:
     (places.models / "pretrain").mkdir(parents=True)
     (places.models / "pretrain" / "history.json").write_text("[{")
     with pytest.raises(StoreError, match=r"pretrain/history\.json: not JSON"):
@@ -195,7 +197,7 @@ def test_reporting_never_imports_torch() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_the_first_picture_comes_in_light_and_dark(finished: Places) -> None:
+def test_the_first_picture_comes_in_light_and_dark(finished: ReportPlaces) -> None:
     name = "one.zarr.zip"
     maps = {
         model: MapStore(finished.maps / f"{model.lower()}-split1" / "diem" / name)
@@ -210,7 +212,7 @@ def test_the_first_picture_comes_in_light_and_dark(finished: Places) -> None:
 
 
 def test_a_scored_dataset_that_the_paper_does_not_have_has_its_own_columns(
-    places: Places, about: About, tmp_path: Path
+    places: ReportPlaces, about: About, tmp_path: Path
 ) -> None:
     write_summary(places, "v-split1", {"diem": 0.5, "lab": 0.4}, missing=0)
     only = replace(about, preset="paper", datasets=("diem", "lab"))

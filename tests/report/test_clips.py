@@ -15,8 +15,8 @@ from PIL import Image
 
 from avrsp.errors import RawDataError
 from avrsp.report.films import clips, film, poster
-from avrsp.report.inputs import About, Places, gather
-from avrsp.report.page import Clip, Notice
+from avrsp.report.inputs import About, ReportPlaces, gather
+from avrsp.report.page import FilmBlock, Notice
 from avrsp.store.video_store import MapStore, StoreAttributes, VideoStore, write_maps, write_store
 
 FPS, COUNT = 25.0, 200
@@ -61,14 +61,16 @@ def test_a_film_has_six_seconds_of_picture_and_sound_and_the_same_bytes(tmp_path
 
 
 @needs_ffmpeg
-def test_the_best_the_middle_and_the_worst_clip_are_shown(finished: Places, about: About) -> None:
-    shown = [block for block in clips(gather(finished, about)) if isinstance(block, Clip)]
+def test_the_best_the_middle_and_the_worst_clip_are_shown(
+    finished: ReportPlaces, about: About
+) -> None:
+    shown = [block for block in clips(gather(finished, about)) if isinstance(block, FilmBlock)]
     assert [clip.name for clip in shown] == ["clip-highest", "clip-middle", "clip-lowest"]
     assert shown[0].title == "DIEM (generated), four"
     assert all(clip.address.startswith("data:video/mp4;base64,") for clip in shown)
 
 
-def test_a_clip_without_maps_is_named(finished: Places, about: About, tmp_path: Path) -> None:
+def test_a_clip_without_maps_is_named(finished: ReportPlaces, about: About, tmp_path: Path) -> None:
     found = gather(replace(finished, maps=tmp_path), about)
     said = [block.text for block in clips(found) if isinstance(block, Notice)]
     assert said[0] == "DIEM (generated), four: AV has no maps of it."

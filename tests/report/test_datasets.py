@@ -11,7 +11,7 @@ import pytest
 from avrsp import datasets
 from avrsp.datasets import dataset_registry
 from avrsp.report.formats import grid_to_csv, grids_to_markdown
-from avrsp.report.inputs import About, Places, gather
+from avrsp.report.inputs import About, ReportPlaces, gather
 from avrsp.report.page import Grid, Notice, Prose
 from avrsp.report.page_sections import by_mouse, data, grids
 from avrsp.report.texts import SOURCES
@@ -68,7 +68,7 @@ def test_they_are_written_as_csv_and_markdown(about: About) -> None:
 
 
 def test_gaze_that_was_recorded_by_mouse_is_said(
-    about: About, places: Places, monkeypatch: pytest.MonkeyPatch
+    about: About, places: ReportPlaces, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = replace(about, preset="paper")
     assert by_mouse(MANIFEST, real) == ""
@@ -83,7 +83,7 @@ def test_gaze_that_was_recorded_by_mouse_is_said(
 
 @pytest.mark.usefixtures("small_pictures")
 def test_the_page_names_what_is_missing_with_its_reason(
-    finished: Places, about: About, places: Places, tmp_path: Path
+    finished: ReportPlaces, about: About, places: ReportPlaces, tmp_path: Path
 ) -> None:
     blocks = data(gather(finished, about)).blocks
     overview, aside = (block for block in blocks if isinstance(block, Grid))

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from avrsp.cli.maps import evaluate
 from avrsp.errors import StoreError
 from avrsp.report.build_report import write_report
-from avrsp.report.inputs import About, Places, gather
+from avrsp.report.inputs import About, ReportPlaces, gather
 from avrsp.report.page import Chart
 from avrsp.report.page_sections import predictions
 
@@ -24,7 +24,7 @@ NAME = "their-net"
 
 
 @pytest.fixture(scope="module")
-def given(finished: Places, tmp_path_factory: pytest.TempPathFactory) -> Places:
+def given(finished: ReportPlaces, tmp_path_factory: pytest.TempPathFactory) -> ReportPlaces:
     """The finished run, beside which maps of DIEM by another method were scored."""
     folder = tmp_path_factory.mktemp("given")
     places = replace(finished, scores=folder / "scores", maps=folder / "maps")
@@ -35,7 +35,7 @@ def given(finished: Places, tmp_path_factory: pytest.TempPathFactory) -> Places:
     return places
 
 
-def score(places: Places, method: str) -> None:
+def score(places: ReportPlaces, method: str) -> None:
     out = places.scores / f"{method}.parquet"
     command = ["--maps", str(places.maps / NAME), "--store", str(places.stores), "--out", str(out)]
     options = ["--dataset", "diem", "--no-references", "--protocol", "avrsp", "--method", method]
@@ -44,7 +44,7 @@ def score(places: Places, method: str) -> None:
 
 
 def test_given_maps_have_a_row_that_says_what_they_are(
-    given: Places, about: About, tmp_path: Path
+    given: ReportPlaces, about: About, tmp_path: Path
 ) -> None:
     write_report(tmp_path, gather(given, about))
     rows = pd.read_parquet(given.scores / f"{NAME}.parquet").dropna(subset="cc")
@@ -63,13 +63,13 @@ def test_given_maps_have_a_row_that_says_what_they_are(
     assert page.count("This project did not make them") == 3  # the overview, Tables I and II
 
 
-def strips(places: Places, about: About) -> dict[str, Chart]:
+def strips(places: ReportPlaces, about: About) -> dict[str, Chart]:
     blocks = predictions(gather(places, about)).blocks
     return {block.name: block for block in blocks if isinstance(block, Chart)}
 
 
 def test_given_maps_have_a_column_in_the_strips_of_their_dataset(
-    given: Places, finished: Places, about: About
+    given: ReportPlaces, finished: ReportPlaces, about: About
 ) -> None:
     with_it, without = strips(given, about), strips(finished, about)
     wide, usual = (each["strip-diem"].pixels[0] for each in (with_it, without))
@@ -80,7 +80,9 @@ def test_given_maps_have_a_column_in_the_strips_of_their_dataset(
     assert f"{NAME} has 0." in with_it["strip-diem"].alt  # the frame's CC
 
 
-def test_given_maps_change_nothing_of_ours(given: Places, finished: Places, about: About) -> None:
+def test_given_maps_change_nothing_of_ours(
+    given: ReportPlaces, finished: ReportPlaces, about: About
+) -> None:
     with_it, without = gather(given, about), gather(finished, about)
     for method in ("V", "AV"):
         assert with_it.results.methods[method] == without.results.methods[method]
@@ -89,7 +91,7 @@ def test_given_maps_change_nothing_of_ours(given: Places, finished: Places, abou
 
 
 def test_given_maps_may_not_be_called_as_a_model_of_ours(
-    given: Places, about: About, tmp_path: Path
+    given: ReportPlaces, about: About, tmp_path: Path
 ) -> None:
     places = replace(given, scores=tmp_path)
     score(places, "AV")

@@ -12,7 +12,7 @@ import pytest
 
 from avrsp.report.build_report import write_report
 from avrsp.report.formats import grids_to_markdown
-from avrsp.report.inputs import About, Inputs, Places, gather
+from avrsp.report.inputs import About, Inputs, ReportPlaces, gather
 from avrsp.report.page import Chart, Grid, Notice, Prose
 from avrsp.report.reliance_section import grids, reliance
 from avrsp.store.video_store import write_maps
@@ -44,7 +44,7 @@ OUTCOME = {
 
 
 @pytest.fixture
-def tried(finished: Places, about: About, tmp_path: Path) -> Inputs:
+def tried(finished: ReportPlaces, about: About, tmp_path: Path) -> Inputs:
     """The finished run, its models tried with other sounds; five frames of two videos."""
     places = replace(finished, reliance=tmp_path / "reliance", sounds=tmp_path / "reliance.json")
     places.sounds.write_text(json.dumps(OUTCOME))
@@ -89,7 +89,7 @@ def test_the_section_answers_and_shows_its_numbers(tried: Inputs) -> None:
     ]
 
 
-def test_what_was_not_run_is_said_in_its_place(finished: Places, about: About) -> None:
+def test_what_was_not_run_is_said_in_its_place(finished: ReportPlaces, about: About) -> None:
     (only,) = reliance(gather(finished, about)).blocks
     assert isinstance(only, Notice)
     assert "dvc repro reliance" in only.text

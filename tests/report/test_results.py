@@ -8,7 +8,7 @@ import pytest
 
 from avrsp.errors import StoreError
 from avrsp.evaluate.summary import Estimate
-from avrsp.report.inputs import Places
+from avrsp.report.inputs import ReportPlaces
 from avrsp.report.results import read_results
 
 
@@ -19,7 +19,9 @@ def summary(cc: float, videos: int) -> dict[str, object]:
     return {**values, **ends, **counts}
 
 
-def write(places: Places, run: str, datasets: dict[str, dict[str, object]], mean: float) -> None:
+def write(
+    places: ReportPlaces, run: str, datasets: dict[str, dict[str, object]], mean: float
+) -> None:
     places.metrics.mkdir(exist_ok=True)
     faults = ["avad/V1: no maps"]
     content = {"datasets": datasets, "mean": summary(mean, 9), "faults": faults}
@@ -31,7 +33,7 @@ def numbers(estimate: Estimate | None) -> list[float]:
     return [each for each in (estimate.value, estimate.low, estimate.high) if each is not None]
 
 
-def test_one_split_is_taken_as_it_is(places: Places) -> None:
+def test_one_split_is_taken_as_it_is(places: ReportPlaces) -> None:
     undefined = {**summary(0.2, 3), "nss": None, "nss_interval": [None, None]}
     write(places, "av-split1", {"diem": summary(0.4, 5), "avad": undefined}, mean=0.3)
     write(places, "centre-prior-split1", {"diem": summary(0.1, 5)}, mean=0.1)
@@ -43,7 +45,7 @@ def test_one_split_is_taken_as_it_is(places: Places) -> None:
     assert numbers(results.find("centre prior", "mean", "cc")) == pytest.approx([0.1, 0.0, 0.2])
 
 
-def test_the_scores_of_all_splits_go_before_those_of_one(places: Places) -> None:
+def test_the_scores_of_all_splits_go_before_those_of_one(places: ReportPlaces) -> None:
     write(places, "v-split1", {"diem": summary(0.4, 1)}, mean=0.4)
     write(places, "v-split2", {"diem": summary(0.8, 3)}, mean=0.8)
     with pytest.raises(StoreError, match=r"all splits of V; run: dvc repro pool"):
@@ -57,7 +59,7 @@ def test_the_scores_of_all_splits_go_before_those_of_one(places: Places) -> None
     assert len(results.faults) == 2
 
 
-def test_splits_of_earlier_parameters_are_passed_over(places: Places) -> None:
+def test_splits_of_earlier_parameters_are_passed_over(places: ReportPlaces) -> None:
     write(places, "v-split1", {"diem": summary(0.4, 1)}, mean=0.4)
     write(places, "v-split2", {"diem": summary(0.8, 3)}, mean=0.8)
     results = read_results(places.metrics, splits=[1])
@@ -66,7 +68,7 @@ def test_splits_of_earlier_parameters_are_passed_over(places: Places) -> None:
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"datasets": {}}', '{"datasets": 3, "mean": 1}'])
-def test_what_is_no_summary_is_named(places: Places, content: str) -> None:
+def test_what_is_no_summary_is_named(places: ReportPlaces, content: str) -> None:
     places.metrics.mkdir()
     (places.metrics / "v-split1.json").write_text(content)
     with pytest.raises(StoreError, match=r"v-split1\.json: not a summary"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from avrsp.report.inputs import Places, best_video, shifted_pair, typical, video_means
+from avrsp.report.inputs import ReportPlaces, best_video, shifted_pair, typical, video_means
 from avrsp.store.video_store import StoreAttributes, VideoStore, write_store
 
 
@@ -58,7 +58,7 @@ def test_means_are_of_videos_that_both_models_scored() -> None:
     assert means.to_dict("records") == [{"dataset": "diem", "video": "a", "V": 0.2, "AV": 0.4}]
 
 
-def test_the_pair_is_where_gaze_moved_farthest_among_good_frames(places: Places) -> None:
+def test_the_pair_is_where_gaze_moved_farthest_among_good_frames(places: ReportPlaces) -> None:
     points = [(0, 0), (5, 5), (6, 6), (9, 9)]
     path = places.stores / "diem" / "a.zarr.zip"
     write_store(

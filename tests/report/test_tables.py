@@ -22,7 +22,7 @@ from avrsp.report.formats import (
 from avrsp.report.inputs import About
 from avrsp.report.page import Grid
 from avrsp.report.results import Results
-from avrsp.report.tables import NOT_RUN, Rows, Table, compared, comparison, overview
+from avrsp.report.tables import NOT_RUN, Table, TableRows, compared, comparison, overview
 
 
 def scored(**values: float) -> DatasetScores:
@@ -49,7 +49,7 @@ DATASETS = paper.DATASETS["I"]
 
 
 def table(objections: Sequence[str] = ("preset sample",), note: str = "A note.") -> Table:
-    rows = Rows(LABELS, RESULTS)
+    rows = TableRows(LABELS, RESULTS)
     return comparison("I", DATASETS, rows, ABOUT, objections=objections, notes=[note])
 
 
@@ -72,7 +72,7 @@ def test_another_frames_ground_truth_is_never_the_best() -> None:
 
 def test_low_kl_is_the_best() -> None:
     results = Results({"V": {"mean": scored(kl=1.5)}, "AV": {"mean": scored(kl=1.2)}})
-    rows = overview(Rows(LABELS, results), ABOUT).groups[0].rows
+    rows = overview(TableRows(LABELS, results), ABOUT).groups[0].rows
     assert [row.cell(("mean", "kl")).best for row in rows[:2]] == [False, True]
 
 
@@ -115,7 +115,7 @@ def test_latex_has_as_many_cells_as_columns() -> None:
 
 
 def test_nothing_run_is_a_whole_table() -> None:
-    empty = comparison("II", paper.DATASETS["II"], Rows({}, Results()), ABOUT)
+    empty = comparison("II", paper.DATASETS["II"], TableRows({}, Results()), ABOUT)
     texts = {row.cell(column).text for row in empty.groups[0].rows for column in empty.columns}
     assert texts == {NOT_RUN}
     assert to_markdown(empty).count(NOT_RUN) == 12 * len(empty.groups[0].rows)

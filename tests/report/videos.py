@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from avrsp.report.inputs import Places
+from avrsp.report.inputs import ReportPlaces
 from avrsp.store.video_store import StoreAttributes, write_maps, write_store
 
 TRUTH = (60, 80)
@@ -15,7 +15,7 @@ COUNT = 12
 
 
 def write_video(
-    places: Places, dataset: str, video: str, *, quality: float, random: np.random.Generator
+    places: ReportPlaces, dataset: str, video: str, *, quality: float, random: np.random.Generator
 ) -> list[dict[str, object]]:
     """Write the store of a video and its maps of both runs; return their rows of scores."""
     gaze = [(15 + 2 * frame, 60 - 3 * frame) for frame in range(COUNT)]

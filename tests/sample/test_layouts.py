@@ -12,7 +12,7 @@ from scipy.io import loadmat, wavfile
 from avrsp.datasets import spec
 from avrsp.datasets.dataset_registry import ListedVideo
 from avrsp.params import WorldParams
-from avrsp.sample.layouts import UNENDED, UNEVEN, Recording, Sound, fold_lists, write_mirror
+from avrsp.sample.layouts import UNENDED, UNEVEN, EncodedSound, Recording, fold_lists, write_mirror
 from avrsp.sample.plan import PlannedVideo, plan, sheet
 from avrsp.sample.scene import compose, frame_size
 from avrsp.sample.synthesis import track
@@ -104,7 +104,7 @@ def test_only_clips_with_sound_have_a_wav(raw: Path, videos: list[PlannedVideo])
     assert kinds == {"sounding", "music", "silent"}
 
 
-def recording(sound: Sound) -> Recording:
+def recording(sound: EncodedSound) -> Recording:
     blank = np.zeros((3, 48, 64), dtype=np.uint8)
     return Recording(list(np.repeat(blank[..., None], 3, axis=3)), sound, list(blank), list(blank))
 
@@ -113,7 +113,7 @@ def test_a_missing_sound_file_leaves_no_folder(tmp_path: Path) -> None:
     video = PlannedVideo(
         "avad", "V1", 3, 24.99975, "music", {"1": "train"}, ("bird",), ("missing sound",)
     )
-    hum = Sound(np.ones((2646, 1), dtype=np.int16), 22_050)
+    hum = EncodedSound(np.ones((2646, 1), dtype=np.int16), 22_050)
     write_mirror(tmp_path / "raw", video, recording(hum))
     assert not (tmp_path / "raw/mirror/video_audio").exists()
     assert len(numbered(folder_of(tmp_path / "raw", "video_frames", video), "*.jpg")) == 3
@@ -121,7 +121,7 @@ def test_a_missing_sound_file_leaves_no_folder(tmp_path: Path) -> None:
 
 def test_a_stereo_track_keeps_its_rate_and_channels(tmp_path: Path) -> None:
     video = PlannedVideo("avad", "V1", 3, 24.99975, "music", {"1": "train"}, ("bird",))
-    hum = Sound(np.ones((5292, 2), dtype=np.int16), 44_100)
+    hum = EncodedSound(np.ones((5292, 2), dtype=np.int16), 44_100)
     write_mirror(tmp_path / "raw", video, recording(hum))
     rate, read = wavfile.read(tmp_path / "raw/mirror/video_audio/AVAD/V1/V1.wav")
     assert (rate, read.shape[1], read.dtype.name) == (44_100, 2, "int16")

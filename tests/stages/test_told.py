@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from avrsp import params
-from avrsp.report.inputs import About, Places, gather
+from avrsp.report.inputs import About, ReportPlaces, gather
 from avrsp.stages.report import scored
 from avrsp.tracking import evaluations
 
@@ -21,8 +21,8 @@ def test_scores_are_told_with_their_fusion_data_and_trainings(workspace: Path) -
     text = path.read_text().replace("splits: [1]", "splits: [1, 2]")
     path.write_text(text.replace("fusion: ravf", "fusion: mbt"))
     loaded = params.load()
-    names = Places.__dataclass_fields__
-    places = Places(**{name: workspace / name for name in names})
+    names = ReportPlaces.__dataclass_fields__
+    places = ReportPlaces(**{name: workspace / name for name in names})
     places.manifest.write_text('{"preset": "sample", "datasets": {}}')
     entry = {**ENTRY, **OTHERS, **{f"{name}_interval": [0.0, 2.0] for name in OTHERS}}
     summary = {"datasets": {"diem": entry}, "mean": entry, "faults": []}

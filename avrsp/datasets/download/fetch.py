@@ -22,7 +22,7 @@ from avrsp.datasets import sheets
 from avrsp.datasets.dataset_registry import Archive, DatasetSpec, names, spec
 from avrsp.datasets.download import hub, incoming, outcome, pins, placing, transfer
 from avrsp.datasets.download.archives import Limits, unpack
-from avrsp.datasets.download.outcome import Source, State, write
+from avrsp.datasets.download.outcome import ArchiveSource, DownloadState, write
 from avrsp.datasets.download.transfer import Patience, RoomError, UnknownHostError
 from avrsp.errors import RawDataError, cleaned
 from avrsp.params import DataParams
@@ -51,7 +51,7 @@ class Means:
 
 def bring(
     dataset: str, raw: Path, videos: Sequence[str], means: Means, state: Path
-) -> tuple[State, list[str]]:
+) -> tuple[DownloadState, list[str]]:
     """Bring a dataset below `raw` and write its `state`.
 
     Returns:
@@ -80,7 +80,7 @@ def bring(
     return found, lines
 
 
-def fetch(dataset: DatasetSpec, raw: Path, videos: Sequence[str], means: Means) -> State:
+def fetch(dataset: DatasetSpec, raw: Path, videos: Sequence[str], means: Means) -> DownloadState:
     """Bring all archives of a dataset below `raw`, as far as they can be had."""
     sources, faults = [], []
     with _alone(raw, dataset.key):
@@ -90,7 +90,7 @@ def fetch(dataset: DatasetSpec, raw: Path, videos: Sequence[str], means: Means) 
             except RawDataError as error:
                 faults.append((archive.name, cleaned(str(error))))
     reason = f"{'; '.join(fault for _, fault in faults)}; then run: {COMMAND}" if faults else None
-    return State(
+    return DownloadState(
         dataset=dataset.key,
         present=not faults,
         reason=reason,
@@ -99,7 +99,7 @@ def fetch(dataset: DatasetSpec, raw: Path, videos: Sequence[str], means: Means) 
     )
 
 
-def _prepared(dataset: DatasetSpec, raw: Path) -> State:
+def _prepared(dataset: DatasetSpec, raw: Path) -> DownloadState:
     """Place the files of a dataset that counts its own videos, and let it count them."""
     assert dataset.prepare is not None
     assert dataset.list_videos is not None
@@ -110,12 +110,14 @@ def _prepared(dataset: DatasetSpec, raw: Path) -> State:
             dataset.prepare(raw)
             there = len(dataset.list_videos(raw))
             name = dataset.key
-            sources = [Source(archive=name, origin=origin, pin=None, found=there, listed=there)]
+            sources = [
+                ArchiveSource(archive=name, origin=origin, pin=None, found=there, listed=there)
+            ]
         except RawDataError as error:
             reason = f"{cleaned(str(error))}; then run: {COMMAND}"
         stamp = outcome.stamp(dataset, raw)
     missing = [] if reason is None else [dataset.key]
-    return State(
+    return DownloadState(
         dataset=dataset.key,
         present=reason is None,
         reason=reason,
@@ -146,7 +148,7 @@ class _Fetching:
     def place(self) -> Path:
         return self.raw / self.archive.folder
 
-    def source(self) -> Source:
+    def source(self) -> ArchiveSource:
         """Bring the archive's folder to its place and say where it came from."""
         if self.place.is_dir():
             return self._source_from(str(self.place), None)
@@ -161,7 +163,7 @@ class _Fetching:
         self.place.symlink_to(held.resolve())
         return self._source_from(str(brought), None)
 
-    def _from_mirrors(self) -> Source:
+    def _from_mirrors(self) -> ArchiveSource:
         faults = []
         for address in secured(self.archive.addresses(self.means.mirrors)):
             host = _host(address)
@@ -184,7 +186,7 @@ class _Fetching:
             + "".join(f"; {each.name} is none of these" for each in incoming.others(self.archive))
         )
 
-    def _from(self, address: str) -> Source:
+    def _from(self, address: str) -> ArchiveSource:
         parts = urlsplit(address)
         if parts.scheme in {"", "file"}:
             path = Path(unquote(parts.path))
@@ -209,7 +211,7 @@ class _Fetching:
     def _given(self) -> tuple[str, ...]:
         return self.archive.addresses(self.means.mirrors)
 
-    def _unpacked(self, archive: Path, origin: str) -> Source:
+    def _unpacked(self, archive: Path, origin: str) -> ArchiveSource:
         name = self.archive.name + archive.name.removeprefix(self.place.name)
         pin = pins.checked(name, archive)
         if name not in pins.read():
@@ -235,8 +237,8 @@ class _Fetching:
         if self.place.is_symlink():
             self.place.unlink()
 
-    def _source_from(self, origin: str, pin: pins.Pin | None) -> Source:
-        return Source(
+    def _source_from(self, origin: str, pin: pins.Pin | None) -> ArchiveSource:
+        return ArchiveSource(
             archive=self.archive.name,
             origin=origin,
             pin=pin,

@@ -14,7 +14,7 @@ from avrsp.datasets.download.pins import Pin
 from avrsp.files import write_text
 
 
-class Source(BaseModel):
+class ArchiveSource(BaseModel):
     """Where one archive came from.
 
     Attributes:
@@ -34,7 +34,7 @@ class Source(BaseModel):
     listed: int
 
 
-class State(BaseModel):
+class DownloadState(BaseModel):
     """Whether a dataset's raw folders are there; `missing` names the archives that are not.
 
     `stamp` is that of the dataset's entry, where it prepares its files itself.
@@ -46,7 +46,7 @@ class State(BaseModel):
     present: bool
     reason: str | None
     missing: list[str]
-    sources: list[Source]
+    sources: list[ArchiveSource]
     stamp: str = ""
 
 
@@ -55,15 +55,15 @@ def place(raw: Path, dataset: str) -> Path:
     return raw / "state" / f"{dataset}.json"
 
 
-def read(path: Path) -> State | None:
+def read(path: Path) -> DownloadState | None:
     """Read the state at `path`; None where there is none, or a damaged one."""
     try:
-        return State.model_validate_json(path.read_bytes())
+        return DownloadState.model_validate_json(path.read_bytes())
     except (FileNotFoundError, ValidationError):
         return None
 
 
-def write(path: Path, state: State) -> None:
+def write(path: Path, state: DownloadState) -> None:
     """Write a state as JSON, atomically."""
     write_text(path, state.model_dump_json(indent=2) + "\n")
 

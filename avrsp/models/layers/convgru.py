@@ -20,7 +20,7 @@ GATES: Final = ("r", "z", "h")
 """Reset gate, update gate, and the candidate for the new state."""
 
 
-class Separable(nn.Sequential):
+class SeparableConv2d(nn.Sequential):
     """A depthwise 3 x 3 convolution, a normalisation, ReLU6, and a 1 x 1 convolution."""
 
     def __init__(self, channels: int, norm: Norm) -> None:
@@ -45,7 +45,7 @@ class ConvGRUCell(nn.Module):
         self.dropout = dropout
         for gate in GATES:
             for kind, source in (("w", "x"), ("u", "h")):
-                self.add_module(_product(kind, gate), Separable(channels, norm))
+                self.add_module(_product(kind, gate), SeparableConv2d(channels, norm))
                 self.add_module(_norm(gate, source), norm(channels))
                 factor = nn.Parameter(torch.ones(channels, 1, 1))
                 self.register_parameter(f"a_{gate}_{source}", factor)

@@ -67,7 +67,7 @@ def build(settings: Settings) -> ViNet:
     """
     variants: dict[VariantName, type[ViNet]] = {
         "v": ViNet,
-        "av-bilinear": Bilinear,
+        "av-bilinear": BilinearSound,
         "av-bilinear-transformer": BilinearTransformer,
         "av-concat-transformer": ConcatTransformer,
     }
@@ -105,7 +105,7 @@ class AViNet(ViNet, ABC):
         """Return what replaces the coarsest feature, B x C x T x H x W; `sound` is B x C x M."""
 
 
-class Bilinear(AViNet):
+class BilinearSound(AViNet):
     """Each channel is a bilinear form of its own picture and its own sound; weights are shared."""
 
     def __init__(self, settings: Settings) -> None:
@@ -128,7 +128,7 @@ class Bilinear(AViNet):
         return fused.view(coarsest.shape)
 
 
-class BilinearTransformer(Bilinear):
+class BilinearTransformer(BilinearSound):
     """The bilinear fusion, whose channels, reduced to 32, then attend to one another."""
 
     def __init__(self, settings: Settings) -> None:
@@ -142,7 +142,7 @@ class BilinearTransformer(Bilinear):
             )
         self.conv_in_1x1 = nn.Conv3d(channels, reduced, 1)
         self.conv_out_1x1 = nn.Conv3d(reduced, channels, 1)
-        self.transformer = Transformer(tokens=reduced, channels=positions)
+        self.transformer = TokenTransformer(tokens=reduced, channels=positions)
 
     def fuse(self, coarsest: Tensor, sound: Tensor) -> Tensor:
         """Fuse, then let channels, as tokens of all positions, attend to one another."""
@@ -161,7 +161,7 @@ class ConcatTransformer(AViNet):
         self.conv_in_1x1 = nn.Conv3d(self.backbone.channels[-1], token, 1)
         self.audio_conv_1x1 = nn.Conv2d(self.audionet.channels, token, 1)
         steps = sounded(self.samples)
-        self.transformer = Transformer(tokens=math.prod(self.grid) + steps, channels=token)
+        self.transformer = TokenTransformer(tokens=math.prod(self.grid) + steps, channels=token)
 
     def fuse(self, coarsest: Tensor, sound: Tensor) -> Tensor:
         """Return the positions' tokens beside the mean of the sound's."""
@@ -175,7 +175,7 @@ class ConcatTransformer(AViNet):
         return torch.cat([visual, average[..., None, None, None].expand_as(visual)], dim=1)
 
 
-class Transformer(nn.Module):
+class TokenTransformer(nn.Module):
     """Three encoder layers, normalised after each residual, over tokens with fixed positions."""
 
     def __init__(self, *, tokens: int, channels: int) -> None:

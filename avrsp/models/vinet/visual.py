@@ -85,7 +85,7 @@ class Enlarge(nn.Module):
         return as_clip(larger, x.shape[2])
 
 
-class Decoder(nn.Module):
+class ViNetDecoder(nn.Module):
     """From S3D's features to a map, coarse to fine.
 
     A feature has as many channels as the decoder has there; they are joined along time, and a
@@ -170,7 +170,7 @@ class ViNet(nn.Module):
         self.settings = settings
         self.backbone = S3D(width=settings.width, momentum=MOMENTUM)
         *finer, last = self.backbone.channels
-        self.decoder = Decoder(
+        self.decoder = ViNetDecoder(
             [*finer, coarsest or last],
             length=settings.length,
             skips=settings.skips,

@@ -9,7 +9,7 @@ import pytest
 
 from avrsp.datasets.dataset_registry import spec
 from avrsp.datasets.download import fetch, outcome, pins
-from avrsp.datasets.download.outcome import State
+from avrsp.datasets.download.outcome import DownloadState
 from tests.datasets.download.conftest import TREES, VIDEOS, archive, means, packed, tree_of
 from tests.datasets.download.server import Server
 
@@ -27,7 +27,7 @@ def incoming(workspace: Path) -> Path:
     return workspace / "data" / "raw" / "incoming"
 
 
-def bring(raw: Path, *mirrors: str) -> State:
+def bring(raw: Path, *mirrors: str) -> DownloadState:
     """Fetch Coutrot 2 from these mirrors."""
     return fetch.fetch(spec("coutrot2"), raw, VIDEOS, means(*mirrors))
 
