@@ -32,11 +32,15 @@ REMARKS: Final = {
     "coloured": "three unequal colour channels, as a heat map has; --values jet (or "
     f"{', '.join(get_args(Colormap)[1:])}) converts that colour map, --values saliency takes the "
     "mean of the channels",
+    "constant": "a map of one value, which says nothing; transparency (alpha) is not read: save the "
+    "map itself as a grey picture or an array",
 }
 
 
 def remark(content: RawMap) -> str | None:
-    """Return the key in `REMARKS` of why the values cannot be saliency, or None."""
+    """Return the key in `REMARKS` of why the values are hardly meant as saliency, or None."""
+    if content.size and content.min() == content.max():
+        return "constant"
     if content.ndim == COLOUR:
         unequal = np.ptp(content, axis=-1) > COLOURED
         return "coloured" if unequal.mean() > COLOURED_SHARE else None

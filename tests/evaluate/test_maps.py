@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from avrsp.errors import RawDataError, StoreError
+from avrsp.evaluate import map_values
 from avrsp.evaluate.map_readers import Findings, find_maps, read_maps
 from avrsp.store.video_store import write_maps
 
@@ -129,3 +130,10 @@ def test_what_holds_no_maps_is_named(tmp_path: Path, predicted: Predict) -> None
     path.write_bytes(content)
     with pytest.raises(StoreError, match=r"video\.zarr\.zip"):
         list(read_maps(path, 40, Findings()))
+
+
+def test_a_map_of_one_value_is_remarked_and_still_read() -> None:
+    flat = np.full((4, 6), 7, np.uint8)
+    assert map_values.remark(flat) == "constant"
+    assert map_values.remark(np.arange(24, dtype=np.uint8).reshape(4, 6)) is None
+    np.testing.assert_array_equal(map_values.as_saliency(flat), flat)
