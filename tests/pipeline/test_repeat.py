@@ -35,7 +35,7 @@ def results(folder: Path) -> dict[str, str]:
     """Run the chain up to the scores of AV in a new clone; return a digest of each result."""
     folder.mkdir()
     shrink(cloned(folder), world=TINY_WORLD, sample=TINY_SAMPLE)
-    running_in(folder)("dvc", "repro", "evaluate-av@1")
+    running_in(folder)("dvc", "repro", "evaluate@av-1")
     files = [path for pattern in RESULTS for path in folder.glob(pattern) if path.is_file()]
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
