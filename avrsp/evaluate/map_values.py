@@ -32,8 +32,8 @@ REMARKS: Final = {
     "coloured": "three unequal colour channels, as a heat map has; --values jet (or "
     f"{', '.join(get_args(Colormap)[1:])}) converts that colour map, --values saliency takes the "
     "mean of the channels",
-    "constant": "a map of one value, which says nothing; transparency (alpha) is not read: save the "
-    "map itself as a grey picture or an array",
+    "constant": "a map of one value, which says nothing; transparency (alpha) is not read: save "
+    "the map itself as a grey picture or an array",
 }
 
 
