@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -89,6 +89,8 @@ class ReportPlaces:
         models: Folder of `<run>/model.json` and `<run>/history.json`.
         maps: Folder of `<run>/<dataset>/<video>.zarr.zip`.
         scores: Folder of `<run>.parquet`.
+        others: Folder of other methods: `maps/<method>/<dataset>/<video>.zarr.zip`, and
+            `scores/<method>.parquet` with the summary beside it.
         metrics: Folder of `<run>.json`.
         reliance: Folder of rows, and of retention by run, with other sounds.
         sounds: The summary of these, `reliance.json`.
@@ -101,6 +103,7 @@ class ReportPlaces:
     models: Path
     maps: Path
     scores: Path
+    others: Path
     metrics: Path
     reliance: Path
     sounds: Path
@@ -141,18 +144,11 @@ class Inputs:
         return VideoStore(store_of(self.places.stores, dataset, video))
 
     def maps(self, dataset: str, split: int | str, video: str) -> dict[str, MapStore]:
-        """Return what each method predicted for a video; a method without maps is missing.
-
-        Besides the chain's models these are the methods that were scored from
-        `data/maps/<method>`.
-        """
-        runs = {kind: run_name(kind, split) for kind in self.own}
-        found = {}
-        for method, run in {**runs, **{name: name for name in self.others}}.items():
-            path = store_of(self.places.maps / run, dataset, video)
-            if path.exists():
-                found[method] = MapStore(path)
-        return found
+        """Return what each method predicted for a video; a method without maps is missing."""
+        folders = {kind: self.places.maps / run_name(kind, split) for kind in self.own}
+        folders |= {name: self.places.others / "maps" / name for name in self.others}
+        paths = {name: store_of(folder, dataset, video) for name, folder in folders.items()}
+        return {name: MapStore(path) for name, path in paths.items() if path.exists()}
 
     @property
     def own(self) -> tuple[str, ...]:
@@ -162,9 +158,9 @@ class Inputs:
 
     @property
     def others(self) -> tuple[str, ...]:
-        """Return the methods that were scored and have maps, besides the chain's models."""
+        """Return the other methods that were scored and have maps, by name."""
         scored = sorted({str(name) for name in self.rows["model"]} - {*self.own})
-        return tuple(name for name in scored if (self.places.maps / name).is_dir())
+        return tuple(name for name in scored if (self.places.others / "maps" / name).is_dir())
 
     @property
     def labels(self) -> dict[str, str]:
@@ -197,9 +193,9 @@ def gather(places: ReportPlaces, about: About) -> Inputs:
         places=places,
         manifest=read_manifest(places.manifest) if there else None,
         manifest_digest=sha256(places.manifest) if there else "",
-        rows=_rows(places.scores, about),
+        rows=_rows((places.scores, places.others / "scores"), about),
         results=read_results(places.metrics, places.pooled, about.splits).joined(
-            read_outside(places.scores, about.protocol)
+            read_outside(places.others / "scores", about.protocol)
         ),
         ablations=read_results(places.ablations),
         histories=histories_in(places.models),
@@ -209,12 +205,12 @@ def gather(places: ReportPlaces, about: About) -> Inputs:
     )
 
 
-def _rows(folder: Path, about: About) -> pd.DataFrame:
+def _rows(folders: Sequence[Path], about: About) -> pd.DataFrame:
     """Return the rows of the splits that were asked for: others are left of earlier parameters."""
     kept = [("protocol", "==", about.protocol)]
     splits = set(map(str, about.splits))
     parts = []
-    for path in _each(folder, "*.parquet"):
+    for path in (path for folder in folders for path in _each(folder, "*.parquet")):
         run = RUN.fullmatch(path.stem)
         if not path.stem.endswith(".references") and (run is None or run[2] in splits):
             rows = pd.read_parquet(path, columns=list(ROWS), filters=kept)

@@ -29,13 +29,14 @@ def main() -> None:
         ParamsError: A parameter is missing, unknown or wrong.
         StoreError: A result is there but is not what it should be.
     """
-    loaded, here = params.load(), paths.workspace()
+    loaded, here = params.load(paths.params_file()), paths.workspace()
     places = ReportPlaces(
-        manifest=paths.manifest(loaded.preset),
-        stores=paths.stores(loaded.preset),
+        manifest=paths.current().manifest(loaded.preset),
+        stores=paths.current().stores(loaded.preset),
         models=here / "data" / "models",
         maps=here / "data" / "maps",
         scores=here / "data" / "scores",
+        others=here / "data" / "others",
         metrics=here / "reports" / "metrics",
         reliance=here / "data" / "reliance",
         sounds=here / "reports" / "reliance.json",
@@ -44,13 +45,13 @@ def main() -> None:
     )
     found = gather(places, about(loaded))
     write_report(here / "reports", found)
-    tracking.relog_missing(sorted(places.models.glob(f"*/{tracking.JOURNAL}")))
+    tracking.relog_missing(sorted(places.models.glob(f"*/{tracking.JOURNAL}")), paths.root())
     for each in scored(loaded, found):
         evaluations.record(
-            paths.root() / "data" / "records",
+            paths.root(),
             each,
             experiment=evaluations.experiment(loaded),
-            pipeline=evaluations.pipeline(loaded),
+            pipeline=evaluations.pipeline(loaded, here),
         )
 
 

@@ -39,6 +39,7 @@ def places_in(folder: Path) -> ReportPlaces:
         models=folder / "models",
         maps=folder / "maps",
         scores=folder / "scores",
+        others=folder / "others",
         metrics=folder / "metrics",
         reliance=folder / "reliance",
         sounds=folder / "reliance.json",

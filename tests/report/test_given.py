@@ -27,17 +27,17 @@ NAME = "their-net"
 def given(finished: ReportPlaces, tmp_path_factory: pytest.TempPathFactory) -> ReportPlaces:
     """The finished run, beside which maps of DIEM by another method were scored."""
     folder = tmp_path_factory.mktemp("given")
-    places = replace(finished, scores=folder / "scores", maps=folder / "maps")
-    shutil.copytree(finished.scores, places.scores)
-    shutil.copytree(finished.maps, places.maps)
-    shutil.copytree(finished.maps / "v-split1" / "diem", places.maps / NAME / "diem")
+    places = replace(finished, others=folder)
+    (folder / "scores").mkdir()
+    shutil.copytree(finished.maps / "v-split1" / "diem", folder / "maps" / NAME / "diem")
     score(places, NAME)
     return places
 
 
 def score(places: ReportPlaces, method: str) -> None:
-    out = places.scores / f"{method}.parquet"
-    command = ["--maps", str(places.maps / NAME), "--store", str(places.stores), "--out", str(out)]
+    out = places.others / "scores" / f"{method}.parquet"
+    maps = places.others / "maps" / NAME
+    command = ["--maps", str(maps), "--store", str(places.stores), "--out", str(out)]
     options = ["--dataset", "diem", "--no-references", "--protocol", "avrsp", "--method", method]
     done = CliRunner().invoke(evaluate, [*command, *options])
     assert done.exit_code == 0, done.output
@@ -47,7 +47,7 @@ def test_given_maps_have_a_row_that_says_what_they_are(
     given: ReportPlaces, about: About, tmp_path: Path
 ) -> None:
     write_report(tmp_path, gather(given, about))
-    rows = pd.read_parquet(given.scores / f"{NAME}.parquet").dropna(subset="cc")
+    rows = pd.read_parquet(given.others / "scores" / f"{NAME}.parquet").dropna(subset="cc")
     expected = rows.groupby("video")["cc"].mean().mean()
     table = (tmp_path / "tables" / "table-i.md").read_text()
     (line,) = (line for line in table.splitlines() if NAME in line)
@@ -93,8 +93,10 @@ def test_given_maps_change_nothing_of_ours(
 def test_given_maps_may_not_be_called_as_a_model_of_ours(
     given: ReportPlaces, about: About, tmp_path: Path
 ) -> None:
-    places = replace(given, scores=tmp_path)
+    places = replace(given, others=tmp_path)
+    (tmp_path / "scores").mkdir()
+    shutil.copytree(given.others / "maps", tmp_path / "maps")
     score(places, "AV")
-    assert "AV" in json.loads((tmp_path / "AV.json").read_text())
+    assert "AV" in json.loads((tmp_path / "scores" / "AV.json").read_text())
     with pytest.raises(StoreError, match="AV is the name of a model of this project"):
         gather(places, about)
