@@ -8,6 +8,7 @@ which DVC names in `$DVC_ROOT`.
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -63,32 +64,50 @@ def home() -> Path:
     return find_workspace() or user_data_path("avrsp")
 
 
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A workspace, given to what examines, fills or records it.
+
+    Attributes:
+        folder: The working copy, where DVC's outs lie.
+        root: The main repository, where everything else lies; the same folder but in a temporary
+            copy of `dvc exp run`.
+    """
+
+    folder: Path
+    root: Path
+
+    def placed(self, path: str) -> Path:
+        """Return a path that params.yaml names: below the main repository, unless absolute."""
+        return self.root / Path(path).expanduser()
+
+    def raw(self, preset: str) -> Path:
+        """Return the folder of raw data in their published layouts; only downloads write there."""
+        return self.root / "data" / "raw" / preset
+
+    def stores(self, preset: str) -> Path:
+        """Return the folder of `<dataset>/<video>.zarr.zip`, with a verdict beside each."""
+        return self.root / "data" / "store" / preset
+
+    def checkpoints(self) -> Path:
+        """Return the folder of resumable training states, a subfolder for each digest of a run."""
+        return self.root / "data" / "checkpoints"
+
+    def manifest(self, preset: str) -> Path:
+        """Return the manifest in the working copy: the one file by which DVC knows the stores."""
+        return self.folder / "data" / "store" / preset / "manifest.json"
+
+
+def current() -> Workspace:
+    """Return the workspace of the working folder, with the main repository that DVC names.
+
+    Raises:
+        ParamsError: There is none.
+    """
+    return Workspace(workspace(), root())
+
+
 def root() -> Path:
     """Return the main repository: `$DVC_ROOT` where DVC runs a stage, else the workspace."""
     named = os.environ.get("DVC_ROOT")
     return Path(named) if named else workspace()
-
-
-def placed(path: str) -> Path:
-    """Return a path that params.yaml names: below the main repository, unless it is absolute."""
-    return root() / Path(path).expanduser()
-
-
-def raw(preset: str) -> Path:
-    """Return the folder of raw data in their published layouts; nothing after it writes there."""
-    return root() / "data" / "raw" / preset
-
-
-def stores(preset: str) -> Path:
-    """Return the folder that holds `<dataset>/<video>.zarr.zip` and the verdicts beside them."""
-    return root() / "data" / "store" / preset
-
-
-def checkpoints() -> Path:
-    """Return the folder of resumable training states, one subfolder for each digest of a run."""
-    return root() / "data" / "checkpoints"
-
-
-def manifest(preset: str) -> Path:
-    """Return the manifest in the workspace: the one file by which DVC knows the stores."""
-    return workspace() / "data" / "store" / preset / "manifest.json"

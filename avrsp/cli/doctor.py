@@ -18,9 +18,12 @@ def doctor(machine: bool, deep: bool) -> None:
 
     The exit code is 0 if `dvc repro` could run.
     """
+    from avrsp import paths
     from avrsp.doctor import examine
 
-    subject, findings = examine.examine(deep=deep)
-    click.echo(examine.as_json(findings) if machine else examine.as_text(subject, findings))
+    here = paths.current()
+    subject, findings = examine.examine(here, deep=deep)
+    text = examine.as_text(here, subject, findings)
+    click.echo(examine.as_json(here, findings) if machine else text)
     if not examine.runnable(findings):
         raise SystemExit(EXIT_FAILURE)

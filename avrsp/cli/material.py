@@ -20,7 +20,7 @@ class DatasetKey(click.ParamType[str]):
 
         try:
             if paths.find_workspace():
-                datasets.register_named(params.load(), paths.root())
+                datasets.register_named(params.load(paths.params_file()), paths.root())
             return datasets.spec(value).key
         except ParamsError as error:
             self.fail(str(error), param, ctx)
@@ -41,10 +41,10 @@ class DatasetKey(click.ParamType[str]):
 )
 def world(out: Path, datasets: tuple[str, ...]) -> None:
     """Generate the world of preset `sample` in the datasets' raw layouts."""
-    from avrsp import params
+    from avrsp import params, paths
     from avrsp.sample.writers import write_dataset
 
-    settings = params.load()
+    settings = params.load(paths.params_file())
     known = settings.world.datasets
     unknown = [dataset for dataset in datasets if dataset not in known]
     if unknown:
@@ -78,12 +78,12 @@ def download(datasets: tuple[str, ...], renewed: tuple[str, ...], videos: int | 
     from avrsp.datasets import sheets
     from avrsp.datasets.download.fetch import bring_all
 
-    settings = params.load()
+    settings, here = params.load(paths.params_file()), paths.current()
     chosen = datasets or sheets.datasets_of(
-        settings.model_copy(update={"preset": "paper"}), paths.workspace()
+        settings.model_copy(update={"preset": "paper"}), here.folder
     )
     fraction = settings.validation_fraction
-    lines, present = bring_all(chosen, renewed, settings.data, fraction, videos)
+    lines, present = bring_all(chosen, here, renewed, settings.data, fraction, videos)
     for line in lines:
         click.echo(f"avrsp: {line}", err=True)
     if not present:

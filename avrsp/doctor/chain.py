@@ -10,10 +10,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from avrsp import paths
 from avrsp.doctor.finding import Finding
 from avrsp.errors import ParamsError, StoreError, cleaned
 from avrsp.params import EncoderParams
+from avrsp.paths import Workspace
 from avrsp.store.manifest import COMMAND, Manifest, check_stores, read_manifest
 
 MAY_BE_LINKS: Final = ("data/raw", "data/store", "data/checkpoints")
@@ -21,14 +21,14 @@ RESULTS: Final = ("data", "data/models", "data/maps", "data/scores", "data/relia
 """Folders that may lie on another disk, and those in which DVC keeps results."""
 
 
-def stores(preset: str, needed: Iterable[str]) -> Finding:
+def stores(here: Workspace, preset: str, needed: Iterable[str]) -> Finding:
     """Look at the manifest and at every store that it lists."""
-    path = paths.manifest(preset)
+    path = here.manifest(preset)
     if not path.exists():
         return Finding("stores", "to come", "no manifest", COMMAND)
     try:
         manifest = read_manifest(path)
-        check_stores(manifest, paths.stores(preset))
+        check_stores(manifest, here.stores(preset))
     except StoreError as error:
         return Finding("stores", "missing", str(error).partition("; run:")[0], COMMAND)
     found, absent = _counted(manifest)
@@ -38,19 +38,19 @@ def stores(preset: str, needed: Iterable[str]) -> Finding:
     return Finding("stores", "ready", found)
 
 
-def links() -> Finding:
+def links(here: Workspace) -> Finding:
     """Look for links at which DVC gives up: it follows none that its own results lie behind."""
-    linked = [name for name in RESULTS if (paths.workspace() / name).is_symlink()]
+    linked = [name for name in RESULTS if (here.folder / name).is_symlink()]
     if linked:
         found = f"{', '.join(linked)}: a link, behind which DVC keeps no results"
         advice = f"make it a folder; only {', '.join(MAY_BE_LINKS)} may be links"
         return Finding("folders", "missing", found, advice)
-    others = [name for name in MAY_BE_LINKS if (paths.root() / name).is_symlink()]
+    others = [name for name in MAY_BE_LINKS if (here.root / name).is_symlink()]
     found = f"{', '.join(others)} elsewhere" if others else "none is a link"
     return Finding("folders", "ready", found)
 
 
-def weights(model: str, encoder: EncoderParams) -> Finding:
+def weights(here: Workspace, model: str, encoder: EncoderParams) -> Finding:
     """Look for the published weights that the encoders of a model are to start from."""
     if encoder.from_scratch:
         return Finding("encoder weights", "ready", "random numbers: encoder.from_scratch is true")
@@ -61,7 +61,7 @@ def weights(model: str, encoder: EncoderParams) -> Finding:
         parts = models.spec(model).encoders
     except ParamsError as error:
         return Finding("encoder weights", "missing", str(error), "avrsp models")
-    lost = [*encoders.missing(parts, encoder, paths.root())]
+    lost = [*encoders.missing(parts, encoder, here.root)]
     if lost:
         command = f"avrsp import-weights {parts[0].formats[0]} FILE"
         return Finding("encoder weights", "missing", "; ".join(lost), command)
@@ -69,10 +69,10 @@ def weights(model: str, encoder: EncoderParams) -> Finding:
     return Finding("encoder weights", "ready", ", ".join(named) or "none needed")
 
 
-def trained(splits: Iterable[int | str]) -> Finding:
+def trained(here: Workspace, splits: Iterable[int | str]) -> Finding:
     """Look for the trained networks."""
     names = ["pretrain", *(f"{kind}-split{split}" for kind in ("v", "av") for split in splits)]
-    folder = paths.workspace() / "data" / "models"
+    folder = here.folder / "data" / "models"
     lost = [name for name in names if not (folder / name).is_dir()]
     if not lost:
         return Finding("trained models", "ready", ", ".join(names))
@@ -80,26 +80,26 @@ def trained(splits: Iterable[int | str]) -> Finding:
     return Finding("trained models", "to come", found, "dvc repro")
 
 
-def dvc() -> Finding:
+def dvc(here: Workspace) -> Finding:
     """Look at what DVC needs and at what it has recorded."""
-    here = paths.workspace()
-    if not (here / ".dvc").is_dir() or not _in_git(here):
-        lost = ".dvc" if _in_git(here) else "git repository"
-        found = f"{here} has no {lost}, so DVC does not work in it"
+    folder = here.folder
+    if not (folder / ".dvc").is_dir() or not _in_git(folder):
+        lost = ".dvc" if _in_git(folder) else "git repository"
+        found = f"{folder} has no {lost}, so DVC does not work in it"
         return Finding("DVC", "missing", found, "git clone the project into another folder")
-    lock = here / "dvc.lock"
+    lock = folder / "dvc.lock"
     if not lock.exists():
         return Finding("DVC", "to come", "no stage has run", "dvc repro")
     stages = re.findall(r"^  [\w@-]+:$", lock.read_text(), re.MULTILINE)
     return Finding("DVC", "ready", f"{len(stages)} stages recorded in dvc.lock")
 
 
-def mlflow(experiment: str) -> Finding:
+def mlflow(here: Workspace, experiment: str) -> Finding:
     """Look at where the runs of an experiment are kept, without asking a server."""
     named = os.environ.get("MLFLOW_TRACKING_URI", "").strip()
     if named:
         return Finding("MLflow", "ready", f"runs go to {cleaned(named)} (not asked)")
-    database = paths.root() / "mlflow.db"
+    database = here.root / "mlflow.db"
     if not database.exists():
         return Finding("MLflow", "to come", "no mlflow.db", "dvc repro")
     try:

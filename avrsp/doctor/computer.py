@@ -16,7 +16,6 @@ from typing import Final
 import numpy as np
 import soundfile
 
-from avrsp import paths
 from avrsp.doctor.finding import Finding
 from avrsp.errors import RawDataError
 from avrsp.media.decode import Frame, frame_times, read_sound
@@ -112,9 +111,8 @@ def gpu(compute: ComputeParams, preset: str) -> Finding:
     return Finding("GPU", "ready", f"none, and preset {preset} needs none")
 
 
-def disk(needed: float) -> Finding:
-    """Compare the free disk space with an estimate of what is still to be written, in bytes."""
-    root = paths.root()
+def disk(root: Path, needed: float) -> Finding:
+    """Compare the free space of the disk of `root` with what is `needed`, in bytes."""
     free = shutil.disk_usage(root).free
     found = f"{free / 1e9:,.0f} GB free at {root}, about {needed / 1e9:,.0f} GB still needed"
     if not os.access(root, os.W_OK):

@@ -9,61 +9,63 @@ from typing import Any
 
 import click
 
-from avrsp import params, paths
+from avrsp import params
 from avrsp.datasets import sheets
 from avrsp.datasets.dataset_registry import ListedVideo, check_params, spec
 from avrsp.doctor import chain, computer, full_check, raw_data
 from avrsp.doctor.finding import MARKS, Finding
 from avrsp.errors import ParamsError
 from avrsp.params import Params
+from avrsp.paths import PARAMS_FILE, Workspace
 
 INDENT = 2
 
 
-def examine(*, deep: bool = False) -> tuple[str, list[Finding]]:
+def examine(here: Workspace, *, deep: bool = False) -> tuple[str, list[Finding]]:
     """Look at everything; return what was looked at, in a few words, and what was found.
 
     Args:
+        here: The workspace.
         deep: Read every byte of stores and raw files, too.
     """
     findings = [computer.python(), computer.programs(), computer.ffmpeg()]
     try:
-        loaded = params.load()
-        check_params(loaded, paths.root())
-        rows = _rows(loaded) if loaded.preset == "paper" else {}
+        loaded = params.load(here.folder / PARAMS_FILE)
+        check_params(loaded, here.root)
+        rows = _rows(here, loaded) if loaded.preset == "paper" else {}
     except ParamsError as error:
         fault = Finding("parameters", "missing", str(error), "correct params.yaml or the sheet")
-        return str(paths.workspace()), [*findings, fault]
+        return str(here.folder), [*findings, fault]
     preset = loaded.active
     needed = {loaded.pretraining_set, *loaded.audio_visual_sets}
     if loaded.preset == "paper":
-        size = raw_data.still_needed(rows, preset.clip)
+        size = raw_data.still_needed(here, rows, preset.clip)
         mirrors = loaded.data.mirrors
-        data = [raw_data.dataset(spec(key), mirrors, key in needed) for key in rows]
-        data.append(raw_data.checksums())
+        data = [raw_data.dataset(here, spec(key), mirrors, key in needed) for key in rows]
+        data.append(raw_data.checksums(here))
     else:
-        size, data = raw_data.SAMPLE_BYTES, [raw_data.generated(loaded.world.datasets)]
+        size, data = raw_data.SAMPLE_BYTES, [raw_data.generated(here, loaded.world.datasets)]
     findings += [
-        computer.disk(size),
+        computer.disk(here.root, size),
         *data,
-        chain.links(),
-        chain.stores(loaded.preset, needed),
-        *(full_check.findings(loaded.preset) if deep else []),
-        chain.weights(loaded.model, preset.encoder),
-        chain.trained(loaded.splits),
+        chain.links(here),
+        chain.stores(here, loaded.preset, needed),
+        *(full_check.findings(here, loaded.preset) if deep else []),
+        chain.weights(here, loaded.model, preset.encoder),
+        chain.trained(here, loaded.splits),
         computer.gpu(preset.compute, loaded.preset),
-        chain.dvc(),
-        chain.mlflow(loaded.tracking.experiment),
+        chain.dvc(here),
+        chain.mlflow(here, loaded.tracking.experiment),
     ]
-    return f"preset {loaded.preset}, fusion {loaded.fusion}, {paths.workspace()}", findings
+    return f"preset {loaded.preset}, fusion {loaded.fusion}, {here.folder}", findings
 
 
-def next_command(findings: Sequence[Finding]) -> str:
+def next_command(here: Workspace, findings: Sequence[Finding]) -> str:
     """Return what to do first."""
     missing = [each.command for each in findings if each.state == "missing" and each.command]
     if missing:
         return missing[0]
-    page = paths.workspace() / "reports" / "index.html"
+    page = here.folder / "reports" / "index.html"
     done = page.exists() and all(finding.state == "ready" for finding in findings)
     return "xdg-open reports/index.html" if done else "dvc repro"
 
@@ -73,7 +75,7 @@ def runnable(findings: Sequence[Finding]) -> bool:
     return all(finding.state != "missing" for finding in findings)
 
 
-def as_text(subject: str, findings: Sequence[Finding]) -> str:
+def as_text(here: Workspace, subject: str, findings: Sequence[Finding]) -> str:
     """Return the findings as lines for people, with colours."""
     width = max(len(finding.name) for finding in findings)
     lines = [f"avrsp doctor: {subject}", ""]
@@ -84,22 +86,22 @@ def as_text(subject: str, findings: Sequence[Finding]) -> str:
             lines.append(f"{'':{width + INDENT}}  {click.style(finding.command, fg='yellow')}")
     count = sum(finding.state == "missing" for finding in findings)
     verdict = "dvc repro can run" if not count else f"dvc repro cannot run: {count} missing"
-    return "\n".join([*lines, "", f"{verdict}; next: {next_command(findings)}"])
+    return "\n".join([*lines, "", f"{verdict}; next: {next_command(here, findings)}"])
 
 
-def as_json(findings: Sequence[Finding]) -> str:
+def as_json(here: Workspace, findings: Sequence[Finding]) -> str:
     """Return the findings for machines."""
     content: dict[str, Any] = {
         "runnable": runnable(findings),
-        "next": next_command(findings),
+        "next": next_command(here, findings),
         "findings": [asdict(finding) for finding in findings],
     }
     return json.dumps(content, indent=2)
 
 
-def _rows(loaded: Params) -> dict[str, list[ListedVideo]]:
-    here, raw = paths.workspace(), paths.raw(loaded.preset)
-    folder = sheets.folder(here, loaded.data.sheets)
+def _rows(here: Workspace, loaded: Params) -> dict[str, list[ListedVideo]]:
+    raw = here.raw(loaded.preset)
+    folder = sheets.folder(here.folder, loaded.data.sheets)
     fraction = loaded.validation_fraction
-    keys = sheets.datasets_of(loaded, here)
+    keys = sheets.datasets_of(loaded, here.folder)
     return {key: sheets.published(folder, key, fraction, raw) for key in keys}

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from avrsp import paths
 from avrsp.datasets.dataset_registry import Archive, DatasetSpec, ListedVideo, spec
 from avrsp.datasets.download import incoming, pins
 from avrsp.doctor.finding import Finding
 from avrsp.errors import RawDataError
 from avrsp.params import ClipParams
+from avrsp.paths import Workspace
 
 RAW_BYTES: Final = 120_000
 """Of a raw frame with its maps, roughly: a JPEG of 640 x 480, a smooth map, a sparse one."""
@@ -27,18 +27,20 @@ SAMPLE_BYTES: Final = 1_000_000_000
 """Of all that preset `sample` writes, with room to spare."""
 
 
-def generated(wanted: Sequence[str]) -> Finding:
+def generated(here: Workspace, wanted: Sequence[str]) -> Finding:
     """Say how many of the datasets that preset `sample` generates are there."""
-    made = [key for key in wanted if (paths.raw("sample") / "world" / f"{key}.json").exists()]
+    made = [key for key in wanted if (here.raw("sample") / "world" / f"{key}.json").exists()]
     if len(made) == len(wanted):
         return Finding("raw data", "ready", f"generated, all {len(made)} datasets")
     found = f"generated, {len(made)} of {len(wanted)} datasets"
     return Finding("raw data", "to come", found, "dvc repro")
 
 
-def dataset(entry: DatasetSpec, mirrors: Sequence[str] | None, needed: bool) -> Finding:
+def dataset(
+    here: Workspace, entry: DatasetSpec, mirrors: Sequence[str] | None, needed: bool
+) -> Finding:
     """Say where the archives of a dataset are."""
-    raw = paths.raw("paper")
+    raw = here.raw("paper")
     name = f"raw: {entry.key}"
     if not entry.archives:
         return Finding(name, "ready", "nothing to download")
@@ -48,7 +50,7 @@ def dataset(entry: DatasetSpec, mirrors: Sequence[str] | None, needed: bool) -> 
     found = ", ".join(f"{len(group)} {where}" for where, group in groups.items())
     lost = groups.get("not there", [])
     if lost:
-        folder = incoming.folder().relative_to(paths.root())
+        folder = incoming.folder(raw).relative_to(here.root)
         places = " and ".join(f"{folder / archive.name}" for archive in lost)
         found = f"{found}: get it from {' or '.join(lost[0].pages)}"
         command = f"put it at {places}, unpacked or as .rar, .zip or .tar.gz"
@@ -61,28 +63,29 @@ def dataset(entry: DatasetSpec, mirrors: Sequence[str] | None, needed: bool) -> 
     return Finding(name, "to come", found, f"avrsp download {entry.key}")
 
 
-def checksums() -> Finding:
+def checksums(here: Workspace) -> Finding:
     """Compare the archives that were brought with what is noted of them, by length."""
+    raw = here.raw("paper")
     try:
-        noted = pins.read()
+        noted = pins.read(raw)
     except RawDataError as error:
         return Finding("checksums", "missing", str(error))
-    brought = {name: incoming.folder() / name for name in noted}
+    brought = {name: incoming.folder(raw) / name for name in noted}
     wrong = [
         name
         for name, path in brought.items()
         if path.is_file() and path.stat().st_size != noted[name].bytes
     ]
     if wrong:
-        found = f"{', '.join(wrong)}: not the length that {pins.place().name} notes"
+        found = f"{', '.join(wrong)}: not the length that {pins.place(raw).name} notes"
         command = f"avrsp download --accept-new {wrong[0]}"
         return Finding("checksums", "missing", found, command)
-    return Finding("checksums", "ready", f"{len(noted)} archives noted in {pins.place().name}")
+    return Finding("checksums", "ready", f"{len(noted)} archives noted in {pins.place(raw).name}")
 
 
-def still_needed(rows: dict[str, list[ListedVideo]], clip: ClipParams) -> float:
+def still_needed(here: Workspace, rows: dict[str, list[ListedVideo]], clip: ClipParams) -> float:
     """Estimate the bytes that preset `paper` has still to write."""
-    raw, stores = paths.raw("paper"), paths.stores("paper")
+    raw, stores = here.raw("paper"), here.stores("paper")
     store_bytes = clip.height * clip.width * 3 * STORE_SHARE + MAP_BYTES
     needed = 0.0
     for key, listed in rows.items():
@@ -97,8 +100,8 @@ def still_needed(rows: dict[str, list[ListedVideo]], clip: ClipParams) -> float:
 def _where(archive: Archive, raw: Path, mirrors: Sequence[str] | None) -> str:
     if (raw / archive.folder).is_dir():
         return "in place"
-    if incoming.find(archive):
-        return f"brought in {incoming.folder().name}/"
+    if incoming.find(archive, raw):
+        return f"brought in {incoming.folder(raw).name}/"
     addresses = archive.addresses(mirrors)
     return f"to download from {_host(addresses[0])}" if addresses else "not there"
 

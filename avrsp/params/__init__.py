@@ -79,13 +79,12 @@ __all__ = [
 ]
 
 
-def load(path: Path | None = None) -> Params:
-    """Read and check the parameters in `path`, by default the workspace's params.yaml.
+def load(path: Path) -> Params:
+    """Read and check the parameters in a file, such as the workspace's params.yaml.
 
     Raises:
         ParamsError: The file is missing, is not YAML, or a key is missing, unknown or wrong.
     """
-    path = path or paths.params_file()
     return parse(read_yaml(path), name=path.name)
 
 

@@ -27,8 +27,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m avrsp.stages.ablation_score")
     parser.add_argument("name", choices=ABLATIONS)
     name = parser.parse_args().name
-    loaded = params.load()
-    manifest, stores = read_manifest(paths.manifest(loaded.preset)), paths.stores(loaded.preset)
+    loaded = params.load(paths.params_file())
+    here = paths.current()
+    manifest, stores = read_manifest(here.manifest(loaded.preset)), here.stores(loaded.preset)
     check_stores(manifest, stores)
     videos = manifest.videos(DATASETS, SPLIT, "test")
     home = paths.workspace() / "data" / "ablations"

@@ -33,7 +33,7 @@ def main() -> None:
     Raises:
         StoreError: The manifest is missing, or a result is not what it should be.
     """
-    loaded, here = params.load(), paths.workspace()
+    loaded, here = params.load(paths.params_file()), paths.workspace()
     models = here / "data" / "ablations" / "models"
     rows, clips = sounding(loaded, here / "data" / "ablations" / "scores")
     evaluation = loaded.evaluation
@@ -53,10 +53,11 @@ def sounding(loaded: Params, scores: Path) -> tuple[dict[str, pd.DataFrame], str
 
     Where nobody knows which these are, they are the rows of all clips; the second value says so.
     """
-    manifest = read_manifest(paths.manifest(loaded.preset))
+    manifest = read_manifest(paths.current().manifest(loaded.preset))
     videos = manifest.videos(DATASETS, SPLIT, "test")
     keys = [(video.dataset, video.video) for video in videos]
-    split = Split(SPLIT, videos, read_truths(paths.raw(loaded.preset) / "world", DATASETS, keys))
+    world = paths.current().raw(loaded.preset) / "world"
+    split = Split(SPLIT, videos, read_truths(world, DATASETS, keys))
     named = bool(split.truths)
     rows = {}
     for name in ABLATIONS:

@@ -25,7 +25,7 @@ def main() -> None:
             does not exist.
         AvrspError: ffmpeg or ffprobe is not on the PATH.
     """
-    loaded = params.load()
+    loaded = params.load(paths.params_file())
     datasets.check_params(loaded, paths.root())
     models.spec(loaded.model)
     missing = [tool for tool in TOOLS if shutil.which(tool) is None]
@@ -34,7 +34,7 @@ def main() -> None:
             f"{' and '.join(missing)} not found on the PATH; install ffmpeg "
             "(Debian: apt-get install ffmpeg, macOS: brew install ffmpeg) and run this again"
         )
-    paths.stores(loaded.preset).mkdir(parents=True, exist_ok=True)
+    paths.current().stores(loaded.preset).mkdir(parents=True, exist_ok=True)
     note_encoders(loaded)
     files.write_text(Path("data/checked.txt"), "The parameters are valid.\n")
 

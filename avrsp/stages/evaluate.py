@@ -33,8 +33,9 @@ def main() -> None:
     parser.add_argument("--split", type=split_name, required=True)
     wanted = parser.parse_args()
     what, split = wanted.what, wanted.split
-    loaded = params.load()
-    manifest, stores = read_manifest(paths.manifest(loaded.preset)), paths.stores(loaded.preset)
+    loaded = params.load(paths.params_file())
+    here = paths.current()
+    manifest, stores = read_manifest(here.manifest(loaded.preset)), here.stores(loaded.preset)
     check_stores(manifest, stores)
     test = manifest.videos(loaded.audio_visual_sets, split, "test")
     run, protocol = run_name(what, split), loaded.evaluation.protocol

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from avrsp import params, paths
 from avrsp.errors import AvrspError, exits_cleanly
@@ -35,26 +36,31 @@ def main() -> None:
         ParamsError: A parameter is missing, unknown or wrong.
         AvrspError: There is no manifest, or MLflow does not answer.
     """
-    loaded = params.load()
-    place = paths.manifest(loaded.preset)
+    loaded, here = params.load(paths.params_file()), paths.current()
+    place = here.manifest(loaded.preset)
     if not place.exists():
         raise AvrspError(f"{place}: no such manifest; run: {COMMAND}")
-    evaluations.send_waiting(paths.root() / "data" / "records")
-    found = collect(loaded, sha256(place))
-    folder = paths.workspace() / "reports" / "fusions"
+    evaluations.send_waiting(here.root)
+    found = collect(loaded, sha256(place), here.root)
+    folder = here.folder / "reports" / "fusions"
     write_fusions(folder, found, about(loaded))
     known = ", ".join(each.fusion for each in found.experiments) or "none"
     sys.stdout.write(f"{folder / 'index.html'}: {known}; left out: {len(found.left_out)}\n")
 
 
-def collect(loaded: Params, manifest: str) -> Found:
-    """Return the newest evaluation of each fusion whose setting is that of the workspace.
+def collect(loaded: Params, manifest: str, root: Path) -> Found:
+    """Return the newest evaluation of each fusion whose setting is that of the parameters.
+
+    Args:
+        loaded: The parameters.
+        manifest: Digest of the manifest.
+        root: The main repository, where MLflow's database lies if no server is named.
 
     Raises:
         AvrspError: MLflow does not answer.
     """
     name = loaded.tracking.experiment
-    known = [*evaluations.find(name, "V"), *evaluations.find(name, "AV")]
+    known = [*(each for method in ("V", "AV") for each in evaluations.find(root, name, method))]
     wanted = evaluations.setting(loaded, manifest)
     newest: dict[str, Evaluation] = {}
     for each in known:

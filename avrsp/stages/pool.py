@@ -32,7 +32,7 @@ def main() -> None:
     A video that two splits test is drawn with all its entries, so intervals do not follow from
     those of the splits.
     """
-    loaded = params.load()
+    loaded = params.load(paths.params_file())
     scores = paths.workspace() / "data" / "scores"
     chosen, reports = loaded.evaluation, paths.workspace() / "reports"
     means: dict[str, dict[str, float]] = {}

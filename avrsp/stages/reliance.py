@@ -37,7 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m avrsp.stages.reliance")
     parser.add_argument("--role", choices=["test", "validation"], default="test")
     role = parser.parse_args().role
-    loaded = params.load()
+    loaded = params.load(paths.params_file())
     evaluation, compute = loaded.evaluation, loaded.active.compute
     rules = Rules(evaluation.protocol, evaluation.resamples, loaded.seed, loaded.reliance.frames)
     places = places_of(loaded)
@@ -88,11 +88,11 @@ def places_of(loaded: Params) -> ReliancePlaces:
     """Return where the chain of the chosen preset keeps what is read."""
     here = paths.workspace() / "data"
     return ReliancePlaces(
-        stores=paths.stores(loaded.preset),
+        stores=paths.current().stores(loaded.preset),
         models=here / "models",
         maps=here / "maps",
         scores=here / "scores",
-        world=paths.raw(loaded.preset) / "world",
+        world=paths.current().raw(loaded.preset) / "world",
     )
 
 
@@ -102,7 +102,7 @@ def splits_of(loaded: Params, places: ReliancePlaces, role: Role) -> list[Split]
     Raises:
         StoreError: A store is missing, or newer than the manifest.
     """
-    manifest = read_manifest(paths.manifest(loaded.preset))
+    manifest = read_manifest(paths.current().manifest(loaded.preset))
     check_stores(manifest, places.stores)
     datasets = sorted(loaded.audio_visual_sets)
     found = []

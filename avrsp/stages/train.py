@@ -36,7 +36,7 @@ ABLATION_FOLDERS: Final = ("data/ablations/models", "reports/ablations/training"
 def main() -> None:
     """Write `data/models/<run>/` and `reports/training/<run>.json`, or an ablation's."""
     wanted = arguments()
-    loaded = params.load()
+    loaded = params.load(paths.params_file())
     if wanted.run == PRETRAINING:
         pretrain(loaded)
     elif wanted.run == "ablation":

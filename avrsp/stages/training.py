@@ -43,14 +43,15 @@ def run(
     `folders` in place of these two. Started several times by `torchrun`, all processes train one
     network, and the main one writes and records.
     """
-    place = paths.manifest(loaded.preset)
-    manifest, stores = read_manifest(place), paths.stores(loaded.preset)
+    here = paths.current()
+    place, stores = here.manifest(loaded.preset), here.stores(loaded.preset)
+    manifest = read_manifest(place)
     check_stores(manifest, stores)
     training = manifest.videos(datasets, split, "train")
     validation = manifest.videos(datasets, split, "validation")
     videos = Videos(stores, training, validation)
     identity = phase_digest(phase, videos)
-    states = paths.checkpoints() / identity[:16]
+    states = here.checkpoints() / identity[:16]
     facts = {
         **commit(),
         "digest": identity,
@@ -60,14 +61,15 @@ def run(
     }
     recorded = replace(subject(phase, loaded, facts), datasets=[*inputs(videos)])
     with joined(phase.compute.device) as ranks, contextlib.ExitStack() as stack:
+        record = None
         if ranks.main:
             stack.enter_context(alone(phase.name, states))
-        record = stack.enter_context(tracking.recording(states, recorded)) if ranks.main else None
+            record = stack.enter_context(tracking.recording(states, recorded, here))
         best = run_phase(
             phase,
             videos,
             workers=loaded.active.loading.workers,
-            out=paths.workspace() / folders[0] / phase.run,
+            out=here.folder / folders[0] / phase.run,
             states=states,
             record=record,
             ranks=ranks,
@@ -76,7 +78,7 @@ def run(
         if record:
             record.register(f"{recorded.experiment}-{loaded.preset}-{phase.run}", best)
             name = f"{phase.name.replace(' ', '-')}.json"
-            files.write_json(paths.workspace() / folders[1] / name, best)
+            files.write_json(here.folder / folders[1] / name, best)
 
 
 def learnt_from(preset: PresetName, datasets: Iterable[str]) -> tuple[str, ...]:
@@ -106,7 +108,7 @@ def subject(phase: Phase, loaded: Params, facts: dict[str, str]) -> tracking.Sub
     recipe = phase.recipe
     return tracking.Subject(
         experiment=loaded.tracking.experiment,
-        pipeline=evaluations.pipeline(loaded),
+        pipeline=evaluations.pipeline(loaded, paths.workspace()),
         name=phase.name,
         parameters={
             "preset": loaded.preset,

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from avrsp import files
+from avrsp.paths import Workspace
 from avrsp.tracking import journal, machine, server
 from avrsp.tracking.journal import Dataset, Subject
 from avrsp.tracking.machine import SystemMonitor
@@ -32,12 +33,13 @@ UPDATE_SECONDS = 10.0
 class Record:
     """One run while it goes on; `run_id` is MLflow's name for it, None until MLflow knew it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, root: Path) -> None:
         events = journal.read(path)
         names = [event["id"] for event in events if event["event"] == "run"]
         self.run_id: str | None = names[-1] if names else None
         self._identity: str = events[0]["identity"]
         self._path = path
+        self._root = root
         self._lock = threading.Lock()
         self._last: dict[str, int] = {}
         for event in events:
@@ -119,7 +121,7 @@ class Record:
 
     def _forward(self) -> None:
         """Bring MLflow up to date; the longer it has been away, the less often it is asked."""
-        run_id = server.forwarded(self._path, quietly=self._wait > 0)
+        run_id = server.forwarded(self._path, self._root, quietly=self._wait > 0)
         longer = min(2 * self._wait or FORWARD_SECONDS, LONGEST_SECONDS)
         self._wait = 0.0 if run_id else longer
         self._sent_at = time.monotonic()
@@ -130,20 +132,20 @@ class Record:
 
 
 @contextlib.contextmanager
-def recording(folder: Path, subject: Subject) -> Iterator[Record]:
+def recording(folder: Path, subject: Subject, here: Workspace) -> Iterator[Record]:
     """Record a run whose journal lies in `folder`; one that is there already goes on.
 
     A run that ends by an error or a signal before it was delivered is marked so.
     """
     path = folder / JOURNAL
     if not journal.is_whole(events := journal.read(path)):
-        tags, texts = machine.described()
+        tags, texts = machine.described(here.folder)
         known = replace(subject, tags={**tags, **subject.tags}, texts={**texts, **subject.texts})
         if events:
             journal.repair(path, known)
         else:
             journal.begin(path, known)
-    record = Record(path)
+    record = Record(path, here.root)
     record.resume()
     try:
         yield record
@@ -154,8 +156,14 @@ def recording(folder: Path, subject: Subject) -> Iterator[Record]:
         record.stop_monitor()
 
 
-def relog_missing(journals: Iterable[Path]) -> None:
-    """Write each delivered run again that MLflow does not have, or not to its end."""
+def relog_missing(journals: Iterable[Path], root: Path) -> None:
+    """Write each delivered run again that MLflow does not have, or not to its end.
+
+    Args:
+        journals: Of the runs.
+        root: The main repository, where MLflow's database lies if no server is named.
+    """
     for path in journals:
-        if journal.is_whole(journal.read(path)) and server.forwarded(path, quietly=False) is None:
+        whole = journal.is_whole(journal.read(path))
+        if whole and server.forwarded(path, root, quietly=False) is None:
             return

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from avrsp import paths
 from avrsp.files import sha256
 from avrsp.params import Params
+from avrsp.paths import PARAMS_FILE
 from avrsp.tracking import journal, server
 from avrsp.tracking.journal import Subject
 
@@ -66,9 +66,9 @@ def experiment(loaded: Params) -> str:
     return loaded.tracking.experiment
 
 
-def pipeline(loaded: Params) -> str:
-    """Return by what the stages of one set of parameters are gathered."""
-    chosen = sha256(paths.workspace() / paths.PARAMS_FILE)[:8]
+def pipeline(loaded: Params, folder: Path) -> str:
+    """Return by what the stages of one set of parameters, those of a working copy, are gathered."""
+    chosen = sha256(folder / PARAMS_FILE)[:8]
     return f"{loaded.preset} {loaded.fusion} {chosen}"
 
 
@@ -79,8 +79,13 @@ def setting(loaded: Params, manifest: str) -> dict[str, str]:
     return dict(journal.flat({"manifest": manifest, **shared, **own}))
 
 
-def record(folder: Path, evaluation: Evaluation, *, experiment: str, pipeline: str) -> None:
-    """Record an evaluation in MLflow; while it does not answer, the record waits in `folder`."""
+def waiting(root: Path) -> Path:
+    """Return the folder, below the main repository, of records that MLflow does not have yet."""
+    return root / "data" / "records"
+
+
+def record(root: Path, evaluation: Evaluation, *, experiment: str, pipeline: str) -> None:
+    """Record an evaluation in MLflow; while it does not answer, the record waits on disk."""
     name = NAMES[evaluation.method]
     content = json.dumps(
         [
@@ -97,29 +102,29 @@ def record(folder: Path, evaluation: Evaluation, *, experiment: str, pipeline: s
     if evaluation.commit:
         tags[COMMIT] = evaluation.commit
     parameters = {CHOSEN: evaluation.fusion, **evaluation.setting}
-    path = folder / f"{identity}.jsonl"
+    path = waiting(root) / f"{identity}.jsonl"
     journal.begin(path, Subject(experiment, pipeline, name, parameters, tags), identity)
     journal.append(path, event="values", series="epoch", step=0, values=dict(evaluation.scores))
     journal.append(path, event="status", status="FINISHED")
-    send_waiting(folder)
+    send_waiting(root)
 
 
-def send_waiting(folder: Path) -> None:
-    """Send the records that wait in `folder`, each of which is gone once MLflow has it."""
-    for path in sorted(folder.glob("*.jsonl")):
+def send_waiting(root: Path) -> None:
+    """Send the records that wait, each of which is gone once MLflow has it."""
+    for path in sorted(waiting(root).glob("*.jsonl")):
         if journal.is_whole(journal.read(path)):  # else another process has just sent it
-            if server.forwarded(path, quietly=False) is None:
+            if server.forwarded(path, root, quietly=False) is None:
                 return
             path.unlink(missing_ok=True)
 
 
-def find(experiment: str, method: str) -> list[Evaluation]:
+def find(root: Path, experiment: str, method: str) -> list[Evaluation]:
     """Return the evaluations of a method that MLflow knows, newest first.
 
     Raises:
         AvrspError: MLflow does not answer.
     """
-    return [_understood(method, run) for run in server.finished(experiment, NAMES[method])]
+    return [_understood(method, run) for run in server.finished(root, experiment, NAMES[method])]
 
 
 def _understood(method: str, run: Run) -> Evaluation:

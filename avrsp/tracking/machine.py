@@ -8,18 +8,21 @@ import platform
 import threading
 from collections.abc import Callable, Mapping
 from importlib import metadata
+from pathlib import Path
 from typing import Protocol
-
-from avrsp import paths
 
 LOCK = "requirements.lock"
 
 
-def described() -> tuple[dict[str, str], dict[str, str]]:
-    """Return tags and small files that say which Python and which packages are at work."""
+def described(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """Return tags and small files that say which Python and which packages are at work.
+
+    Args:
+        folder: The working copy, whose requirements.lock is noted too.
+    """
     tags = {"python": platform.python_version(), "platform": platform.platform()}
     texts = {"environment/installed.txt": "\n".join(_installed()) + "\n"}
-    lock = paths.workspace() / LOCK
+    lock = folder / LOCK
     if lock.is_file():
         content = lock.read_text()
         tags["environment.lock"] = hashlib.sha256(content.encode()).hexdigest()

@@ -22,7 +22,6 @@ from urllib.parse import unquote, urlsplit
 
 from filelock import FileLock
 
-from avrsp import paths
 from avrsp.errors import AvrspError, cleaned
 from avrsp.tracking import journal
 from avrsp.tracking.journal import Event
@@ -35,6 +34,9 @@ Result = TypeVar("Result")
 
 IDENTITY = "avrsp.record"
 FORWARDED = "avrsp.forwarded"
+DATABASE = "mlflow.db"
+"""In the main repository, where no server is named."""
+
 LOCK = "data/.mlflow.lock"
 LOCK_SECONDS = 10.0
 SERVER_SECONDS = 15.0
@@ -55,9 +57,9 @@ CLIENT_SETTINGS: Final = {
 }
 
 
-def address() -> str:
-    """Return where runs are kept: MLFLOW_TRACKING_URI, else `mlflow.db` in the project."""
-    return _named() or f"sqlite:///{_database()}"
+def address(root: Path) -> str:
+    """Return where runs are kept: MLFLOW_TRACKING_URI, else `mlflow.db` in the folder `root`."""
+    return _named() or f"sqlite:///{_database(root)}"
 
 
 def _named() -> str:
@@ -73,15 +75,15 @@ def place() -> str:
     except ValueError:
         return f"what {ADDRESS} names"
     if named.hostname is None:
-        return f"what {ADDRESS} names" if _named() else _database().name
+        return f"what {ADDRESS} names" if _named() else DATABASE
     return f"{named.scheme}://{named.hostname}{port}"
 
 
-def _database() -> Path:
-    return paths.root() / "mlflow.db"
+def _database(root: Path) -> Path:
+    return root / DATABASE
 
 
-def forward(path: Path) -> str:
+def forward(path: Path, root: Path) -> str:
     """Send MLflow what it does not yet know of the journal at `path`; return the run's id.
 
     MLflow keeps the number of events that it has, so forwarding again adds nothing. One process
@@ -92,9 +94,9 @@ def forward(path: Path) -> str:
         Exception: Whatever MLflow and its libraries make of a server or database that fails.
     """
     written = journal.read(path)
-    with FileLock(paths.root() / LOCK, timeout=LOCK_SECONDS), _muted():
-        client = _client(address())
-        run = _run(client, written[0])
+    with FileLock(root / LOCK, timeout=LOCK_SECONDS), _muted():
+        client = _client(address(root))
+        run = _run(client, written[0], root)
         run_id: str = run.info.run_id
         known = int(run.data.tags.get(FORWARDED, "0"))
         for group in grouped(written[known:]):
@@ -104,10 +106,10 @@ def forward(path: Path) -> str:
     return run_id
 
 
-def forwarded(path: Path, *, quietly: bool) -> str | None:
+def forwarded(path: Path, root: Path, *, quietly: bool) -> str | None:
     """Forward the journal at `path`; return the run's id, None while MLflow does not answer."""
     try:
-        return _within(_seconds(path), lambda: forward(path))
+        return _within(_seconds(path), lambda: forward(path, root))
     except Exception as error:
         if not quietly:
             sys.stderr.write(
@@ -181,18 +183,18 @@ def _secrets() -> list[str]:
     return sorted(filter(None, given), key=len, reverse=True)
 
 
-def finished(experiment: str, name: str) -> list[Run]:
+def finished(root: Path, experiment: str, name: str) -> list[Run]:
     """Return the finished runs of an experiment that have this name, newest first.
 
     Raises:
         AvrspError: MLflow does not answer.
     """
-    if not _named() and not _database().exists():
+    if not _named() and not _database(root).exists():
         return []
 
     def search() -> list[Run]:
-        with FileLock(paths.root() / LOCK, timeout=LOCK_SECONDS), _muted():
-            client = _client(address())
+        with FileLock(root / LOCK, timeout=LOCK_SECONDS), _muted():
+            client = _client(address(root))
             found = client.get_experiment_by_name(experiment)
             return [*_pages(client, found.experiment_id, name)] if found else []
 
@@ -235,9 +237,9 @@ def _muted() -> Iterator[None]:
         yield
 
 
-def _run(client: MlflowClient, start: Event) -> Run:
+def _run(client: MlflowClient, start: Event, root: Path) -> Run:
     """Return the run that a journal's first event describes, created with its parent if new."""
-    experiment = _experiment(client, start["experiment"])
+    experiment = _experiment(client, start["experiment"], root)
     found = _found(client, experiment, start["identity"])
     if found is not None:
         return found
@@ -250,18 +252,18 @@ def _run(client: MlflowClient, start: Event) -> Run:
     return client.create_run(experiment, start["time"], tags, run_name=start["name"])
 
 
-def _experiment(client: MlflowClient, name: str) -> str:
+def _experiment(client: MlflowClient, name: str, root: Path) -> str:
     found = client.get_experiment_by_name(name)
     if found is None:
-        place = None if _named() else (paths.root() / "mlartifacts").as_uri()
+        place = None if _named() else (root / "mlartifacts").as_uri()
         return client.create_experiment(name, artifact_location=place)
-    fault = unusable(found)
+    fault = unusable(found, root)
     if fault:
         raise AvrspError(fault)
     return str(found.experiment_id)
 
 
-def unusable(experiment: Experiment) -> str | None:
+def unusable(experiment: Experiment, root: Path) -> str | None:
     """Say why nothing can be recorded in an experiment, and the way out; None where it can."""
     if experiment.lifecycle_stage == "deleted":
         return (
@@ -270,15 +272,15 @@ def unusable(experiment: Experiment) -> str | None:
             "name for tracking.experiment in params.yaml"
         )
     location = urlsplit(experiment.artifact_location or "")
-    own = paths.root().resolve()
+    own = root.resolve()
     if _named() or location.scheme not in {"", "file"}:
         return None
     if Path(unquote(location.path)).resolve().is_relative_to(own):
         return None
     return (
         f"the experiment {experiment.name} keeps its files in {unquote(location.path)}, since the "
-        f"workspace was moved or copied from there; begin a new database: mv {_database()} "
-        f"{_database()}.moved; the stage report records the trained models in it again"
+        f"workspace was moved or copied from there; begin a new database: mv {_database(root)} "
+        f"{_database(root)}.moved; the stage report records the trained models in it again"
     )
 
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from PIL import Image
 from scipy.io import loadmat
 
-from avrsp import datasets, params
+from avrsp import datasets, params, paths
 from avrsp.cli import commands
 from avrsp.convert.convert_video import Layout, convert
 from avrsp.datasets import gaze_csv, recordings
@@ -220,7 +220,7 @@ def test_conversion_sets_aside_what_the_check_would_name(folder: Path, tmp_path:
 def test_params_make_a_folder_a_dataset(folder: Path, workspace: Path) -> None:
     file = workspace / "params.yaml"
     file.write_text(file.read_text().replace("recordings: {}", f"recordings: {{mine: {folder}}}"))
-    loaded = params.load()
+    loaded = params.load(paths.params_file())
     datasets.register_named(loaded, Path())
     assert datasets.spec("mine").title == "Disc"
     assert datasets.spec("mine").viewers_heard_sound

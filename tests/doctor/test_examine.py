@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 import pytest
 
+from avrsp import paths
 from avrsp.doctor import computer, examine
 from avrsp.doctor.finding import Finding
 from avrsp.store.manifest import DatasetEntry, Manifest, write_record
@@ -35,7 +36,7 @@ def choose_paper(project: Path) -> None:
 
 
 def found() -> dict[str, Finding]:
-    return {finding.name: finding for finding in examine.examine()[1]}
+    return {finding.name: finding for finding in examine.examine(paths.current())[1]}
 
 
 def states() -> dict[str, str]:
@@ -47,7 +48,7 @@ def test_a_fresh_clone_can_run_and_says_what_is_to_come(project: Path) -> None:
     to_come = {name for name, state in states().items() if state == "to come"}
     assert to_come == {"raw data", "stores", "trained models", "DVC", "MLflow"}
     assert "missing" not in states().values()
-    assert examine.next_command(examine.examine()[1]) == "dvc repro"
+    assert examine.next_command(paths.current(), examine.examine(paths.current())[1]) == "dvc repro"
 
 
 def test_without_ffmpeg_the_command_that_installs_it_comes_first(
@@ -58,7 +59,9 @@ def test_without_ffmpeg_the_command_that_installs_it_comes_first(
         (project / "bin" / program).symlink_to(sys.executable)
     monkeypatch.setenv("PATH", str(project / "bin"))
     assert {name for name, state in states().items() if state == "missing"} == {"ffmpeg"}
-    assert "apt-get install ffmpeg" in examine.next_command(examine.examine()[1])
+    assert "apt-get install ffmpeg" in examine.next_command(
+        paths.current(), examine.examine(paths.current())[1]
+    )
     monkeypatch.setenv("PATH", str(project / "nothing"))
     assert found()["programs"].found == "no git, snakemake, dvc on the PATH"
 
@@ -153,7 +156,7 @@ def test_wrong_parameters_are_a_finding(project: Path) -> None:
     text = (project / "params.yaml").read_text()
     (project / "params.yaml").write_text(text.replace("preset: sample", "preset: both", 1))
     assert "preset: found 'both'" in found()["parameters"].found
-    assert not examine.runnable(examine.examine()[1])
+    assert not examine.runnable(examine.examine(paths.current())[1])
 
 
 def test_a_broken_mlflow_database_and_a_server_are_told_apart(
@@ -166,8 +169,8 @@ def test_a_broken_mlflow_database_and_a_server_are_told_apart(
 
 
 def test_the_columns_are_aligned(project: Path) -> None:
-    subject, findings = examine.examine()
-    lines = click.unstyle(examine.as_text(subject, findings)).splitlines()
+    subject, findings = examine.examine(paths.current())
+    lines = click.unstyle(examine.as_text(paths.current(), subject, findings)).splitlines()
     assert lines[0] == f"avrsp doctor: preset sample, fusion ravf, {project}"
     shown = [line for line in lines if line.startswith(("✓", "·", "✗"))]
     starts = {line.index(finding.found) for line, finding in zip(shown, findings, strict=True)}

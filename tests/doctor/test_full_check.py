@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from avrsp import paths
 from avrsp.convert import parts
 from avrsp.convert.collect import write_manifest
 from avrsp.convert.convert_video import Layout
@@ -38,7 +39,7 @@ def altered(path: Path, place: int) -> None:
 
 
 def found() -> dict[str, Finding]:
-    return {finding.name: finding for finding in full_check.findings("sample")}
+    return {finding.name: finding for finding in full_check.findings(paths.current(), "sample")}
 
 
 def test_what_is_as_recorded_passes(raw: MirrorFiles) -> None:
@@ -47,7 +48,7 @@ def test_what_is_as_recorded_passes(raw: MirrorFiles) -> None:
 
 def test_a_raw_file_altered_under_its_old_length_and_time_is_named(raw: MirrorFiles) -> None:
     altered(raw.frame(3), -9)
-    assert chain.stores("sample", ["diem"]).state == "ready"
+    assert chain.stores(paths.current(), "sample", ["diem"]).state == "ready"
     wrong = found()["raw, every byte"]
     assert (wrong.state, wrong.found) == ("missing", "not what stores were made of: diem/a")
     assert wrong.command == (
@@ -58,7 +59,7 @@ def test_a_raw_file_altered_under_its_old_length_and_time_is_named(raw: MirrorFi
 
 def test_a_damaged_block_of_a_store_is_named(raw: MirrorFiles, workspace: Path) -> None:
     altered(workspace / "data/store/sample/diem/a.zarr.zip", 200)
-    assert chain.stores("sample", ["diem"]).state == "ready"
+    assert chain.stores(paths.current(), "sample", ["diem"]).state == "ready"
     assert found()["stores, every byte"].found == "not as they were written: diem/a"
 
 
@@ -73,7 +74,7 @@ def test_a_link_behind_which_dvc_keeps_results_is_named(
     (tmp_path / "elsewhere").mkdir()
     (workspace / linked).parent.mkdir(exist_ok=True)
     (workspace / linked).symlink_to(tmp_path / "elsewhere")
-    finding = chain.links()
+    finding = chain.links(paths.current())
     assert finding.state == "missing"
     assert finding.found.startswith(f"{linked}: a link")
 
@@ -82,4 +83,4 @@ def test_raw_data_and_stores_may_lie_behind_links(workspace: Path, tmp_path: Pat
     (tmp_path / "elsewhere").mkdir()
     (workspace / "data").mkdir(exist_ok=True)
     (workspace / "data/store").symlink_to(tmp_path / "elsewhere")
-    assert chain.links() == Finding("folders", "ready", "data/store elsewhere")
+    assert chain.links(paths.current()) == Finding("folders", "ready", "data/store elsewhere")

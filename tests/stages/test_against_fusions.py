@@ -48,7 +48,7 @@ def run(workspace: Path) -> Path:
     }  # fmt: skip
     entries = {name: {"present": True, "reason": None, "videos": own}
                for name, own in verdicts.items()}  # fmt: skip
-    manifest = paths.manifest("sample")
+    manifest = paths.current().manifest("sample")
     manifest.parent.mkdir(parents=True)
     manifest.write_text(json.dumps({"preset": "sample", "datasets": entries}))
     folder = workspace / "data" / "ablations" / "scores"
@@ -63,7 +63,7 @@ def run(workspace: Path) -> Path:
 def tell_kinds() -> None:
     """Write the world's side files."""
     thing = {"diameter": 1.0, "positions": [[1.0, 1.0]] * 5}
-    folder = paths.raw("sample") / "world"
+    folder = paths.current().raw("sample") / "world"
     folder.mkdir(parents=True)
     for dataset, videos in KINDS.items():
         facts = {
@@ -76,7 +76,9 @@ def tell_kinds() -> None:
 
 def test_only_sounding_clips_count_and_the_page_says_who_is_level(run: Path) -> None:
     tell_kinds()
-    rows, clips = ablations.sounding(params.load(), run / "data" / "ablations" / "scores")
+    rows, clips = ablations.sounding(
+        params.load(paths.params_file()), run / "data" / "ablations" / "scores"
+    )
     assert {name: sorted(set(own["video"])) for name, own in rows.items()}["av"] == ["a", "c", "d"]
     assert clips == "clips whose sound belongs to something visible"
     ablations.main()
@@ -92,6 +94,8 @@ def test_only_sounding_clips_count_and_the_page_says_who_is_level(run: Path) -> 
 
 
 def test_where_nobody_knows_the_kinds_all_clips_count(run: Path) -> None:
-    rows, clips = ablations.sounding(params.load(), run / "data" / "ablations" / "scores")
+    rows, clips = ablations.sounding(
+        params.load(paths.params_file()), run / "data" / "ablations" / "scores"
+    )
     assert set(rows["add"]["video"]) == {"a", "b", "c", "d"}
     assert clips == "all test clips"

@@ -63,7 +63,7 @@ def root(tmp_path_factory: pytest.TempPathFactory, loaded: Params) -> Iterator[P
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         (folder / ".avrsp").touch()
         patch.chdir(folder)
-        place = paths.manifest(loaded.preset)
+        place = paths.current().manifest(loaded.preset)
         place.parent.mkdir(parents=True)
         place.write_text('{"preset": "sample", "datasets": {}}')
         here = evaluations.setting(loaded, sha256(place))
@@ -78,7 +78,7 @@ def root(tmp_path_factory: pytest.TempPathFactory, loaded: Params) -> Iterator[P
             evaluation("concat", 0.99, {**here, "splits": "[1, 2, 3]"}),
         ):
             evaluations.record(
-                folder / "data" / "records",
+                folder,
                 each,
                 experiment=loaded.tracking.experiment,
                 pipeline="sample ravf 12ab",
@@ -87,7 +87,7 @@ def root(tmp_path_factory: pytest.TempPathFactory, loaded: Params) -> Iterator[P
 
 
 def test_the_newest_of_each_fusion_of_this_setting_is_found(root: Path, loaded: Params) -> None:
-    found = fusions.collect(loaded, sha256(paths.manifest(loaded.preset)))
+    found = fusions.collect(loaded, sha256(paths.current().manifest(loaded.preset)), root)
     by_fusion = {each.fusion: each for each in found.experiments}
     assert [*by_fusion] == ["none", "add", "ravf"]
     cc = {
@@ -101,7 +101,7 @@ def test_the_newest_of_each_fusion_of_this_setting_is_found(root: Path, loaded: 
 
 
 def test_what_differs_in_more_than_the_fusion_is_named(root: Path, loaded: Params) -> None:
-    found = fusions.collect(loaded, sha256(paths.manifest(loaded.preset)))
+    found = fusions.collect(loaded, sha256(paths.current().manifest(loaded.preset)), root)
     said = sorted(re.sub(r"run \w{32}", "run", line) for line in found.left_out)
     assert said == [
         "concat (run): splits [1, 2, 3] instead of [1]",
@@ -110,16 +110,16 @@ def test_what_differs_in_more_than_the_fusion_is_named(root: Path, loaded: Param
 
 
 def test_other_data_give_another_table(root: Path, loaded: Params) -> None:
-    found = fusions.collect(loaded, "f" * 64)
+    found = fusions.collect(loaded, "f" * 64, root)
     assert [each.fusion for each in found.experiments] == ["add"]
     assert found.experiments[0].summary.mean.metrics["cc"].value == 0.99
-    assert fusions.collect(loaded, "e" * 64).experiments == ()
+    assert fusions.collect(loaded, "e" * 64, root).experiments == ()
 
 
 def test_an_evaluation_that_is_told_twice_is_one_run_and_nothing_waits(
     root: Path, loaded: Params
 ) -> None:
-    known = evaluations.find(loaded.tracking.experiment, "AV")
+    known = evaluations.find(paths.root(), loaded.tracking.experiment, "AV")
     assert [each.scores["diem/cc"] for each in known if each.fusion == "ravf"] == [0.62, 0.61]
     assert [*(root / "data" / "records").iterdir()] == []
 
@@ -127,7 +127,7 @@ def test_an_evaluation_that_is_told_twice_is_one_run_and_nothing_waits(
 def test_the_page_shows_scores_run_ids_and_what_was_not_run(
     root: Path, loaded: Params, tmp_path: Path
 ) -> None:
-    found = fusions.collect(loaded, sha256(paths.manifest(loaded.preset)))
+    found = fusions.collect(loaded, sha256(paths.current().manifest(loaded.preset)), root)
     for name in "ab":
         write_fusions(tmp_path / name, replace(found), about(loaded))
     made = {path.name: path.read_bytes() for path in (tmp_path / "a").rglob("*.*")}
@@ -155,7 +155,7 @@ def test_a_server_that_is_away_is_an_error_in_one_line(
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://name:secret@127.0.0.1:9")
     with pytest.raises(AvrspError, match="does not answer") as raised:
-        fusions.collect(loaded, "0")
+        fusions.collect(loaded, "0", root)
     assert "\n" not in str(raised.value)
     assert "secret" not in str(raised.value)
 

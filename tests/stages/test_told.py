@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from avrsp import params
+from avrsp import params, paths
 from avrsp.report.inputs import About, ReportPlaces, gather
 from avrsp.stages.report import scored
 from avrsp.tracking import evaluations
@@ -20,7 +20,7 @@ def test_scores_are_told_with_their_fusion_data_and_trainings(workspace: Path) -
     path = workspace / "params.yaml"
     text = path.read_text().replace("splits: [1]", "splits: [1, 2]")
     path.write_text(text.replace("fusion: ravf", "fusion: mbt"))
-    loaded = params.load()
+    loaded = params.load(paths.params_file())
     names = ReportPlaces.__dataclass_fields__
     places = ReportPlaces(**{name: workspace / name for name in names})
     places.manifest.write_text('{"preset": "sample", "datasets": {}}')

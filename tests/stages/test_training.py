@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import yaml  # noqa: TID251 - a test writes parameters of its own
 
+from avrsp import paths
 from avrsp.models.saved import load_model
 from avrsp.stages import train
 from avrsp.store.manifest import DatasetEntry, Manifest, Role, Verdict, verdict_path, write_record
@@ -89,7 +90,7 @@ def test_the_stages_deliver_models_that_follow_from_each_other(
     said = capsys.readouterr().err
     assert "v-split1: starts from pretrain\n" in said
     assert "av-split1: starts from pretrain; new: listen.audio" in said
-    client = server._client(server.address())
+    client = server._client(server.address(paths.root()))
     for run, config in runs.items():
         assert config.mlflow_run is not None
         kept = client.get_run(config.mlflow_run)

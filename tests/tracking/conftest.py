@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from avrsp import paths
 from avrsp.tracking import JOURNAL, Dataset, Subject, journal, recording, server
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def _here(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def runs(identity: str) -> list[Run]:
     with server._muted():
-        client = server._client(server.address())
+        client = server._client(server.address(paths.root()))
         experiment = client.get_experiment_by_name("tests")
         assert experiment is not None
         found = client.search_runs(
@@ -60,7 +61,7 @@ def identity_in(folder: Path) -> str:
 
 
 def history(run: Run, name: str) -> list[tuple[int, float]]:
-    found = server._client(server.address()).get_metric_history(run.info.run_id, name)
+    found = server._client(server.address(paths.root())).get_metric_history(run.info.run_id, name)
     return [(metric.step, metric.value) for metric in found]
 
 
@@ -73,7 +74,7 @@ def a_run(checkpoints: Path, out: Path) -> str:
     """Record a run of two epochs and return its identity."""
     out.mkdir(parents=True)
     (out / "model.json").write_text("{}")
-    with recording(checkpoints, SUBJECT) as record:
+    with recording(checkpoints, SUBJECT, paths.current()) as record:
         record.values(1, {"loss": 2.0})
         record.values(2, {"loss": 1.5})
         record.deliver(out, ["model.json"])

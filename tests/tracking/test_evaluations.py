@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from avrsp import paths
 from avrsp.tracking import evaluations
 from avrsp.tracking.evaluations import Evaluation
 from tests.tracking.conftest import free_port
@@ -23,16 +24,18 @@ TOLD = Evaluation(
 def test_scores_wait_for_a_server_and_arrive_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    root = paths.root()
+    waiting = evaluations.waiting(root)
     with monkeypatch.context() as away:
         away.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
-        evaluations.record(tmp_path, TOLD, experiment="tests", pipeline="sample mbt 12ab")
+        evaluations.record(root, TOLD, experiment="tests", pipeline="sample mbt 12ab")
         (said,) = capsys.readouterr().err.splitlines()
     assert "is sent later" in said
-    assert len([*tmp_path.iterdir()]) == 1
-    evaluations.send_waiting(tmp_path)
-    assert [*tmp_path.iterdir()] == []
-    evaluations.record(tmp_path, TOLD, experiment="tests", pipeline="sample mbt 12ab")
-    (found,) = evaluations.find("tests", "AV")
+    assert len([*waiting.iterdir()]) == 1
+    evaluations.send_waiting(root)
+    assert [*waiting.iterdir()] == []
+    evaluations.record(root, TOLD, experiment="tests", pipeline="sample mbt 12ab")
+    (found,) = evaluations.find(paths.root(), "tests", "AV")
     assert found.run
     assert found.time
     known = (found.method, found.fusion, found.setting, found.scores, found.trained, found.commit)
@@ -45,5 +48,5 @@ def test_nothing_is_found_where_nothing_was_recorded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    assert evaluations.find("tests", "AV") == []
+    assert evaluations.find(paths.root(), "tests", "AV") == []
     assert [*tmp_path.iterdir()] == []  # looking creates no database

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from avrsp import paths
 from avrsp.tracking import JOURNAL, journal, recording
 from tests.tracking.conftest import SUBJECT, a_run, history, identity_in, runs
 
@@ -65,7 +66,7 @@ def test_nul_bytes_at_the_end_or_before_a_line_lose_nothing(tmp_path: Path) -> N
 def test_no_mutation_stops_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("avrsp.tracking.server.forwarded", lambda *_, **__: None)
     monkeypatch.setattr("avrsp.tracking.SystemMonitor", lambda _: None)
-    monkeypatch.setattr("avrsp.tracking.machine.described", lambda: ({}, {}))
+    monkeypatch.setattr("avrsp.tracking.machine.described", lambda _: ({}, {}))
     path, rng = tmp_path / JOURNAL, random.Random(0)
     whole = b"".join(write(path))
     for _ in range(200):
@@ -73,7 +74,7 @@ def test_no_mutation_stops_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         start = rng.randrange(len(content))
         content[start : start + rng.choice([1, 1, 30, 5000])] = rng.randbytes(rng.choice([0, 1, 9]))
         path.write_bytes(content)
-        with recording(tmp_path, SUBJECT) as record:
+        with recording(tmp_path, SUBJECT, paths.current()) as record:
             record.values(9, {"loss": 0.5})
         events = journal.read(path)
         assert journal.is_whole(events)
@@ -81,7 +82,10 @@ def test_no_mutation_stops_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_run_whose_first_line_was_damaged_goes_on_as_the_same_run(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), recording(tmp_path / "checkpoints", SUBJECT) as record:
+    with (
+        pytest.raises(KeyboardInterrupt),
+        recording(tmp_path / "checkpoints", SUBJECT, paths.current()) as record,
+    ):
         record.values(1, {"loss": 2.0})
         raise KeyboardInterrupt
     identity = identity_in(tmp_path / "checkpoints")

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from avrsp import paths
 from avrsp.errors import AvrspError
 from avrsp.tracking import JOURNAL, journal, relog_missing, server
 from tests.tracking.conftest import SUBJECT, a_run, free_port, runs
@@ -86,7 +87,7 @@ def test_a_run_goes_on_whatever_a_server_does(
         (line,) = capsys.readouterr().err.splitlines()
     assert f"avrsp: http://127.0.0.1:{port} does not take the record (" in line
     assert PASSWORD not in line + (tmp_path / "out" / JOURNAL).read_text()
-    relog_missing([tmp_path / "out" / JOURNAL])
+    relog_missing([tmp_path / "out" / JOURNAL], paths.root())
     assert [run.info.status for run in runs(identity)] == ["FINISHED"]
 
 
@@ -116,20 +117,20 @@ def test_an_odd_address_is_one_line_with_the_way_out(
     monkeypatch.setenv(server.ADDRESS, uri.format(PASSWORD))
     monkeypatch.chdir(tmp_path)
     journal.begin(tmp_path / JOURNAL, SUBJECT)
-    assert server.forwarded(tmp_path / JOURNAL, quietly=False) is None
+    assert server.forwarded(tmp_path / JOURNAL, paths.root(), quietly=False) is None
     (line,) = capsys.readouterr().err.splitlines()
     assert "start it, or correct MLFLOW_TRACKING_URI" in line
     assert PASSWORD not in line or "databricks" in uri
     assert "\x1b" not in line
     with pytest.raises(AvrspError, match="does not answer"):
-        server.finished("tests", "evaluate-v")
+        server.finished(paths.root(), "tests", "evaluate-v")
 
 
 def test_a_deleted_experiment_is_named_with_the_way_out(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     a_run(tmp_path / "checkpoints", tmp_path / "out")
-    client = server._client(server.address())
+    client = server._client(server.address(paths.root()))
     found = client.get_experiment_by_name("tests")
     assert found is not None
     client.delete_experiment(found.experiment_id)
@@ -139,7 +140,7 @@ def test_a_deleted_experiment_is_named_with_the_way_out(
         assert f"mlflow experiments restore --experiment-id {found.experiment_id}" in line
     finally:
         client.restore_experiment(found.experiment_id)
-    relog_missing([tmp_path / "next" / JOURNAL])
+    relog_missing([tmp_path / "next" / JOURNAL], paths.root())
     assert len(runs(identity)) == 1
 
 
@@ -164,8 +165,9 @@ def test_a_copied_workspace_never_writes_into_the_old_one(
     command = [
         sys.executable,
         "-c",
-        f"{call}([Path(sys.argv[1])])",
+        f"{call}([Path(sys.argv[1])], Path(sys.argv[2]))",
         str(tmp_path / "next" / JOURNAL),
+        str(copy),
     ]
     subprocess.run(
         command, check=True, cwd=Path(__file__).parents[2]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from avrsp import paths
 from avrsp.tracking import JOURNAL, journal, recording, relog_missing, server
 from tests.tracking.conftest import (
     SUBJECT,
@@ -32,7 +33,9 @@ def test_a_run_is_kept_with_parameters_values_files_and_parent(tmp_path: Path, r
     assert history(run, "loss") == [(1, 2.0), (2, 1.5)]
     assert artifact(run, "model.json").is_relative_to(root / "mlartifacts")
     assert artifact(run, "model.json").is_file()
-    parent = server._client(server.address()).get_run(run.data.tags["mlflow.parentRunId"])
+    parent = server._client(server.address(paths.root())).get_run(
+        run.data.tags["mlflow.parentRunId"]
+    )
     assert parent.info.run_name == "sample ravf 12ab"
     assert not (tmp_path / "checkpoints" / JOURNAL).exists()
 
@@ -57,7 +60,7 @@ def test_updates_are_thinned_and_the_machine_is_watched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("avrsp.tracking.machine.SAMPLE_SECONDS", 0.02)
-    with recording(tmp_path, SUBJECT) as record:
+    with recording(tmp_path, SUBJECT, paths.current()) as record:
         for update in range(1, 4):
             record.update(update, {"loss": 1.0 / update})
         time.sleep(0.3)
@@ -71,14 +74,14 @@ def test_updates_are_thinned_and_the_machine_is_watched(
 
 
 def test_a_delivered_model_is_registered_once_with_its_values(tmp_path: Path) -> None:
-    with recording(tmp_path, SUBJECT) as record:
+    with recording(tmp_path, SUBJECT, paths.current()) as record:
         (tmp_path / "out").mkdir()
         record.deliver(tmp_path / "out", [])
         record.register("tests-av", {"validation_loss": 0.25})
     path = tmp_path / "out" / JOURNAL
-    client = server._client(server.address())
+    client = server._client(server.address(paths.root()))
     client.delete_tag(str(record.run_id), server.FORWARDED)  # all is told twice
-    relog_missing([path])
+    relog_missing([path], paths.root())
     (version,) = client.search_model_versions(f"run_id = '{record.run_id}'")
     assert (version.name, version.tags) == ("tests-av", {"validation_loss": "0.25"})
     assert version.source == client.get_run(str(record.run_id)).info.artifact_uri
@@ -87,10 +90,10 @@ def test_a_delivered_model_is_registered_once_with_its_values(tmp_path: Path) ->
 def test_a_run_that_mlflow_lacks_is_written_anew_and_only_once(tmp_path: Path) -> None:
     identity = a_run(tmp_path / "checkpoints", tmp_path / "out")
     (run,) = runs(identity)
-    server._client(server.address()).delete_run(run.info.run_id)
+    server._client(server.address(paths.root())).delete_run(run.info.run_id)
     shutil.copytree(tmp_path / "out", tmp_path / "elsewhere")
     for _ in range(2):
-        relog_missing([tmp_path / "elsewhere" / JOURNAL])
+        relog_missing([tmp_path / "elsewhere" / JOURNAL], paths.root())
     (again,) = runs(identity)
     assert again.info.run_id != run.info.run_id
     assert again.info.status == "FINISHED"
@@ -101,7 +104,7 @@ def test_a_run_that_mlflow_lacks_is_written_anew_and_only_once(tmp_path: Path) -
 def test_a_resumed_run_goes_on_as_the_same_run(tmp_path: Path) -> None:
     with (
         pytest.raises(KeyboardInterrupt),
-        recording(tmp_path / "checkpoints", SUBJECT) as record,
+        recording(tmp_path / "checkpoints", SUBJECT, paths.current()) as record,
     ):
         record.values(1, {"loss": 2.0})
         raise KeyboardInterrupt

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from avrsp import paths
 from avrsp.tracking import JOURNAL, Record, journal, recording, relog_missing, server
 from avrsp.tracking.journal import Event
 from avrsp.tracking.server import grouped
@@ -23,10 +24,10 @@ from tests.tracking.conftest import (
 def test_a_resumed_run_knows_its_id_while_the_server_is_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(KeyboardInterrupt), recording(tmp_path, SUBJECT) as first:
+    with pytest.raises(KeyboardInterrupt), recording(tmp_path, SUBJECT, paths.current()) as first:
         raise KeyboardInterrupt
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
-    with recording(tmp_path, SUBJECT) as second:
+    with recording(tmp_path, SUBJECT, paths.current()) as second:
         assert second.run_id == first.run_id is not None
 
 
@@ -39,7 +40,7 @@ def test_an_absent_server_stops_nothing_and_gets_the_run_later(
         (said,) = capsys.readouterr().err.splitlines()
     assert "does not take the record" in said
     assert runs(identity) == []
-    relog_missing([tmp_path / "out" / JOURNAL])
+    relog_missing([tmp_path / "out" / JOURNAL], paths.root())
     assert [run.info.status for run in runs(identity)] == ["FINISHED"]
 
 
@@ -52,7 +53,7 @@ def test_a_server_that_vanishes_and_returns_has_the_whole_run(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
     monkeypatch.setattr("avrsp.tracking.FORWARD_SECONDS", 0.0)
     (tmp_path / "weights.safetensors").write_bytes(b"weights")
-    with recording(tmp_path / "checkpoints", SUBJECT) as record:
+    with recording(tmp_path / "checkpoints", SUBJECT, paths.current()) as record:
         with serving(tmp_path, port):
             record.values(1, {"loss": 2.0})
             first = record.run_id
@@ -65,7 +66,7 @@ def test_a_server_that_vanishes_and_returns_has_the_whole_run(
             assert run.info.run_id == record.run_id == first
             assert run.info.status == "FINISHED"
             assert history(run, "loss") == [(1, 2.0), (2, 1.5), (3, 1.0)]
-            client = server._client(server.address())
+            client = server._client(server.address(paths.root()))
             (version,) = client.search_model_versions(f"run_id = '{first}'")
             assert version.tags == {"validation_loss": "0.25"}
     (stored,) = (tmp_path / "artifacts").rglob("weights.safetensors")
@@ -84,7 +85,7 @@ def test_a_server_that_stays_away_is_asked_ever_less_often(
     monkeypatch.setattr(server, "forward", away)
     monkeypatch.setattr("avrsp.tracking.time.monotonic", lambda: 60.0 * minutes)
     journal.begin(tmp_path / JOURNAL, SUBJECT)
-    record = Record(tmp_path / JOURNAL)
+    record = Record(tmp_path / JOURNAL, paths.root())
     for minutes in range(180):
         record.values(minutes, {"loss": 1.0})
     assert asked == [0, 1, 3, 7, 15, 31, 63, 95, 127, 159]

@@ -24,12 +24,12 @@ def shown(path):
     )
 
 
-PARAMS = params.load()
+PARAMS = params.load(paths.params_file())
 check_params(PARAMS, paths.root())
 DATASETS = sheets.datasets_of(PARAMS, paths.workspace())
-RAW = shown(paths.raw(PARAMS.preset))
-STORES = shown(paths.stores(PARAMS.preset))
-MANIFEST = shown(paths.manifest(PARAMS.preset))
+RAW = shown(paths.current().raw(PARAMS.preset))
+STORES = shown(paths.current().stores(PARAMS.preset))
+MANIFEST = shown(paths.current().manifest(PARAMS.preset))
 SUMMARY = f"{STORES}/summary.tsv"
 SIDE = f"{RAW}/world/{{dataset}}.json"
 STATE = str(outcome.place(Path(RAW), "{dataset}"))

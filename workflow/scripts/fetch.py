@@ -8,7 +8,7 @@ from avrsp.datasets.download.fetch import Means, bring
 
 given, state = snakemake.params, Path(snakemake.output.state)
 with logged(snakemake.log[0]):
-    loaded = params.load()
+    loaded = params.load(paths.params_file())
     register_named(loaded, paths.root())
     means, dataset = Means(loaded.data.mirrors), snakemake.wildcards.dataset
     _, lines = bring(dataset, Path(given.folder), given.videos, means, state)

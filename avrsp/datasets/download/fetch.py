@@ -17,7 +17,6 @@ from urllib.parse import unquote, urlsplit
 
 from filelock import FileLock
 
-from avrsp import paths
 from avrsp.datasets import sheets
 from avrsp.datasets.dataset_registry import Archive, DatasetSpec, names, spec
 from avrsp.datasets.download import hub, incoming, outcome, pins, placing, transfer
@@ -26,6 +25,7 @@ from avrsp.datasets.download.outcome import ArchiveSource, DownloadState, write
 from avrsp.datasets.download.transfer import Patience, RoomError, UnknownHostError
 from avrsp.errors import RawDataError, cleaned
 from avrsp.params import DataParams
+from avrsp.paths import Workspace
 from avrsp.store.manifest import COMMAND
 
 SUFFIX: Final = ".tar.gz"
@@ -152,8 +152,8 @@ class _Fetching:
         """Bring the archive's folder to its place and say where it came from."""
         if self.place.is_dir():
             return self._source_from(str(self.place), None)
-        pins.read()  # a damaged one must not cost a download
-        brought = incoming.find(self.archive)
+        pins.read(self.raw)  # a damaged one must not cost a download
+        brought = incoming.find(self.archive, self.raw)
         if brought is None:
             return self._from_mirrors()
         if brought.is_file():
@@ -182,8 +182,12 @@ class _Fetching:
         why = "no mirror gave it" if self.archive.mirrors else "takes a browser"
         raise RawDataError(
             f"{tried}{self.archive.name} is not there and {why}: get it from "
-            f"{' or '.join(self.archive.pages)} and put it at {incoming.where(self.archive)}"
-            + "".join(f"; {each.name} is none of these" for each in incoming.others(self.archive))
+            f"{' or '.join(self.archive.pages)} and put it at "
+            f"{incoming.where(self.archive, self.raw)}"
+            + "".join(
+                f"; {each.name} is none of these"
+                for each in incoming.others(self.archive, self.raw)
+            )
         )
 
     def _from(self, address: str) -> ArchiveSource:
@@ -213,11 +217,12 @@ class _Fetching:
 
     def _unpacked(self, archive: Path, origin: str) -> ArchiveSource:
         name = self.archive.name + archive.name.removeprefix(self.place.name)
-        pin = pins.checked(name, archive)
-        if name not in pins.read():
+        pin = pins.checked(name, archive, self.raw)
+        if name not in pins.read(self.raw):
             sys.stderr.write(
                 f"{name}: brought for the first time; nobody publishes a checksum, so nothing "
-                f"vouches for it; {pins.place().name} notes its SHA-256, which holds from now on\n"
+                f"vouches for it; {pins.place(self.raw).name} notes its SHA-256, which holds from "
+                "now on\n"
             )
         self._clear()
         staging = self.place.with_name(f".tmp-{self.place.name}")
@@ -228,7 +233,7 @@ class _Fetching:
             incoming.rooted(staging, self.archive, self.videos).rename(self.place)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
-        pins.note(name, pin)
+        pins.note(name, pin, self.raw)
         return self._source_from(origin, pin)
 
     def _clear(self) -> None:
@@ -271,6 +276,7 @@ def _host(address: str) -> str:
 
 def bring_all(
     datasets: Iterable[str],
+    workspace: Workspace,
     renewed: Iterable[str],
     data: DataParams,
     fraction: float,
@@ -283,6 +289,7 @@ def bring_all(
 
     Args:
         datasets: Their keys.
+        workspace: Whose raw folder and sheets.
         renewed: Names of archives whose checksum is forgotten first.
         data: Where to look for archives and sheets.
         fraction: Of each training list that is validation, on which the videos' names do not hang.
@@ -292,9 +299,9 @@ def bring_all(
         RawDataError: There is no archive of a name in `renewed`.
         ParamsError: A sheet is missing or wrong.
     """
+    raw, folder = workspace.raw("paper"), sheets.folder(workspace.folder, data.sheets)
     for name in renewed:
-        _forget(name)
-    raw, folder = paths.raw("paper"), sheets.folder(paths.workspace(), data.sheets)
+        _forget(name, raw)
     lines, present, means = [], True, Means(data.mirrors)
     for dataset in datasets:
         entry, place = spec(dataset), outcome.place(raw, dataset)
@@ -307,10 +314,10 @@ def bring_all(
     return lines, present
 
 
-def _forget(name: str) -> None:
+def _forget(name: str, raw: Path) -> None:
     archives = [archive.name for key in names() for archive in spec(key).archives]
     known = {f"{archive}{suffix}" for archive in archives for suffix in incoming.SUFFIXES}
     if name not in known:
-        listed = ", ".join(sorted(pins.read())) or "none yet"
+        listed = ", ".join(sorted(pins.read(raw))) or "none yet"
         raise RawDataError(f"{name}: no such archive; noted are: {listed}")
-    pins.remove(name)
+    pins.remove(name, raw)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from avrsp import paths
 from avrsp.datasets.dataset_registry import Archive
 from avrsp.errors import RawDataError
 
@@ -15,14 +14,14 @@ DEPTH: Final = 3
 """So many folders may lie around the one that is looked for."""
 
 
-def folder() -> Path:
-    """Return where users put what they have."""
-    return paths.root() / "data" / "raw" / "incoming"
+def folder(raw: Path) -> Path:
+    """Return where users put what they have: beside the raw folders of the presets."""
+    return raw.parent / "incoming"
 
 
-def find(archive: Archive) -> Path | None:
+def find(archive: Archive, raw: Path) -> Path | None:
     """Return the folder or archive that the user brought, the folder if there are both."""
-    below = folder() / archive.name
+    below = folder(raw) / archive.name
     there = {each.name.lower(): each for each in sorted(_listed(below.parent), reverse=True)}
     names = (below.name, *(f"{below.name}{suffix}" for suffix in SUFFIXES))
     if below.exists():
@@ -34,9 +33,9 @@ def _listed(folder: Path) -> list[Path]:
     return [*folder.iterdir()] if folder.is_dir() else []
 
 
-def others(archive: Archive) -> list[Path]:
+def others(archive: Archive, raw: Path) -> list[Path]:
     """Return what lies where an archive is looked for, under a name that is none of its own."""
-    below = folder() / archive.name
+    below = folder(raw) / archive.name
     return [
         each
         for each in sorted(_listed(below.parent))
@@ -44,9 +43,9 @@ def others(archive: Archive) -> list[Path]:
     ]
 
 
-def where(archive: Archive) -> str:
+def where(archive: Archive, raw: Path) -> str:
     """Say where to put an archive or what is in it."""
-    below = folder() / archive.name
+    below = folder(raw) / archive.name
     return f"{below}{{{','.join(SUFFIXES)}}} or, unpacked, {below}"
 
 

@@ -78,7 +78,7 @@ def is_stale(path: Path, dataset: DatasetSpec, raw: Path, mirrors: Sequence[str]
     if dataset.stamp is not None:
         return path.exists() and (state is None or state.stamp != stamp(dataset, raw))
     lost = [each for each in dataset.archives if not (raw / each.folder).is_dir()]
-    available = [each for each in lost if incoming.find(each) or each.addresses(mirrors)]
+    available = [each for each in lost if incoming.find(each, raw) or each.addresses(mirrors)]
     missing = [] if state is None else state.missing
     outdated = state is None or bool(available) or [each.name for each in lost] != missing
     return path.exists() and outdated
@@ -87,6 +87,6 @@ def is_stale(path: Path, dataset: DatasetSpec, raw: Path, mirrors: Sequence[str]
 def stamp(dataset: DatasetSpec, raw: Path) -> str:
     """Return what changes when files come or go of a dataset that counts its own; reads none."""
     assert dataset.stamp is not None
-    brought = incoming.folder() / dataset.key
+    brought = incoming.folder(raw) / dataset.key
     names = sorted(each.name for each in brought.iterdir()) if brought.is_dir() else []
     return hashlib.sha256("\n".join([dataset.stamp(raw), *names]).encode()).hexdigest()[:16]

@@ -28,7 +28,7 @@ def place(dataset: DatasetSpec, raw: Path) -> str:
     """
     if not dataset.archives:
         return dataset.folder
-    brought = incoming.folder()
+    brought = incoming.folder(raw)
     origins = {_placed(archive, raw, brought) for archive in dataset.archives} - {None}
     if not origins:
         parts = ", ".join(
@@ -53,7 +53,7 @@ def is_placed(dataset: DatasetSpec, raw: Path) -> bool:
         return False  # it was downloaded, and may have to be gone on with
     return any(
         (folder / f"{archive.name}{suffix}").exists()
-        for folder in (raw, incoming.folder())
+        for folder in (raw, incoming.folder(raw))
         for archive in dataset.archives
         for suffix in ("", *incoming.SUFFIXES)
     )
@@ -74,16 +74,16 @@ def _placed(archive: Archive, raw: Path, brought: Path) -> Path | None:
         for suffix in incoming.SUFFIXES:
             path = folder / f"{archive.name}{suffix}"
             if path.is_file():
-                _unpacked(archive, path, target)
+                _unpacked(archive, path, target, raw)
                 if folder == raw and (raw / Path(archive.folder).parts[0] / hub.REVISION).exists():
                     path.unlink()  # it was downloaded, and takes as much room again
                 return folder
     return None
 
 
-def _unpacked(archive: Archive, path: Path, target: Path) -> None:
+def _unpacked(archive: Archive, path: Path, target: Path, raw: Path) -> None:
     name = archive.name + path.name.removeprefix(Path(archive.name).name)
-    pin = pins.checked(name, path)
+    pin = pins.checked(name, path, raw)
     if archive.sha256 and pin.sha256 != archive.sha256:
         sys.stderr.write(
             f"{path}: SHA-256 {pin.sha256[:12]}, the page of its authors shows "
@@ -97,4 +97,4 @@ def _unpacked(archive: Archive, path: Path, target: Path) -> None:
         staging.rename(target)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    pins.note(name, pin)
+    pins.note(name, pin, raw)

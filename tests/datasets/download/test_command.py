@@ -60,9 +60,10 @@ def test_an_archive_of_another_content_is_taken_when_told_so(project: Path, serv
     (project / "data/raw/paper/mirror/annotations/Coutrot_db2").rename(project / "old")
     server.files[f"/{name}"] = packed({"Coutrot_db2/clip1/other": b"content"})
     assert download("coutrot2").exit_code == 1
-    before = pins.read()[name]
+    raw = project / "data/raw/paper"
+    before = pins.read(raw)[name]
     assert download("coutrot2", "--accept-new", name).exit_code == 0
-    assert pins.read()[name] != before
+    assert pins.read(raw)[name] != before
 
 
 def test_an_unknown_archive_is_named(
@@ -83,9 +84,9 @@ def test_killed_wherever_it_is_it_ends_with_the_same_bytes(project: Path, server
         server.files[f"/{tree}/Coutrot_db2.tar.gz"] = packed(many)
     raw = project / "data/raw/paper"
     download("coutrot2")
-    undisturbed = tree_of(raw / "mirror"), pins.place().read_bytes()
+    undisturbed = tree_of(raw / "mirror"), pins.place(raw).read_bytes()
     (raw / "mirror").rename(project / "elsewhere")
-    pins.place().unlink()
+    pins.place(raw).unlink()
     command = [sys.executable, "-m", "avrsp", "download", "coutrot2"]
     for moment in range(6):
         with subprocess.Popen(command, cwd=project, stderr=subprocess.DEVNULL) as process:
@@ -95,5 +96,5 @@ def test_killed_wherever_it_is_it_ends_with_the_same_bytes(project: Path, server
             time.sleep(0.15 * moment)
             process.send_signal(signal.SIGKILL)
     assert download("coutrot2").exit_code == 0
-    assert (tree_of(raw / "mirror"), pins.place().read_bytes()) == undisturbed
+    assert (tree_of(raw / "mirror"), pins.place(raw).read_bytes()) == undisturbed
     assert not list(raw.rglob(".tmp-*")) + list(raw.rglob("*.part*"))

@@ -40,7 +40,7 @@ def test_a_dataset_comes_from_its_mirror_and_is_pinned(server: Server, raw: Path
     for tree in TREES:
         clip = raw / "mirror" / tree / "Coutrot_db2" / "clip2" / tree
         assert clip.read_bytes() == b"clip2" * 5_000
-    noted = json.loads(pins.place().read_text())
+    noted = json.loads(pins.place(raw).read_text())
     assert sorted(noted) == [f"{name}.tar.gz" for name in sorted(NAMES)]
     assert noted["annotations/Coutrot_db2.tar.gz"]["bytes"] == len(archive("annotations"))
     assert not list(raw.rglob("*.tar.gz*")) + list(raw.rglob(".tmp*"))
@@ -71,7 +71,7 @@ def test_a_wrong_byte_is_found_without_a_checksum_and_with_one(
     found = bring(raw, server.address)
     assert found.missing == ["video_frames/Coutrot_db2"]
     assert "damaged" in (found.reason or "")
-    assert "video_frames/Coutrot_db2.tar.gz" not in pins.read()
+    assert "video_frames/Coutrot_db2.tar.gz" not in pins.read(raw)
     assert bring(raw, server.address).present  # the mirror serves it well again
     (raw / "mirror").rename(workspace / "elsewhere")
     server.files[FIRST] = archive("something else")
@@ -79,7 +79,7 @@ def test_a_wrong_byte_is_found_without_a_checksum_and_with_one(
     assert found.missing == ["video_frames/Coutrot_db2"]
     accept = "avrsp download --accept-new video_frames/Coutrot_db2.tar.gz"
     assert accept in (found.reason or "")
-    pins.remove("video_frames/Coutrot_db2.tar.gz")
+    pins.remove("video_frames/Coutrot_db2.tar.gz", raw)
     assert bring(raw, server.address).present
 
 
@@ -179,8 +179,8 @@ def test_a_state_is_forgotten_where_it_may_be_another_one_by_now(
 
 
 def test_a_damaged_lock_file_costs_no_download(server: Server, raw: Path) -> None:
-    pins.place().parent.mkdir(parents=True, exist_ok=True)
-    pins.place().write_text('{"x": 1}')
+    pins.place(raw).parent.mkdir(parents=True, exist_ok=True)
+    pins.place(raw).write_text('{"x": 1}')
     found = bring(raw, server.address)
     assert "archives.lock: x" in (found.reason or "")
     assert not server.asked
