@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import copy
 import re
 import shutil
@@ -72,6 +73,25 @@ def leaves(tree: Any, prefix: str = "") -> Iterator[str]:
 
 
 PARAMS: dict[str, Any] = YAML(typ="safe").load((REPOSITORY / "params.yaml").read_text())
+
+
+def words_of_the_code() -> set[str]:
+    """Return the attributes that code outside of `params` reads, and its texts."""
+    found = set()
+    for path in (REPOSITORY / "avrsp").rglob("*.py"):
+        if path.parent.name != "params":
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Attribute):
+                    found.add(node.attr)
+                elif isinstance(node, ast.Constant):
+                    found.add(str(node.value))
+    return found
+
+
+def test_every_leaf_is_read() -> None:
+    """A number that nobody reads would be a promise that is not kept."""
+    read = words_of_the_code()
+    assert [leaf for leaf in leaves(PARAMS) if leaf.rpartition(".")[2] not in read] == []
 
 
 def changed(tree: dict[str, Any], leaf: str) -> dict[str, Any]:

@@ -76,9 +76,7 @@ class FrameFolder:
         keep: Callable[[Picture], None] | None = None,
         resampling: Resampling = "bilinear",
     ) -> Iterator[Frame]:
-        """Yield each frame at that size, to which the filter `resampling` brings it.
-
-        `keep`, where given, first receives it at its own size.
+        """Yield each frame, and hand it to `keep` before, as `VideoReader.frames` does.
 
         Raises:
             RawDataError: A picture is damaged.
@@ -91,7 +89,7 @@ class FrameFolder:
             yield Frame(float((number - first) / self.media.rate), picture)
 
     def close(self) -> None:
-        """Stop decoding the sound and give its space back."""
+        """Stop reading the sound."""
         self.sound.close()
 
 

@@ -141,6 +141,20 @@ def assert_same_tensors(model: nn.Module, golden: Golden, form: Variant) -> None
     }
 
 
+def assert_same_maps(model: nn.Module, frames: Tensor, golden: Golden, form: Variant) -> None:
+    """Compare the maps of the small input in both precisions, and the gradients' norms.
+
+    The model, which has `from_normalised`, is of float64 afterwards.
+    """
+    expected = golden.outputs("small")["saliency__f64"].double()
+    with torch.no_grad():
+        single = model.from_normalised(frames)
+    assert (single - expected).abs().max() < 4 * golden.noise("small", "saliency")
+    saliency = model.double().from_normalised(frames.double())
+    assert (saliency - expected).abs().max() < 1e-6
+    assert_gradients(model, {"saliency": saliency}, golden, form)
+
+
 def assert_gradients(
     model: nn.Module, outputs: Mapping[str, Tensor], golden: Golden, form: Variant
 ) -> None:

@@ -9,14 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 import avrsp
 from avrsp.errors import RawDataError, WeightsError
 from avrsp.media.decode import read_frames, read_sound
-from avrsp.models import registry
-from avrsp.models.saved import CONFIG, ModelConfig, read_config, save_model
+from avrsp.models.saved import CONFIG, read_config, save_model
 from avrsp.prediction import predictor
+from tests.prediction.untrained import untrained
 
 Make = Callable[[str, str], Path]
 
@@ -27,21 +26,7 @@ CLIP = "-f lavfi -i testsrc2=size=64x32:rate=10:duration=1.2 -f lavfi -i sine=fr
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small untrained model that takes sound."""
     folder = tmp_path_factory.mktemp("model") / "av-split1"
-    settings: dict[str, bool | int | float | str] = {"width": 0.125, "heads": 2, "fusion": "add"}
-    torch.manual_seed(5)
-    config = ModelConfig(
-        model="avrsp",
-        settings=settings,
-        length=8,
-        height=32,
-        width=64,
-        audio=True,
-        run="av-split1",
-        digest="untrained",
-        mlflow_run=None,
-    )
-    save_model(folder, registry.build("avrsp", **settings), config)
-    return folder
+    return untrained(folder, 8, width=0.125, heads=2, fusion="add")
 
 
 def test_a_file_and_its_frames_and_sound_give_the_same_maps(make_video: Make, model: Path) -> None:

@@ -12,33 +12,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
-from avrsp import models
 from avrsp.media.decode import frame_times, probe
-from avrsp.models.saved import ModelConfig, save_model
+from tests.prediction.untrained import untrained
 
 CLIP = "-f lavfi -i testsrc2=size=96x64:rate=25:duration=4 -f lavfi -i sine=duration=4"
-SETTINGS: dict[str, bool | int | float | str] = {"width": 0.0625, "heads": 4}
 KILLS = 5
 
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    torch.manual_seed(3)
-    config = ModelConfig(
-        model="avrsp",
-        settings=SETTINGS,
-        length=16,
-        height=32,
-        width=64,
-        audio=True,
-        run="av-split1",
-        digest="untrained",
-        mlflow_run=None,
-    )
-    save_model(tmp_path / "model", models.build("avrsp", **SETTINGS), config)
-    return tmp_path / "model"
+    return untrained(tmp_path / "model", 16, width=0.0625, heads=4)
 
 
 @pytest.mark.slow
