@@ -14,10 +14,10 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -146,11 +146,13 @@ def assert_same_maps(model: nn.Module, frames: Tensor, golden: Golden, form: Var
 
     The model, which has `from_normalised`, is of float64 afterwards.
     """
+    from_normalised = cast("Callable[[Tensor], Tensor]", model.from_normalised)
     expected = golden.outputs("small")["saliency__f64"].double()
     with torch.no_grad():
-        single = model.from_normalised(frames)
+        single = from_normalised(frames)
     assert (single - expected).abs().max() < 4 * golden.noise("small", "saliency")
-    saliency = model.double().from_normalised(frames.double())
+    model.double()
+    saliency = from_normalised(frames.double())
     assert (saliency - expected).abs().max() < 1e-6
     assert_gradients(model, {"saliency": saliency}, golden, form)
 
