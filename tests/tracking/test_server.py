@@ -78,7 +78,7 @@ def test_a_server_that_stays_away_is_asked_ever_less_often(
 ) -> None:
     minutes, asked = 0, []
 
-    def away(_: Path) -> str:
+    def away(*_: Path) -> str:
         asked.append(minutes)
         raise ConnectionError("refused")
 
