@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import re
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import ffmpeg
 import numpy as np
@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from avrsp.errors import RawDataError
 from avrsp.media.pipes import (
     QUIET,
-    SECOND,
     Run,
     clocked,
     command,
@@ -104,8 +103,7 @@ def read_timed(
     Raises:
         RawDataError: Not a video, or no frame of it can be decoded.
     """
-    for time, (image,) in decoded(path, probe(path), [(height, width)], notes, most):
-        yield Frame(time, image)
+    yield from decoded(path, probe(path), (height, width), notes, most)
 
 
 def frame_times(path: Path) -> NDArray[np.float64]:
@@ -151,27 +149,26 @@ def sound_of(path: Path) -> Sound:
 def decoded(
     path: Path,
     media: Media,
-    sizes: Sequence[Size],
+    size: Size,
     notes: list[str] | None = None,
     most: int | None = None,
     resampling: Resampling = "bilinear",
-) -> Iterator[tuple[float, list[Picture]]]:
-    """Yield each frame's time and the frame at each of one or two sizes, decoded once.
-
-    Frames are brought to the sizes by the filter `resampling`.
+) -> Iterator[Frame]:
+    """Yield each frame, brought to `size` by the filter `resampling`.
 
     Raises:
         RawDataError: No frame can be decoded.
     """
     count, faults = 0, b""
+    shape = (*size, 3)
     # a sound that turns out not to be decodable must not stand in the way of the picture
     sound = media.sound if media.sound and media.sound.decodable else None
     for clocking in (sound, None) if sound else (None,):
-        command_line = _command(path, media, sizes, most, clocking, resampling)
-        with running(command_line, second=len(sizes) > 1) as run:
+        with running(_command(path, media, size, most, clocking, resampling)) as run:
             clock = Clock(run, 1 / media.fps)
-            while pictures := _pictures(run, sizes):
-                yield clock.next(), pictures
+            # the end may come in the middle of a frame
+            while len(content := run.read(math.prod(shape))) == math.prod(shape):
+                yield Frame(clock.next(), np.frombuffer(content, np.uint8).reshape(shape))
                 count += 1
             run.finish()
             faults = _picture_faults(run.said(), media)
@@ -184,16 +181,6 @@ def decoded(
         )
     if notes is not None and most is None:
         notes += _damage(path, media, count, faults)
-
-
-def _pictures(run: Run, sizes: Sequence[Size]) -> list[Picture]:
-    """Return the next frame at each size; none at the end, be it in the middle of a frame."""
-    shapes = [(height, width, 3) for height, width in sizes]
-    found = run.read_both(*(math.prod(shape) for shape in shapes))
-    if any(len(each) < math.prod(shape) for each, shape in zip(found, shapes, strict=True)):
-        return []
-    pairs = zip(found, shapes, strict=True)
-    return [np.frombuffer(each, np.uint8).reshape(shape) for each, shape in pairs]
 
 
 def _damage(path: Path, media: Media, count: int, faults: bytes) -> list[str]:
@@ -226,7 +213,7 @@ def _picture_faults(log: bytes, media: Media) -> bytes:
 def _command(
     path: Path,
     media: Media,
-    sizes: Sequence[Size],
+    size: Size,
     most: int | None,
     sound: Track | None,
     resampling: Resampling,
@@ -235,17 +222,15 @@ def _command(
     options = {"format": "rawvideo", "pix_fmt": "rgb24", **passthrough()}
     if most is not None:
         options["frames:v"] = str(most)
-    outputs: list[Any] = []
-    for (height, width), pipe in zip(sizes, ("pipe:", SECOND), strict=False):
-        scale = f"scale={width}:{height}:flags={FILTERS[resampling]}+{SCALING}"
-        clock = "" if outputs else f",settb=1/{FLICKS},showinfo=checksum=0"
-        stream = file[str(media.video_stream)]
-        outputs.append(stream.output(pipe, vf=scale + clock, **options))
-    if sound is not None:
-        # decoded, because until FFmpeg 6 that, too, decides how a jump of the clock is mended
-        limit = {} if most is None else {"frames:a": str(most)}
-        outputs.append(clocked(file, sound.stream, **limit))
-    return command(ffmpeg.merge_outputs(*outputs), TALKATIVE)
+    height, width = size
+    scale = f"scale={width}:{height}:flags={FILTERS[resampling]}+{SCALING}"
+    clock = f"settb=1/{FLICKS},showinfo=checksum=0"
+    picture = file[str(media.video_stream)].output("pipe:", vf=f"{scale},{clock}", **options)
+    if sound is None:
+        return command(picture, TALKATIVE)
+    # decoded, because until FFmpeg 6 that, too, decides how a jump of the clock is mended
+    limit = {} if most is None else {"frames:a": str(most)}
+    return command(ffmpeg.merge_outputs(picture, clocked(file, sound.stream, **limit)), TALKATIVE)
 
 
 class Clock:

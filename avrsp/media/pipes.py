@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import functools
 import os
 import re
@@ -11,7 +10,7 @@ import select
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
@@ -37,9 +36,6 @@ A playlist can make ffmpeg read any local file, whatever its own name ends in.
 
 SOUND_FILES = "wav,w64,flac,mp3,aac,aiff,ac3,caf,au,amr"
 """Demuxers of sound alone, which are no videos."""
-
-SECOND = "pipe:second"
-"""In a command for `running(..., second=True)`: the pipe beside standard output."""
 
 FRAME_MODE = (57, 28)
 """Version of libavutil in FFmpeg 5.1, the first that knows -fps_mode; FFmpeg 9 has no -vsync."""
@@ -117,12 +113,10 @@ class Run:
     Attributes:
         process: The child; its standard output or input, where asked for, is a pipe.
         log: What it writes to standard error, in a nameless file so that it never blocks.
-        second: Descriptor of a second output; None without one.
     """
 
     process: subprocess.Popen[bytes]
     log: IO[bytes]
-    second: int | None = None
 
     def read(self, size: int) -> bytearray:
         """Return the next `size` bytes of the output, fewer only at its end.
@@ -130,32 +124,16 @@ class Run:
         Raises:
             RawDataError: Nothing came for `STALL_SECONDS`.
         """
-        return self.read_both(size)[0]
-
-    def read_both(self, *sizes: int) -> list[bytearray]:
-        """Return the next bytes of the output and of the second one, fewer only at their ends.
-
-        Both are read as they come, because ffmpeg writes one only while the other is read.
-
-        Raises:
-            RawDataError: Nothing came for `STALL_SECONDS`.
-        """
         assert self.process.stdout is not None
-        second = [] if self.second is None else [self.second]
-        outputs = [self.process.stdout.fileno(), *second]
-        buffers = [bytearray(size) for size in sizes]
-        rest = {out: memoryview(each) for out, each in zip(outputs, buffers, strict=False) if each}
-        left = dict.fromkeys(outputs, 0)
+        output, buffer = self.process.stdout.fileno(), bytearray(size)
+        rest = memoryview(buffer)
         while rest:
-            for output in self._await(rest, select.POLLIN):
-                count = os.readv(output, [rest[output]])
-                rest[output] = rest[output][count:]
-                if not count or not rest[output]:
-                    left[output] = len(rest.pop(output))
-        return [
-            buffer[: len(buffer) - left[output]] if left[output] else buffer
-            for output, buffer in zip(outputs, buffers, strict=False)
-        ]
+            self._await(output, select.POLLIN)
+            count = os.readv(output, [rest])
+            if not count:
+                return buffer[: size - len(rest)]
+            rest = rest[count:]
+        return buffer
 
     def write(self, content: bytes | memoryview) -> None:
         """Send all of `content` to the input.
@@ -168,7 +146,7 @@ class Run:
         descriptor, rest = self.process.stdin.fileno(), memoryview(content)
         os.set_blocking(descriptor, False)
         while rest:
-            self._await([descriptor], select.POLLOUT)
+            self._await(descriptor, select.POLLOUT)
             with contextlib.suppress(BlockingIOError):
                 rest = rest[os.write(descriptor, rest) :]
 
@@ -196,15 +174,12 @@ class Run:
         # pread, since the child shares the file's position
         return os.pread(self.log.fileno(), size - start, start)
 
-    def _await(self, descriptors: Iterable[int], event: int) -> list[int]:
-        """Return those of the descriptors that are ready."""
+    def _await(self, descriptor: int, event: int) -> None:
+        """Wait until the descriptor is ready."""
         poll = select.poll()
-        for descriptor in descriptors:
-            poll.register(descriptor, event)
-        ready = poll.poll(STALL_SECONDS * 1000)
-        if not ready:
+        poll.register(descriptor, event)
+        if not poll.poll(STALL_SECONDS * 1000):
             raise self._hung()
-        return [descriptor for descriptor, _ in ready]
 
     def _hung(self) -> RawDataError:
         return RawDataError(
@@ -214,21 +189,18 @@ class Run:
 
 
 @contextlib.contextmanager
-def running(command: Sequence[str], *, feed: bool = False, second: bool = False) -> Iterator[Run]:
+def running(command: Sequence[str], *, feed: bool = False) -> Iterator[Run]:
     """Start ffmpeg or ffprobe for the length of a `with` block; at its end no child is left.
 
-    With `feed`, its standard input is a pipe; otherwise its standard output is. With `second`, the
-    output that `command` calls `SECOND` is another pipe.
+    With `feed`, its standard input is a pipe; otherwise its standard output is.
 
     Raises:
         RawDataError: The program is not installed.
     """
-    with contextlib.ExitStack() as stack:
-        log = stack.enter_context(tempfile.TemporaryFile())
-        ends = _pipe(stack) if second else None
-        process = _started(command, log, feed, ends[1] if ends else None)
+    with tempfile.TemporaryFile() as log:
+        process = _started(command, log, feed)
         try:
-            yield Run(process, log, ends[0] if ends else None)
+            yield Run(process, log)
         finally:
             process.kill()
             for pipe in (process.stdin, process.stdout):
@@ -237,38 +209,21 @@ def running(command: Sequence[str], *, feed: bool = False, second: bool = False)
             process.wait()
 
 
-def _pipe(stack: contextlib.ExitStack) -> tuple[int, int]:
-    """Return both ends of a pipe; what is still open of them is closed with the stack."""
-    reading, writing = os.pipe()
-    stack.callback(os.close, reading)
-    with contextlib.suppress(PermissionError):  # beyond the user's limit a smaller one does
-        fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-    return reading, writing
-
-
-def _started(
-    command: Sequence[str], log: IO[bytes], feed: bool, second: int | None
-) -> subprocess.Popen[bytes]:
-    """Start the program; `second` is the end it writes to, which is closed here."""
+def _started(command: Sequence[str], log: IO[bytes], feed: bool) -> subprocess.Popen[bytes]:
     program = shutil.which(command[0])
-    try:
-        if program is None:
-            raise RawDataError(
-                f"{command[0]}: not found on PATH; install it, for example: sudo apt install ffmpeg"
-            )
-        return subprocess.Popen(
-            [each if each != SECOND else f"pipe:{second}" for each in command],
-            stdin=subprocess.PIPE if feed else subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL if feed else subprocess.PIPE,
-            stderr=log,
-            bufsize=0,
-            pipesize=PIPE_BYTES,
-            start_new_session=True,  # Ctrl-C is ours to answer
-            pass_fds=() if second is None else (second,),
+    if program is None:
+        raise RawDataError(
+            f"{command[0]}: not found on PATH; install it, for example: sudo apt install ffmpeg"
         )
-    finally:
-        if second is not None:
-            os.close(second)
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE if feed else subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL if feed else subprocess.PIPE,
+        stderr=log,
+        bufsize=0,
+        pipesize=PIPE_BYTES,
+        start_new_session=True,  # Ctrl-C is ours to answer
+    )
 
 
 def complaint(log: bytes) -> str:

@@ -1,8 +1,8 @@
-"""A video file being read: its pictures and its sound on one clock, each decoded once."""
+"""A video file being read: its pictures and its sound on one clock."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from avrsp.media.decode import Frame, Picture, decoded
@@ -32,33 +32,32 @@ class VideoReader:
         self.notes: list[str] = []
 
     def frames(
-        self,
-        height: int,
-        width: int,
-        keep: Callable[[Picture], None] | None = None,
-        resampling: Resampling = "bilinear",
+        self, height: int, width: int, resampling: Resampling = "bilinear"
     ) -> Iterator[Frame]:
         """Yield each frame at that size, to which the filter `resampling` brings it.
-
-        `keep`, where given, first receives it at its own size.
 
         Raises:
             RawDataError: No frame can be decoded.
         """
-        sizes = [(height, width)]
-        if keep is not None:
-            sizes.append((self.media.height, self.media.width))
         first = True
-        for time, (image, *own) in decoded(
-            self.path, self.media, sizes, self.notes, resampling=resampling
+        for frame in decoded(
+            self.path, self.media, (height, width), self.notes, resampling=resampling
         ):
             if first:
-                self.sound.begin, first = time, False
-            if keep is not None:
-                keep(own[0])
-            yield Frame(time, image)
+                self.sound.begin, first = frame.time, False
+            yield frame
         if self.sound.complaint is not None:
             self.notes.append(f"{self.path}: its sound cannot be decoded ({self.sound.complaint})")
+
+    def pictures(self) -> Iterator[Picture]:
+        """Yield each frame's picture at its own size.
+
+        Raises:
+            RawDataError: No frame can be decoded.
+        """
+        size = self.media.height, self.media.width
+        for frame in decoded(self.path, self.media, size):
+            yield frame.image
 
     def close(self) -> None:
         """Stop decoding the sound and give its space back."""

@@ -69,7 +69,7 @@ def predict(  # noqa: PLR0913 - what a person can choose
     clip = FrameFolder(path, exact, None) if path.is_dir() else VideoReader(path)
     own = clip.sound if spec.audio else silence
     return predictor.timed_maps(
-        clip.frames(spec.height, spec.width, resampling=spec.resize or "bilinear"),
+        clip.frames(spec.height, spec.width, spec.resize or "bilinear"),
         own if given is None else given,
         clip.media.fps,
     )

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Final
-
-import numpy as np
 
 from avrsp.datasets import images
 from avrsp.errors import RawDataError
@@ -70,23 +68,26 @@ class FrameFolder:
         self.notes = _gaps(path, [number for number, _ in self._pictures])
 
     def frames(
-        self,
-        height: int,
-        width: int,
-        keep: Callable[[Picture], None] | None = None,
-        resampling: Resampling = "bilinear",
+        self, height: int, width: int, resampling: Resampling = "bilinear"
     ) -> Iterator[Frame]:
-        """Yield each frame, and hand it to `keep` before, as `VideoReader.frames` does.
+        """Yield each frame, as `VideoReader.frames` does.
 
         Raises:
             RawDataError: A picture is damaged.
         """
         first = self._pictures[0][0]
         for number, path in self._pictures:
-            if keep is not None:
-                keep(np.ascontiguousarray(_picture(path, self.media.height, self.media.width)))
-            picture = _picture(path, height, width, resampling)
+            picture = images.read_frame(path, height, width, resampling)
             yield Frame(float((number - first) / self.media.rate), picture)
+
+    def pictures(self) -> Iterator[Picture]:
+        """Yield each picture at the size of the first.
+
+        Raises:
+            RawDataError: A picture is damaged.
+        """
+        for _, path in self._pictures:
+            yield images.read_frame(path, self.media.height, self.media.width, "bilinear")
 
     def close(self) -> None:
         """Stop reading the sound."""
@@ -111,10 +112,6 @@ def numbered_pictures(folder: Path) -> dict[int, Path]:
         names = " and ".join(path.name for path in list(kinds.values())[:2])
         raise RawDataError(f"{folder}: holds {names}; expected the pictures of one video alone")
     return found
-
-
-def _picture(path: Path, height: int, width: int, resampling: Resampling = "bilinear") -> Picture:
-    return images.read_frame(path, height, width, resampling)
 
 
 def _gaps(path: Path, numbers: list[int]) -> list[str]:
