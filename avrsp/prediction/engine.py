@@ -11,8 +11,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Final, Protocol
 
@@ -41,6 +42,20 @@ from avrsp.prediction.window_by_window import (
 from avrsp.types import InputSpec, Recurrent, SaliencyModel, Samples
 
 
+@dataclass(slots=True)
+class Resumption:
+    """Where a prediction goes on that was interrupted before, and where it could go on again.
+
+    Attributes:
+        first: Number of the first frame that is predicted.
+        state: Of a network that has one, before that frame; None at the start. While it predicts,
+            such a network moves both on with the frames whose maps were taken.
+    """
+
+    first: int = 0
+    state: Tensor | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What to predict, but for the frames, which come one after another.
@@ -53,6 +68,7 @@ class Request:
         count: How many frames must come; None where only their end tells.
         expected: How many will probably come.
         stride: Predict the frames 0, `stride`, 2 `stride` and on; interpolate between.
+        resumption: Where to begin; its first frame is a multiple of `stride`.
     """
 
     waveform: Samples
@@ -61,15 +77,16 @@ class Request:
     count: int | None = None
     expected: int | None = None
     stride: int = 1
+    resumption: Resumption = field(default_factory=Resumption)
 
 
 class Engine(Protocol):
     """Anything that predicts a video."""
 
     def maps(self, frames: Iterable[Image], request: Request) -> MapIterator:
-        """Yield one map H x W for each frame, in order, while `frames` are read.
+        """Yield one map H x W for each frame to predict, in order, while `frames` are read.
 
-        They are H x W x 3 RGB at network size.
+        All of the video's frames come. They are H x W x 3 RGB at network size.
 
         Raises:
             StoreError: More or fewer frames came than were to come.
@@ -97,6 +114,7 @@ class WindowByWindow:
             device=self.speed.device,
             stride=request.stride,
             times=request.times,
+            first=request.resumption.first,
         )
 
 
@@ -112,34 +130,47 @@ class Reusing:
         sound = WindowSound.for_network(request.waveform, request.fps, self.spec, request.times)
         expected = request.expected if request.count is None else request.count
         task = Task(sound, self.spec.length, request.stride, expected)
-        yield from filled(self._predicted(task, coming), coming)
+        repeated = self.spec.start == "repeated"
+        back = _before(task, repeated=repeated)
+        first = request.resumption.first
+        if first < back:
+            first = 0
+        predicted = (
+            self._onward(task, coming, first, back)
+            if first
+            else self._padded(task, coming)
+            if repeated
+            else self._reversed(task, coming)
+        )
+        maps = filled(predicted, coming, first)
+        yield from islice(maps, request.resumption.first - first, None)
         coming.check(request.count)
 
-    def _predicted(self, task: Task, frames: Iterator[Image]) -> NumberedMaps:
-        if self.spec.start == "repeated":
-            return self._padded(task, frames)
-        return self._reversed(task, frames)
+    def _onward(self, task: Task, frames: Iterator[Image], first: int, back: int) -> NumberedMaps:
+        """Predict the windows that end at `first` and later, of which none begins the video.
+
+        A window needs at most `back` frames before its end.
+        """
+        _drop(frames, first - back)
+        shown = (np.arange(end - task.length + 1, end + 1) for end in _onward(first, task.stride))
+        yield from Slide(self.prepared, task).over(frames, back + 1 - task.stride, shown)
 
     def _padded(self, task: Task, frames: Iterator[Image]) -> NumberedMaps:
         """Predict windows that begin with copies of the first frame."""
         length, stride = task.length, task.stride
         for first in islice(frames, 1):
-            copies = max(length, stride) - 1
+            copies = _before(task, repeated=True)
             shown = (np.arange(end - length + 1, end + 1).clip(0) for end in _onward(0, stride))
             coming = chain([first] * (copies + 1), frames)
             yield from Slide(self.prepared, task).over(coming, copies + 1 - stride, shown)
 
     def _reversed(self, task: Task, frames: Iterator[Image]) -> NumberedMaps:
         """Predict windows of which the first ones run backwards."""
-        length, stride = task.length, task.stride
-        head = list(islice(frames, 2 * length - 2))
+        head = list(islice(frames, 2 * task.length - 2))
         if head:
             yield from reversed(list(self._turned(task, head)))
-        first = -(-(length - 1) // stride) * stride
-        shown = (np.arange(end - length + 1, end + 1) for end in _onward(first, stride))
-        # a window comes with the `stride` frames that it ends with
-        slide = Slide(self.prepared, task)
-        yield from slide.over(chain(head, frames), first + 1 - stride, shown)
+        first = _before(task, repeated=False)
+        yield from self._onward(task, chain(head, frames), first, first)
 
     def _turned(self, task: Task, head: Frames) -> NumberedMaps:
         """Predict the first T - 1 frames in reverse, from the frames that follow them."""
@@ -152,6 +183,19 @@ class Reusing:
         shown = (ending_at(end, length, count) for end in range(first, -1, -stride))
         frames = (head[index] for index in order)
         return Slide(self.prepared, task).over(frames, len(spare) + length - stride, shown)
+
+
+def _before(task: Task, *, repeated: bool) -> int:
+    """Return how many frames precede the end of the first window that runs forwards."""
+    if repeated:
+        return max(task.length, task.stride) - 1
+    # a window comes with the `stride` frames that it ends with
+    return -(-(task.length - 1) // task.stride) * task.stride
+
+
+def _drop(frames: Iterator[Image], count: int) -> None:
+    """Read frames that no window shows any more."""
+    deque(islice(frames, count), maxlen=0)
 
 
 def _onward(first: int, stride: int) -> Iterator[int]:
@@ -173,11 +217,13 @@ class FrameByFrame:
     speed: Speed
 
     def maps(self, frames: Iterable[Image], request: Request) -> MapIterator:  # noqa: D102 - see Engine
-        coming = Counted(frames)
-        state: Tensor | None = None
+        coming, at = Counted(frames), request.resumption
+        _drop(coming, at.first)
+        state = None if at.state is None else at.state.to(self.speed.device)
         while block := [*islice(coming, self.spec.step)]:
             found, state = self._advanced(block, state)
             yield from found.float().cpu().numpy()
+            at.first, at.state = coming.count, state
         coming.check(request.count)
 
     @torch.inference_mode()

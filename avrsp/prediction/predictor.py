@@ -20,7 +20,7 @@ from avrsp.media.decode import Frame
 from avrsp.models.registry import EngineName
 from avrsp.models.saved import CONFIG, WEIGHTS, load_model, read_config
 from avrsp.params import Precision
-from avrsp.prediction.engine import Engine, Request, engine
+from avrsp.prediction.engine import Engine, Request, Resumption, engine
 from avrsp.prediction.speed import Speed, WantedPrecision, ahead, speed
 from avrsp.types import InputSpec, Samples
 
@@ -29,6 +29,9 @@ HOW: Final[Mapping[EngineName, str]] = {
     "reuse": ", what windows share computed once",
     "recurrent": ", frame by frame with a state",
 }
+
+GENERATED: Final = "generated world"
+"""What a model has learnt from that was trained on the sample."""
 
 TimedMap = tuple[float, NDArray[np.float32]]
 """Time in seconds from the file's start, and map H x W."""
@@ -47,6 +50,7 @@ class Predictor:
         method: Its engine's name.
         values: Its activations for each pixel of a window (`ModelSpec.values_a_pixel`).
         learnt_from: What it was trained on.
+        name: Of its folder.
     """
 
     model: torch.nn.Module
@@ -57,6 +61,12 @@ class Predictor:
     method: EngineName = "windows"
     values: float = 350
     learnt_from: tuple[str, ...] = ()
+    name: str = "model"
+
+    @property
+    def generated_only(self) -> bool:
+        """Whether it has seen videos of the generated world alone."""
+        return set(self.learnt_from) == {GENERATED}
 
     @property
     def settings(self) -> Mapping[str, object]:
@@ -86,8 +96,11 @@ class Predictor:
         *,
         expected: int | None = None,
         stride: int = 1,
+        resumption: Resumption | None = None,
     ) -> Iterator[TimedMap]:
         """Yield time and map H x W in [0, 1] of each frame, whose image has network size, in order.
+
+        With `resumption`, maps begin with that of its first frame; all frames must come still.
 
         The waveform (N,) at 22,050 Hz begins with the first frame; it is empty without sound. A
         window's sound is that at the times of its frames.
@@ -97,9 +110,13 @@ class Predictor:
         shown: list[float] = []
         times: list[float] = []
         with closing(ahead(frames)) as decoded:
-            request = Request(waveform, fps, times, expected=expected, stride=stride)
+            begin = resumption or Resumption()
+            request = Request(
+                waveform, fps, times, expected=expected, stride=stride, resumption=begin
+            )
+            first = begin.first  # which a recurrent network moves on
             maps = self.engine.maps(_images(decoded, shown, times), request)
-            for number, saliency in enumerate(maps):
+            for number, saliency in enumerate(maps, first):
                 yield shown[number], saliency
 
 
@@ -140,11 +157,8 @@ def load(place: Path, *, device: str = "auto", precision: WantedPrecision = "aut
         method=entry.engine,
         values=values,
         learnt_from=config.learnt_from,
+        name=folder.resolve().name,
     )
-
-
-GENERATED: Final = "generated world"
-"""What a model has learnt from that was trained on the sample."""
 
 
 def best(models: Path) -> Path:
@@ -184,7 +198,7 @@ def _rank(path: Path) -> int | None:
 
 def remark(predictor: Predictor) -> str | None:
     """Say what a person must know of a model before believing its maps of real videos."""
-    if GENERATED not in predictor.learnt_from:
+    if not predictor.generated_only:
         return None
     return (
         "these weights were trained on a generated world only, and say little about real videos; "

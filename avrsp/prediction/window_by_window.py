@@ -7,7 +7,7 @@ not depend on the length of the video.
 
 from __future__ import annotations
 
-import itertools
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -116,8 +116,9 @@ def predict_maps(  # noqa: PLR0913 - one argument for each fact of the video and
     device: torch.device = CPU,
     stride: int = 1,
     times: Sequence[float] | NDArray[np.float64] | None = None,
+    first: int = 0,
 ) -> MapIterator:
-    """Yield one map H x W for each frame, in order, while `frames` are read.
+    """Yield one map H x W for each frame from `first` on, in order, while `frames` are read.
 
     A map waits for the frames that its window shows, or for the video's end. Precision is the
     caller's: iterate inside `torch.autocast`.
@@ -135,19 +136,26 @@ def predict_maps(  # noqa: PLR0913 - one argument for each fact of the video and
         stride: Predict the frames 0, `stride`, 2 `stride` and on; interpolate between.
         times: Seconds from the first frame at which each frame is shown, of those that came at
             least; None where the rate is constant.
+        first: A multiple of `stride`; the frames before it are only read.
 
     Raises:
         StoreError: More or fewer frames came than were to come.
     """
     sound = WindowSound.for_network(waveform, fps, spec, times)
     coming = Counted(frames)
-    yield from filled(_maps(_Windows(model, sound, spec, device), coming, (batch, stride)), coming)
+    windows = _Windows(model, sound, spec, device)
+    yield from filled(
+        _maps(windows, coming, batch, range(first, sys.maxsize, stride)), coming, first
+    )
     coming.check(count)
 
 
-def filled(predicted: NumberedMaps, coming: Counted) -> MapIterator:
-    """Yield a map for each frame: between two predicted ones interpolated, after the last, that."""
-    before, last = -1, None
+def filled(predicted: NumberedMaps, coming: Counted, first: int = 0) -> MapIterator:
+    """Yield a map for each frame from `first` on, the number of the first that is predicted.
+
+    Between two predicted ones maps are interpolated; after the last, it is repeated.
+    """
+    before, last = first - 1, None
     for frame, saliency in predicted:
         for between in range(before + 1, frame):
             assert last is not None
@@ -165,23 +173,22 @@ def on_device(frames: Frames, device: torch.device) -> Tensor:
     return torch.from_numpy(np.stack(frames)).to(device).permute(3, 0, 1, 2)  # n h w c -> c n h w
 
 
-def _maps(windows: _Windows, coming: Counted, pace: tuple[int, int]) -> NumberedMaps:
-    """Predict every `stride`-th frame, a batch of windows at a time."""
-    batch, stride = pace
-    clips = _clips(coming, windows.spec, stride, windows.device)
+def _maps(windows: _Windows, coming: Counted, batch: int, wanted: range) -> NumberedMaps:
+    """Predict the frames `wanted`, as far as they come, a batch of windows at a time."""
+    clips = _clips(coming, windows.spec, wanted, windows.device)
     while chosen := [*islice(clips, batch)]:
         frames, shown, pictures = zip(*chosen, strict=True)
         yield from zip(frames, windows.predicted(torch.stack(pictures), shown), strict=True)
 
 
 def _clips(
-    coming: Counted, spec: InputSpec, stride: int, device: torch.device
+    coming: Counted, spec: InputSpec, wanted: range, device: torch.device
 ) -> Iterator[tuple[int, Window, Tensor]]:
-    """Yield every `stride`-th frame's number, window, and the window's frames 3 x T x H x W."""
+    """Yield each wanted frame's number, window, and the window's frames 3 x T x H x W."""
     reach = spec.step * (spec.length - 1)  # folded or not, no window shows an earlier frame
     buffer, first = torch.empty(3, 0, spec.height, spec.width, dtype=torch.uint8), 0
     buffer = buffer.to(device)
-    for frame in itertools.count(0, stride):
+    for frame in wanted:
         while (lacking := last_read(frame, spec) + 1 - coming.count) > 0 and (
             fresh := [*islice(coming, min(lacking, spec.length))]
         ):
