@@ -146,6 +146,17 @@ def _raising(*numbers: signal.Signals) -> Iterator[None]:
                 signal.signal(number, signal.SIG_DFL)
 
 
+def interrupted(stop: KeyboardInterrupt) -> SystemExit:
+    """Say on stderr, in one line, that the program was interrupted; return its end.
+
+    What was added to the interruption as a note is said, too.
+    """
+    notes = "".join(f"; {cleaned(note)}" for note in getattr(stop, "__notes__", ()))
+    sys.stderr.write(f"avrsp: interrupted{notes}\n")
+    number = stop.number if isinstance(stop, Terminated) else signal.SIGINT
+    return SystemExit(EXIT_SIGNAL + number)
+
+
 def exits_cleanly(main: Callable[P, None]) -> Callable[P, None]:
     """Turn errors that a user can act on into one line on stderr and exit 1; Ctrl-C into 130.
 
@@ -160,9 +171,7 @@ def exits_cleanly(main: Callable[P, None]) -> Callable[P, None]:
                 processes.follow_starter()
                 main(*args, **kwargs)
         except KeyboardInterrupt as stop:
-            sys.stderr.write("avrsp: interrupted\n")
-            number = stop.number if isinstance(stop, Terminated) else signal.SIGINT
-            raise SystemExit(EXIT_SIGNAL + number) from None
+            raise interrupted(stop) from None
         except (AvrspError, OSError) as error:
             line = one_line(error)
             if line is None:

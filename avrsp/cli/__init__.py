@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import click
 
-from avrsp.cli import compare, doctor, maps, material, models, recordings
-from avrsp.errors import exits_cleanly
+from avrsp.cli import compare, doctor, evaluate, material, models, predict, recordings
+from avrsp.errors import exits_cleanly, interrupted
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """A group whose interruption ends the program as `errors.interrupted` has it, not as click."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command that was named."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as stop:
+            raise interrupted(stop) from None
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="avrsp")
 def commands() -> None:
     """Predict where people look in a video with sound."""
@@ -21,8 +32,8 @@ for command in (
     models.import_weights,
     models.fetch_weights,
     models.export,
-    maps.predict,
-    maps.evaluate,
+    predict.predict,
+    evaluate.evaluate,
     compare.compare,
     doctor.doctor,
     recordings.recordings,
