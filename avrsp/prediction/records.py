@@ -18,6 +18,8 @@ from avrsp.datasets import raw
 from avrsp.errors import RawDataError
 
 ENDING: Final = ".prediction.json"
+Settings = Mapping[str, object]
+
 LONGEST: Final = 160
 """Bytes of a result's name before its ending, so that temporary names beside it fit, too."""
 
@@ -44,18 +46,14 @@ def names(videos: Sequence[Path]) -> list[str]:
     return [_NAMES[step](path) for step, path in zip(level, paths, strict=True)]
 
 
-def record_for(
-    folder: Path, video: Path, name: str, settings: Mapping[str, object]
-) -> PredictionRecord:
+def record_for(folder: Path, video: Path, name: str) -> PredictionRecord:
     """Return the record of a video's results in `folder`, which may be there from an earlier time.
 
     Results of another video are left alone: a longer name is taken instead. That of an earlier
     time is kept.
     """
     candidates = [name, *(longer(_absolute(video)) for longer in _NAMES[1:])]
-    records = [
-        PredictionRecord(folder / each, video, settings) for each in dict.fromkeys(candidates)
-    ]
+    records = [PredictionRecord(folder / each, video) for each in dict.fromkeys(candidates)]
     own = next((record for record in records if record.is_own()), None)
     return own or next((each for each in records if not each.is_others()), records[-1])
 
@@ -64,18 +62,16 @@ def record_for(
 class PredictionRecord:
     """The file `<name>.prediction.json`: which files hold the results of a video.
 
-    It is written before them, so that they are known after any end, and once more when they are
-    whole, with their digests.
+    It is written before them, so that they are known after any end, again with the digest of each
+    as soon as that is whole, and once more at the end. docs/predict.md lists its keys.
 
     Attributes:
         stem: Folder and name of the results.
         video: The video that they are predicted from.
-        settings: All that the results depend on besides the video, of types that JSON knows.
     """
 
     stem: Path
     video: Path
-    settings: Mapping[str, object]
 
     @property
     def path(self) -> Path:
@@ -90,11 +86,18 @@ class PredictionRecord:
         """Say whether the name belongs to another video."""
         return "video" in self._said() and not self.is_own()
 
-    def holds(self) -> bool:
-        """Say whether the results are there and whole, from this very video and these settings."""
+    def holds(self, results: Mapping[str, Settings]) -> set[str]:
+        """Return those of the names that are there and whole, from this very video and settings.
+
+        Settings are all that a result depends on besides the video, of types that JSON knows.
+        """
         said = self._said()
-        same = said.get("settings") == dict(self.settings) and said.get("video") == self._source()
-        return bool(same and said.get("whole") and all(map(self._is_whole, said["files"])))
+        listed = said.get("files", []) if said.get("video") == self.source() else []
+        return {
+            each["name"]
+            for each in listed
+            if each.get("settings") == dict(results.get(each["name"], {})) and self._is_whole(each)
+        }
 
     def begin(self, names: Sequence[str]) -> None:
         """Record that results of those names will be written.
@@ -103,7 +106,8 @@ class PredictionRecord:
             RawDataError: One of them is there and was not written by a prediction of this video.
         """
         said = self._said()
-        known = {each["name"] for each in said.get("files", [])} | set(said.get("earlier", []))
+        listed = said.get("files", [])
+        known = {each["name"] for each in listed} | set(said.get("earlier", []))
         if said.get("damaged"):
             known = set(names)
         elif self.path.exists() and not said:
@@ -111,21 +115,34 @@ class PredictionRecord:
         for name in names:
             if name not in known and os.path.lexists(self.stem.with_name(name)):
                 raise self._foreign(self.stem.with_name(name))
-        self._write([{"name": name} for name in names], known - set(names), whole=False)
+        same = said.get("video") == self.source()
+        kept = [each for each in listed if same and each["name"] not in names]
+        earlier = known - set(names) - {each["name"] for each in kept}
+        self._write([*kept, *({"name": name} for name in names)], earlier, whole=False)
 
-    def finish(self, written: Sequence[Path], *, frames: int, notes: Sequence[str]) -> None:
-        """Record that `written` hold the results of all `frames` frames."""
-        listed = [{"name": path.name, "sha256": _digest(path)} for path in written]
-        earlier = set(self._said().get("earlier", []))
-        self._write(listed, earlier, whole=True, frames=frames, notes=list(notes))
-
-    def abandon(self, before: Sequence[str]) -> None:
-        """Remove, after an error, what was written since `begin`, but for the names `before`."""
+    def add(self, written: Path, settings: Settings) -> None:
+        """Record that a result is whole."""
         said = self._said()
-        names = [each["name"] for each in said.get("files", [])]
-        for name in set(names) - set(before):
+        listed = [each for each in said.get("files", []) if each["name"] != written.name]
+        entry = {"name": written.name, "sha256": _digest(written), "settings": dict(settings)}
+        self._write([*listed, entry], said.get("earlier", []), whole=False)
+
+    def finish(self, **facts: object) -> None:
+        """Record that all results are whole, with `facts` about them."""
+        said = self._said()
+        self._write(said.get("files", []), said.get("earlier", []), whole=True, **facts)
+
+    def abandon(self, names: Iterable[str], before: Sequence[str]) -> None:
+        """Remove what was written under the names since `begin`, but for those of `before`."""
+        dropped = set(names)
+        for name in dropped - set(before):
             remove(self.stem.with_name(name))
-        if not before and not said.get("earlier"):
+        said = self._said()
+        kept = [each for each in said.get("files", []) if each["name"] not in dropped]
+        earlier = {*said.get("earlier", []), *(dropped & set(before))}
+        if kept or earlier:
+            self._write(kept, earlier, whole=False)
+        else:
             self.path.unlink(missing_ok=True)
 
     def there(self, names: Sequence[str]) -> list[str]:
@@ -133,14 +150,9 @@ class PredictionRecord:
         return [name for name in names if os.path.lexists(self.stem.with_name(name))]
 
     def _write(
-        self, listed: Sequence[Mapping[str, str]], earlier: Iterable[str], **facts: object
+        self, listed: Sequence[Mapping[str, object]], earlier: Iterable[str], **facts: object
     ) -> None:
-        content = {
-            "video": self._source(),
-            "settings": dict(self.settings),
-            "files": listed,
-            "earlier": sorted(earlier),
-        }
+        content = {"video": self.source(), "files": listed, "earlier": sorted(earlier)}
         files.write_json(self.path, content | facts)
 
     def _said(self) -> dict[str, Any]:
@@ -172,11 +184,12 @@ class PredictionRecord:
     def _may_be_own(self, name: object) -> bool:
         return isinstance(name, str) and name.startswith(self.stem.name) and "/" not in name
 
-    def _is_whole(self, each: Mapping[str, str]) -> bool:
+    def _is_whole(self, each: Mapping[str, Any]) -> bool:
         path = self.stem.with_name(each["name"])
         return path.exists() and _digest(path) == each.get("sha256")
 
-    def _source(self) -> dict[str, object]:
+    def source(self) -> dict[str, object]:
+        """Say which video it is, and in which state."""
         return {"path": str(_absolute(self.video)), "state": raw.fingerprint([self.video])}
 
 
@@ -237,3 +250,8 @@ def _hash(content: bytes) -> str:
 
 _NAMES: Final = (_stem, _with_folder, _with_suffix, _with_hash)
 """Names for a video's results, each longer and rarer than the one before."""
+
+
+def shown(name: object) -> str:
+    """Return a name or a line as it can be written anywhere: bytes that are no text are escaped."""
+    return str(name).encode(errors="backslashreplace").decode()

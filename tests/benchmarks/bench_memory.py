@@ -15,8 +15,9 @@ from typing import Final
 import torch
 
 from avrsp.models.avrsp.network import AVRSP, Settings
-from avrsp.prediction.batch import OutputChoice, predict_videos
+from avrsp.prediction.batch import predict_videos
 from avrsp.prediction.predictor import Predictor
+from avrsp.prediction.wanted import OutputChoice
 from avrsp.types import InputSpec
 
 SMALL: Final = InputSpec(length=16, height=32, width=32, audio=True)
@@ -49,7 +50,7 @@ def predict(video: Path) -> None:
     torch.set_num_threads(1)
     model = AVRSP(Settings(width=0.0625, heads=4)).eval()
     predictor = Predictor(model, SMALL, torch.device("cpu"), "float32", "random", "reuse")
-    predict_videos([video], video.parent / "out", predictor, OutputChoice(facts=True))
+    predict_videos([video], video.parent / "out", predictor, OutputChoice(json=True))
     sys.stdout.write(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}\n")
 
 

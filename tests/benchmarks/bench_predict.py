@@ -26,10 +26,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from avrsp.compute import at_precision, device_named
 from avrsp.models.avrsp.network import AVRSP, Settings
 from avrsp.params import Precision
-from avrsp.prediction.batch import OutputChoice, predict_videos
+from avrsp.prediction.batch import predict_videos
 from avrsp.prediction.predictor import Predictor
 from avrsp.prediction.reuse import Prepared, Slide, Sliding, Task
 from avrsp.prediction.speed import Speed, has_bf16
+from avrsp.prediction.wanted import OutputChoice
 from avrsp.prediction.window_by_window import WindowSound, on_device
 from avrsp.types import InputSpec
 

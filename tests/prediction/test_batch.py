@@ -13,8 +13,10 @@ from PIL import Image
 from torch import Tensor, nn
 
 from avrsp.media.decode import frame_times, probe, read_frames, read_sound
-from avrsp.prediction.batch import MapsForm, OutputChoice, predict_videos
+from avrsp.prediction.batch import predict_videos
+from avrsp.prediction.overlay_style import MapsForm
 from avrsp.prediction.predictor import Predictor
+from avrsp.prediction.wanted import OutputChoice
 from avrsp.store.video_store import MapStore
 from avrsp.types import InputSpec
 
@@ -44,7 +46,7 @@ def test_the_overlay_has_every_frame_and_the_sound(
     make_video: Make, tmp_path: Path, predictor: Predictor
 ) -> None:
     video, out = make_video("clip.mp4", f"{PICTURE} {TONE} -shortest"), tmp_path / "out"
-    assert predict_videos([video], out, predictor, OutputChoice(maps="npz", facts=True)) == []
+    assert predict_videos([video], out, predictor, OutputChoice(maps="npz", json=True)) == []
     overlay = out / "clip.overlay.mp4"
     before, after = probe(video), probe(overlay)
     assert (after.width, after.height, after.rate) == (before.width, before.height, before.rate)
@@ -64,7 +66,7 @@ def test_maps_in_each_form_follow_the_ball(
     video = make_video("clip.mp4", f"{PICTURE} -frames:v 20")
     forms: tuple[MapsForm, ...] = ("npz", "zarr", "png", "video")
     for form in forms:
-        wanted = OutputChoice(overlay=False, maps=form, facts=True)
+        wanted = OutputChoice(overlay=False, maps=form, json=True)
         assert predict_videos([video], tmp_path / form, predictor, wanted) == []
     packed = np.load(tmp_path / "npz" / "clip.maps.npz")
     assert (packed["maps"].shape, packed["maps"].dtype) == ((20, 32, 64), np.float16)
@@ -83,7 +85,8 @@ def test_maps_in_each_form_follow_the_ball(
         for each in (packed["maps"], stacked, filmed):
             columns = each[number].astype(float).max(0)
             assert np.argmax(columns > 0.9 * columns.max()) == pytest.approx(2 + 2 * number, abs=2)
-        assert facts[number]["peak"] == pytest.approx([8 + 2 * number, 24], abs=8)
+        assert facts[number]["peak_x"] == pytest.approx(8 + 2 * number, abs=8)
+        assert facts[number]["peak_y"] == pytest.approx(24, abs=8)
         assert 5 < facts[number]["entropy"] < 11
 
 
@@ -132,7 +135,7 @@ def test_bad_videos_are_a_line_each_and_the_others_go_on(
     }
 
 
-def test_an_interruption_leaves_nothing_half(
+def test_an_interruption_leaves_only_what_it_goes_on_from(
     make_video: Make, tmp_path: Path, predictor: Predictor
 ) -> None:
     class Interrupted(Bright):
@@ -149,7 +152,7 @@ def test_an_interruption_leaves_nothing_half(
     video, out = make_video("clip.mp4", f"{PICTURE} {TONE}"), tmp_path / "out"
     with pytest.raises(KeyboardInterrupt):
         predict_videos([video], out, replace(predictor, model=Interrupted()), OutputChoice())
-    assert list(out.iterdir()) == []
+    assert [path.name for path in out.iterdir()] == [".clip.maps.part"]
 
 
 @pytest.mark.slow

@@ -12,9 +12,9 @@ import soundfile
 from PIL import Image
 
 from avrsp.errors import ParamsError, RawDataError
-from avrsp.prediction import batch
-from avrsp.prediction.batch import PictureInput
+from avrsp.prediction.find_videos import find_videos
 from avrsp.prediction.frame_folder import FrameFolder
+from avrsp.prediction.wanted import PictureInput
 
 RATE = Fraction(30_000, 1001)
 
@@ -82,6 +82,6 @@ def test_what_is_no_video_is_refused(pictures: Callable[..., Path], tmp_path: Pa
 
 def test_a_folder_without_videos_is_one_itself(pictures: Callable[..., Path]) -> None:
     folder = pictures("img_0001.jpg", "img_0002.jpg")
-    assert batch.find([str(folder)]) == [folder]
+    assert find_videos([str(folder)]) == [folder]
     (folder / "film.mp4").touch()
-    assert batch.find([str(folder)]) == [folder / "film.mp4"]
+    assert find_videos([str(folder)]) == [folder / "film.mp4"]

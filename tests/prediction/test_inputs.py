@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from avrsp.errors import RawDataError
-from avrsp.prediction import batch, records
+from avrsp.prediction import records
+from avrsp.prediction.find_videos import find_videos
 
 
 @pytest.fixture
@@ -17,23 +18,23 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_folder_gives_its_videos_and_none_of_our_results(folder: Path) -> None:
-    assert batch.find([str(folder)]) == [folder / "a.webm", folder / "b.MP4"]
+    assert find_videos([str(folder)]) == [folder / "a.webm", folder / "b.MP4"]
 
 
 def test_a_glob_gives_its_files_and_names_come_once(folder: Path) -> None:
-    found = batch.find([str(folder / "b.MP4"), str(folder / "*"), str(folder)])
+    found = find_videos([str(folder / "b.MP4"), str(folder / "*"), str(folder)])
     assert [path.name for path in found] == ["b.MP4", "a.webm", "notes.txt"]
 
 
 def test_what_is_named_is_taken_whatever_it_is(folder: Path) -> None:
     (folder / "what[1]*.bin").touch()
     for name in ("notes.txt", "a.overlay.mp4", "missing.mp4", "no*match", "what[1]*.bin"):
-        assert batch.find([str(folder / name)]) == [folder / name]
+        assert find_videos([str(folder / name)]) == [folder / name]
 
 
 def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(RawDataError, match="holds no video"):
-        batch.find([str(tmp_path)])
+        find_videos([str(tmp_path)])
 
 
 @pytest.mark.parametrize(

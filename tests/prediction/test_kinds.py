@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from avrsp.media.decode import frame_times, probe, read_frames, read_sound
 from avrsp.media.pipes import passthrough
-from avrsp.prediction.batch import OutputChoice, predict_videos
+from avrsp.prediction.batch import predict_videos
 from avrsp.prediction.predictor import Predictor
+from avrsp.prediction.wanted import OutputChoice
 from avrsp.types import InputSpec
 
 Make = Callable[[str, str], Path]

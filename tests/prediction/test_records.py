@@ -12,9 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from avrsp.media.probe import Media
-from avrsp.prediction import batch, exports, records
-from avrsp.prediction.batch import MapsForm, OutputChoice, predict_videos
+from avrsp.prediction import exports, records
+from avrsp.prediction.batch import predict_videos
+from avrsp.prediction.find_videos import find_videos
+from avrsp.prediction.kept_maps import KeptMaps
+from avrsp.prediction.overlay_style import MapsForm
 from avrsp.prediction.predictor import Predictor
+from avrsp.prediction.wanted import OutputChoice
 from avrsp.types import InputSpec
 
 Make = Callable[[str, str], Path]
@@ -72,7 +76,7 @@ def test_facts_never_overwrite_a_persons_json(
     out = tmp_path / "out"
     out.mkdir()
     (out / "clip.json").write_text("{}")
-    wanted = OutputChoice(overlay=False, maps="none", facts=True)
+    wanted = OutputChoice(overlay=False, maps="none", json=True)
     assert predict_videos([video], out, predictor, wanted) == [video]
     assert (out / "clip.json").read_text() == "{}"
     (out / "clip.json").rename(out / "other.json")
@@ -131,10 +135,10 @@ def test_a_fault_of_the_disk_is_a_line_and_the_others_go_on(
 ) -> None:
     video, other = make_video("clip.mp4", PICTURE), make_video("other.mp4", PICTURE)
 
-    def refused(stem: Path, spool: exports.Spool, media: Media) -> Path:
-        if stem.name == "clip":
-            raise OSError(number, os.strerror(number), str(stem))
-        return exports.write_npz(stem, spool, media)
+    def refused(path: Path, maps: KeptMaps, media: Media) -> None:
+        if path.name.startswith("clip"):
+            raise OSError(number, os.strerror(number), str(path))
+        exports.write_npz(path, maps, media)
 
     monkeypatch.setitem(exports.WRITERS, "npz", refused)
     assert predict_videos([video, other], tmp_path / "out", predictor, MAPS) == [video]
@@ -147,7 +151,7 @@ def test_a_fault_of_the_disk_is_a_line_and_the_others_go_on(
 def test_our_own_mistakes_are_no_fault_of_the_video(
     video: Path, tmp_path: Path, predictor: Predictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def mistaken(*_: object) -> Path:
+    def mistaken(*_: object) -> None:
         raise TypeError("a defect")
 
     monkeypatch.setitem(exports.WRITERS, "npz", mistaken)
@@ -165,7 +169,7 @@ def test_links_are_named_as_given_and_odd_names_do_no_harm(
     latin, long = os.fsdecode(b"caf\xe9.mp4"), "long title " * 22 + ".mp4"
     for name in (latin, long):
         (folder / name).write_bytes(video.read_bytes())
-    found = batch.find([str(folder)])
+    found = find_videos([str(folder)])
     assert len(found) == 4
     assert predict_videos(found, out, predictor, OutputChoice()) == []
     written = {os.fsencode(path.name) for path in out.glob("*.maps.npz")}
@@ -184,7 +188,7 @@ def test_long_names_stay_apart() -> None:
     assert all(len(name.encode()) <= records.LONGEST for name in named)
 
 
-def test_a_video_is_looked_at_and_decoded_once(
+def test_a_video_is_looked_at_once_and_decoded_for_maps_and_for_pictures(
     video: Path, tmp_path: Path, predictor: Predictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[str] = []
@@ -195,5 +199,5 @@ def test_a_video_is_looked_at_and_decoded_once(
         return popen(command, **options)  # type: ignore[call-overload]
 
     monkeypatch.setattr(subprocess, "Popen", counted)
-    assert predict_videos([video], tmp_path / "out", predictor, OutputChoice(facts=True)) == []
-    assert [each for each in started if each != "other"] == ["ffprobe", "ffmpeg"]
+    assert predict_videos([video], tmp_path / "out", predictor, OutputChoice(json=True)) == []
+    assert [each for each in started if each != "other"] == ["ffprobe", "ffmpeg", "ffmpeg"]

@@ -13,8 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from avrsp.prediction.batch import OutputChoice, predict_videos
+from avrsp.prediction.batch import predict_videos
 from avrsp.prediction.predictor import Predictor
+from avrsp.prediction.wanted import OutputChoice
 from avrsp.types import InputSpec
 
 H264 = "-c:v libx264 -crf 8 -preset ultrafast -pix_fmt yuv420p"

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from avrsp.cli.maps import evaluate
+from avrsp.cli.evaluate import evaluate
 from avrsp.errors import StoreError
 from avrsp.report.build_report import write_report
 from avrsp.report.inputs import About, ReportPlaces, gather

@@ -1,4 +1,4 @@
-"""Commands about maps of any video: predict them, and score those of any method."""
+"""The command that scores the maps of any method."""
 
 from __future__ import annotations
 
@@ -9,89 +9,7 @@ import click
 
 from avrsp.errors import EXIT_FAILURE
 from avrsp.evaluate.map_values import Values as MapValues
-from avrsp.params import Precision, ProtocolName, split_name
-
-
-@click.command()
-@click.argument("videos", nargs=-1, required=True)
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    required=True,
-    help="Folder for the results.",
-)
-@click.option(
-    "--weights",
-    type=click.Path(path_type=Path),
-    help="Folder of a model. By default the newest one in data/models with sound that was trained "
-    "on real videos, else one without sound that was, else the sample's.",
-)
-@click.option("--overlay/--no-overlay", default=True, help="The video with its maps and sound.")
-@click.option(
-    "--maps",
-    type=click.Choice(["npz", "zarr", "png", "video", "none"]),
-    default="npz",
-    show_default=True,
-    help="Form of the maps at the network's size.",
-)
-@click.option("--side-by-side", is_flag=True, help="Show the plain video left of the overlay.")
-@click.option("--json", "facts", is_flag=True, help="Peak, centre and entropy of each frame.")
-@click.option(
-    "--device", type=click.Choice(["cpu", "cuda", "auto"]), default="auto", show_default=True
-)
-@click.option(
-    "--precision",
-    type=click.Choice(["auto", *get_args(Precision)]),
-    default="auto",
-    show_default=True,
-    help="Auto is bf16 where the device multiplies that faster.",
-)
-@click.option(
-    "--stride",
-    type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    help="Predict every Nth frame and interpolate between.",
-)
-@click.option(
-    "--fps",
-    help="Frames a second of folders of pictures: 25, 29.97 or 30000/1001.",
-)
-@click.option(
-    "--sound",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Sound file of the one folder of pictures.",
-)
-def predict(
-    videos: tuple[str, ...],
-    out: Path,
-    weights: Path | None,
-    device: str,
-    precision: Literal["auto", "float32", "bf16"],
-    **wanted: Any,  # noqa: ANN401 - the rest says what to write, and `OutputChoice` has its types
-) -> None:
-    """Predict where people look in VIDEOS: files, folders, or quoted patterns such as '*.mp4'.
-
-    A folder of numbered pictures (img_00001.jpg and on) is a video too; --fps is its rate.
-    Running it again does only what is missing. The exit code is 1 where a video failed.
-    """
-    import signal
-
-    from avrsp import paths
-    from avrsp.prediction import batch, predictor
-    from avrsp.prediction.batch import OutputChoice, PictureInput, predict_videos
-
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # being killed cleans up, as Ctrl-C
-    pictures = PictureInput.given(wanted.pop("fps"), wanted.pop("sound"))
-    found = batch.find(videos)
-    place = predictor.best(paths.home() / "data" / "models") if weights is None else weights
-    model = predictor.load(place, device=device, precision=precision)
-    click.echo(f"avrsp: {place.name}: {model}", err=True)
-    warning = predictor.remark(model)
-    if warning is not None:
-        click.echo(f"avrsp: {warning}", err=True)
-    if predict_videos(found, out, model, OutputChoice(**wanted), pictures):
-        raise SystemExit(EXIT_FAILURE)
+from avrsp.params import ProtocolName, split_name
 
 
 @click.command()
