@@ -47,38 +47,38 @@ AIMS: Final = "published for ViNet v1: 60 frames/s; the aim on one H100: 400"
 Turn = Callable[[], None]
 
 
-def noise(count: int) -> list[np.ndarray]:
+def noise(count: int, spec: InputSpec) -> list[np.ndarray]:
     """Return frames of network size."""
-    size = (count, SPEC.height, SPEC.width, 3)
+    size = (count, spec.height, spec.width, 3)
     return [*np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)]
 
 
-def sound() -> WindowSound:
+def sound(spec: InputSpec) -> WindowSound:
     """Return five seconds to hear."""
     heard = np.random.default_rng(1).uniform(-1, 1, 5 * 22_050).astype(np.float32)
-    return WindowSound.for_network(heard, FPS, SPEC)
+    return WindowSound.for_network(heard, FPS, spec)
 
 
-def plain(model: AVRSP, speed: Speed) -> Turn:
+def plain(model: AVRSP, speed: Speed, spec: InputSpec) -> Turn:
     """Return what predicts a batch of windows, each as a whole."""
     run = at_precision(model, speed.device, speed.precision)
-    frames, heard = noise(SPEC.length + speed.windows - 1), sound()
-    shown = [np.arange(SPEC.length) + first for first in range(speed.windows)]
+    frames, heard = noise(spec.length + speed.windows - 1, spec), sound(spec)
+    shown = [np.arange(spec.length) + first for first in range(speed.windows)]
 
     @torch.inference_mode()
     def turn() -> None:
-        clips = on_device(frames, speed.device).unfold(1, SPEC.length, 1).permute(1, 0, 4, 2, 3)
+        clips = on_device(frames, speed.device).unfold(1, spec.length, 1).permute(1, 0, 4, 2, 3)
         run(clips, heard.of(shown, speed.device)).float().cpu()
 
     return turn
 
 
-def reusing(model: AVRSP, speed: Speed) -> Turn:
+def reusing(model: AVRSP, speed: Speed, spec: InputSpec) -> Turn:
     """Return what predicts the next block of windows from its new frames."""
-    slide = Slide(Prepared(model, speed), Task(sound(), SPEC.length))
-    frames = noise(speed.windows)
-    shown = [np.arange(SPEC.length) + first for first in range(speed.windows)]
-    for _ in range(-(-(SPEC.length - 1) // speed.windows)):
+    slide = Slide(Prepared(model, speed), Task(sound(spec), spec.length))
+    frames = noise(speed.windows, spec)
+    shown = [np.arange(spec.length) + first for first in range(speed.windows)]
+    for _ in range(-(-(spec.length - 1) // speed.windows)):
         slide.warm(frames)
     return lambda: void(slide.predicted(frames, shown))
 
@@ -107,27 +107,28 @@ def best(ways: dict[str, tuple[Turn, int]], turns: int) -> dict[str, float]:
     return {name: 1 / min(each[1:]) for name, each in seconds.items()}
 
 
-def rates(model: AVRSP, device: torch.device, turns: int) -> dict[str, float]:
+def rates(
+    model: AVRSP, device: torch.device, turns: int, spec: InputSpec = SPEC
+) -> dict[str, float]:
     """Return frames a second of every way to predict."""
     batch, block = WINDOWS[device.type]
     precisions: list[Precision] = ["float32", "bf16"] if has_bf16(device) else ["float32"]
-    ways = {"plain float32, 1 window": (plain(model, Speed(device, "float32", 1)), 1)}
+    ways = {"plain float32, 1 window": (plain(model, Speed(device, "float32", 1), spec), 1)}
     for precision in precisions:
         for name, make, count in (("plain", plain, batch), ("engine", reusing, block)):
             title = f"{name} {precision}, {count} windows"
-            ways[title] = make(model, Speed(device, precision, count)), count
+            ways[title] = make(model, Speed(device, precision, count), spec), count
     if device.type == "cuda":
-        ways["engine bf16, 1 window"] = reusing(model, Speed(device, "bf16", 1)), 1
+        ways["engine bf16, 1 window"] = reusing(model, Speed(device, "bf16", 1), spec), 1
     return best(ways, turns)
 
 
-def whole(model: AVRSP, device: torch.device) -> float:
-    """Return frames a second from a file to its overlay, start and end included."""
-    count = FRAMES[device.type]
+def whole(model: AVRSP, device: torch.device, count: int, spec: InputSpec = SPEC) -> float:
+    """Return frames a second from a file of `count` to its overlay, start and end included."""
     precision: Precision = "bf16" if has_bf16(device) else "float32"
     with tempfile.TemporaryDirectory() as folder:
         video = film(Path(folder), count / FPS)
-        predictor = Predictor(model, SPEC, device, precision, "random", "reuse")
+        predictor = Predictor(model, spec, device, precision, "random", "reuse")
         begin = clock()
         predict_videos([video], Path(folder) / "out", predictor, OutputChoice(maps="none"))
         return count / (clock() - begin)
@@ -171,7 +172,7 @@ def main(turns: int) -> None:
             same = found[name.replace("engine", "plain").replace(f"{block} w", f"{batch} w")]
             against += f", {rate / same:.2f} times the plain batches (at least 1.4)"
         say(f"{device.type}, {name}: {rate:.3f} frames/s, {against}\n")
-    end = whole(model, device)
+    end = whole(model, device, FRAMES[device.type])
     say(f"file to overlay: {end:.3f} frames/s, {end / loop:.2f} times the plain loop, at least 4\n")
     if device.type == "cuda":
         memory = torch.cuda.max_memory_allocated() / 1e9
