@@ -33,6 +33,9 @@ TABLE: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("preset", (*("preprocess", *TRAINING), *PREDICTING, *SCORING, *LAST), "another world"),
     ("model", (*TRAINING, "report"), "another network"),
     ("fusion", ("finetune-av@1", "report"), "V hears nothing"),
+    ("variant", ("finetune-av@1",), "which network hears"),
+    ("settings", TRAINING, "parts of any network"),
+    ("recordings", NONE, "the sets that are named, and their stores, say what is learnt from"),
     ("splits", (*OF_SPLIT_2, *LAST), "another split has stages of its own"),
     ("seed", ("preprocess", *TRAINING, *SCORING, *LAST), "draws and intervals"),
     ("pretraining_set", ("preprocess", "pretrain"), "which sets are converted"),
@@ -66,7 +69,7 @@ TABLE: tuple[tuple[str, tuple[str, ...], str], ...] = (
 
 def leaves(tree: Any, prefix: str = "") -> Iterator[str]:
     for key, value in tree.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and value:
             yield from leaves(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}"

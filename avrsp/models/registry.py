@@ -206,10 +206,21 @@ class ModelSpec:
             faults = "; ".join(self._fault(dict(each)) for each in error.errors())
             raise ParamsError(f"{self.name}: {faults}") from None
 
-    def chosen(self, wanted: Mapping[str, Any], *, audio: bool) -> dict[str, Any]:
+    def chosen(
+        self,
+        wanted: Mapping[str, Any],
+        *,
+        audio: bool,
+        variant: str | None = None,
+        own: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
         """Return settings for the network with sound or without, all of them.
 
-        Of `wanted` it takes what it has a setting of that name for.
+        Args:
+            wanted: By names of any network; it takes those that it has a setting of.
+            audio: Whether the network takes sound.
+            variant: Which one with sound; None: `with_sound`.
+            own: Settings of this entry, which go before `wanted`.
 
         Raises:
             ParamsError: There is no network with sound, or a setting is not allowed.
@@ -219,9 +230,36 @@ class ModelSpec:
                 f"model: {self.name} takes no sound; train it as the visual network only, or "
                 "choose another model"
             )
-        own = self.with_sound if audio else self.without_sound
+        self.check_choice(variant, own or {})
+        form = self.without_sound
+        if audio:
+            form = self.variants[variant].settings if variant else self.with_sound or {}
         known = {name: wanted[name] for name in self.settings.model_fields.keys() & wanted.keys()}
-        return self.checked({**known, **(own or {})}).model_dump(mode="json")
+        return self.checked({**known, **(own or {}), **form}).model_dump(mode="json")
+
+    def check_choice(self, variant: str | None, own: Mapping[str, Any]) -> None:
+        """Check which network of the entry is chosen: a variant with sound, and settings.
+
+        Raises:
+            ParamsError: There is no such variant, or a setting is not allowed.
+        """
+        sounding = [name for name, each in self.variants.items() if self.input(each.settings).audio]
+        if variant is not None and variant not in sounding:
+            allowed = f"null or one of {', '.join(sounding)}" if sounding else "null: it has none"
+            raise ParamsError(
+                f"variant: found {variant!r}, expected a network of {self.name} with sound, "
+                f"{allowed}"
+            )
+        fixed = sorted(own.keys() & {*self.without_sound, *(self.with_sound or {})})
+        if fixed:
+            raise ParamsError(
+                f"settings.{fixed[0]}: tells V from AV, whose networks differ in it; "
+                "choose a network with sound by `variant`"
+            )
+        try:
+            self.checked(own)
+        except ParamsError as error:
+            raise ParamsError(f"settings of {error}") from None
 
     def input(self, given: Mapping[str, Any], size: WindowSize | None = None) -> InputSpec:
         """Return the input of the network with these settings, of the wanted size if it can be.

@@ -11,6 +11,8 @@ from pydantic import (
     ConfigDict,
     Field,
     StrictBool,
+    StrictFloat,
+    StrictInt,
     StrictStr,
     model_validator,
 )
@@ -38,6 +40,9 @@ def _ascending(pair: tuple[float, float]) -> tuple[float, float]:
 
 Interval = Annotated[tuple[Positive, Positive], AfterValidator(_ascending)]
 CountInterval = Annotated[tuple[Count, Count], AfterValidator(_ascending)]
+
+SettingValue = StrictBool | StrictInt | StrictFloat | StrictStr | list[StrictInt]
+"""A setting of a network, which the network's entry checks."""
 
 FUSIONS: tuple[FusionName, ...] = get_args(FusionName)
 
@@ -333,12 +338,16 @@ def split_name(text: str) -> int | str:
 class Params(Section):
     """All of params.yaml.
 
-    Which datasets and splits there are is the registry's to say: `datasets.check_params`.
+    Which datasets and splits there are is the registry's to say: `datasets.check_params`. Likewise
+    `model`, `variant` (which of its networks with sound; null: the entry's own choice) and
+    `settings` (of that network, before what other sections say of it): `avrsp.models` checks them.
     `recordings` are folders of one's own gaze, by the key that each gets as a dataset.
     """
 
     preset: PresetName
     model: StrictStr
+    variant: StrictStr | None
+    settings: dict[str, SettingValue]
     fusion: FusionName
     splits: SplitNames
     seed: Cardinal

@@ -22,12 +22,12 @@ def main() -> None:
 
     Raises:
         ParamsError: A parameter is missing, unknown or wrong, or names a dataset or a split that
-            does not exist.
+            does not exist, or settings that the model does not have.
         AvrspError: ffmpeg or ffprobe is not on the PATH.
     """
     loaded = params.load(paths.params_file())
     datasets.check_params(loaded, paths.root())
-    models.spec(loaded.model)
+    models.spec(loaded.model).check_choice(loaded.variant, loaded.settings)
     missing = [tool for tool in TOOLS if shutil.which(tool) is None]
     if missing:
         raise AvrspError(

@@ -114,15 +114,22 @@ def _phase(  # noqa: PLR0913 - what differs between the runs
 ) -> Phase:
     preset, network = loaded.active, loaded.network
     left_behind = () if fusion is None else entry.visual_only
+    variant, own = loaded.variant, loaded.settings
     if ablation is not None:
         parts = {"synergy": ablation.synergy, "gate": ablation.gate, "pairs": ablation.pairs}
-        network = network.model_copy(update=parts)
+        network, variant, own = network.model_copy(update=parts), None, {}
     return Phase(
         name=run,
         run=run,
         entry=entry,
         settings=settings_for(
-            entry, fusion, clip=preset.clip, network=network, encoder=preset.encoder
+            entry,
+            fusion,
+            clip=preset.clip,
+            network=network,
+            encoder=preset.encoder,
+            variant=variant if fusion else None,
+            own=own,
         ),
         clip=preset.clip,
         encoder=preset.encoder,

@@ -74,13 +74,15 @@ class Phase:
         return weights_by_part(parts, self.encoder, self.root)
 
 
-def settings_for(
+def settings_for(  # noqa: PLR0913 - each section that says something of networks
     entry: ModelSpec,
     fusion: FusionName | None,
     *,
     clip: ClipParams,
     network: NetworkParams,
     encoder: EncoderParams,
+    variant: str | None = None,
+    own: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return all settings of a network: what params.yaml says under the names that it has.
 
@@ -90,6 +92,8 @@ def settings_for(
         clip: Gives `length` and `size` (rows, columns).
         network: Gives each of its keys.
         encoder: Gives `width` and `momentum`.
+        variant: Which network with sound; None: the entry's own choice.
+        own: Settings of the entry, which go before all of these.
 
     Raises:
         ParamsError: There is no network with sound, or a setting is not allowed.
@@ -103,7 +107,7 @@ def settings_for(
     }
     if fusion is not None:
         known["fusion"] = fusion
-    return entry.chosen(known, audio=fusion is not None)
+    return entry.chosen(known, audio=fusion is not None, variant=variant, own=own)
 
 
 @dataclass(frozen=True, slots=True)

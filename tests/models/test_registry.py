@@ -59,3 +59,38 @@ def test_encoders_start_from_files(tmp_path: Path) -> None:
             registry.build("avrsp", width=0.2).get_submodule("encoder"),
             tmp_path / "encoder.safetensors",
         )
+
+
+def test_a_network_with_sound_is_chosen_by_its_variant() -> None:
+    entry = models.spec("vinet")
+
+    def variant(name: str | None, *, audio: bool = True) -> Any:
+        return entry.chosen({}, audio=audio, variant=name)["variant"]
+
+    assert variant(None) == "av-bilinear"
+    assert variant("av-concat-transformer") == "av-concat-transformer"
+    assert variant("av-concat-transformer", audio=False) == "v"
+
+
+def test_settings_of_an_entry_go_before_those_of_any_network() -> None:
+    chosen = models.spec("unisal").chosen(
+        {"width": 0.25, "length": 8}, audio=False, own={"domain": "hollywood", "width": 0.5}
+    )
+    assert chosen == {"domain": "hollywood", "width": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("name", "variant", "own", "said"),
+    [
+        ("vinet", "v", {}, "variant: found 'v', expected a network of vinet with sound, null or"),
+        ("unisal", "av", {}, "expected a network of unisal with sound, null: it has none"),
+        ("vinet", None, {"variant": "av-bilinear"}, r"settings\.variant: tells V from AV"),
+        ("unisal", None, {"domain": "mit"}, "settings of unisal: domain 'mit': expected 'dhf1k'"),
+        ("tased", None, {"aligned": True}, "settings of tased: unknown setting aligned; allowed"),
+    ],
+)
+def test_a_choice_that_an_entry_does_not_have_is_refused(
+    name: str, variant: str | None, own: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ParamsError, match=said):
+        models.spec(name).check_choice(variant, own)
