@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -80,43 +81,77 @@ def weights_of(entry: ModelSpec, variant: str, here: dict[str, ModelConfig]) -> 
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--variant", help="Which network of MODEL the file is of; by default its first.")
 @click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A setting of MODEL, such as length=16; may be given several times.",
+)
+@click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder in which the model's folder is made. [default: data/models]",
 )
-def import_weights(source: str, file: Path, variant: str | None, out: Path | None) -> None:
+def import_weights(
+    source: str, file: Path, variant: str | None, settings: tuple[str, ...], out: Path | None
+) -> None:
     """Convert FILE, published weights, to a form that is checked and safe to load.
 
     FORMAT is one of encoder weights: s3d-kylemin, s3d-torchvision, soundnet8-pytorch,
-    soundnet8-npy; they go to data/weights. Weights of a whole MODEL (`avrsp models` lists them)
-    become a folder below data/models, for `avrsp predict --weights`.
+    soundnet8-npy, resnet3d-kenshohara, mobilenet-tonylins, mobilenet-torchvision; they go to
+    data/weights. Weights of a whole MODEL (`avrsp models` lists them) become a folder below
+    data/models, for `avrsp predict --weights`.
     """
     from avrsp import models, paths
     from avrsp.errors import ParamsError
     from avrsp.models import weights
 
     if source in weights.ENCODER_FORMATS:
-        if variant is not None:
-            raise ParamsError(f"--variant: {source} is a format of encoder weights and has none")
+        if variant is not None or settings:
+            option = "--set" if variant is None else "--variant"
+            raise ParamsError(f"{option}: {source} is a format of encoder weights and has none")
         folder = paths.root() / "data" / "weights" if out is None else out
         target, warning = weights.convert_encoder(source, file, folder)
         if warning:
             click.echo(f"warning: {warning}", err=True)
         click.echo(target)
     elif source in models.names():
-        bring_in(models.spec(source), file, variant, out)
+        bring_in(models.spec(source), file, variant, out, dict(map(setting, settings)))
     else:
         allowed = ", ".join([*weights.ENCODER_FORMATS, *models.names()])
         raise ParamsError(f"import-weights: found {source!r}, expected one of {allowed}")
 
 
-def bring_in(entry: ModelSpec, file: Path, variant: str | None, out: Path | None) -> None:
+def setting(text: str) -> tuple[str, Any]:
+    """Return a setting's name and value from NAME=VALUE; what is no JSON is a word.
+
+    Raises:
+        ParamsError: There is no equals sign.
+    """
+    from avrsp.errors import ParamsError
+
+    name, sign, value = text.partition("=")
+    if not sign:
+        raise ParamsError(f"--set: found {text!r}, expected NAME=VALUE")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+def bring_in(
+    entry: ModelSpec,
+    file: Path,
+    variant: str | None,
+    out: Path | None,
+    settings: Mapping[str, Any] | None = None,
+) -> None:
     """Import a checkpoint; print the folder, and on standard error what it is."""
     from avrsp import paths
     from avrsp.models.import_checkpoint import import_checkpoint
 
     folder = paths.home() / "data" / "models" if out is None else out
-    target, known = import_checkpoint(entry, file, folder, variant)
+    target, known = import_checkpoint(entry, file, folder, variant, settings)
     about = f"{', '.join(known.learnt_from)}; licence: {known.licence}" if known else "unknown"
     click.echo(f"trained on: {about}", err=True)
     click.echo(target)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from avrsp import files
 from avrsp.errors import ParamsError, WeightsError
@@ -20,16 +21,21 @@ class Imported(NamedTuple):
 
 
 def import_checkpoint(
-    entry: ModelSpec, path: Path, models: Path, variant: str | None = None
+    entry: ModelSpec,
+    path: Path,
+    models: Path,
+    variant: str | None = None,
+    own: Mapping[str, Any] | None = None,
 ) -> Imported:
     """Make a model folder below `models` from the published weights in `path`.
 
     The file holds a state dict, plain or under `state_dict`, its keys plain or after `module.`;
     every tensor must have its place and every place its tensor. What it was trained on and its
     licence are those of the known checkpoint with its SHA-256 or, of the same variant, its name.
+    `own` are settings of the network, where it is not the one that the authors recommend.
 
     Raises:
-        ParamsError: The entry has no such variant, or no published weights.
+        ParamsError: The entry has no such variant or setting, or no published weights.
         WeightsError: A tensor is missing, extra, misshapen or not finite, or the file is damaged
             or not safe to read.
     """
@@ -46,7 +52,7 @@ def import_checkpoint(
     digest = files.sha256(path)
     known = _known(entry, path, digest, chosen)
     form = entry.variants[chosen]
-    settings = entry.checked(form.settings)
+    settings = entry.checked({**(own or {}), **form.settings})
     model = entry.build(settings)
     found = {
         key: tensor for key, tensor in read_torch(path).items() if not key.startswith(form.ignored)
@@ -57,7 +63,7 @@ def import_checkpoint(
             path.name, expected, found, {key: form.published_key(key) for key in expected}
         )
     )
-    spec = entry.input(form.settings)
+    spec = entry.input(settings.model_dump())
     config = ModelConfig(
         model=entry.name,
         settings=settings.model_dump(mode="json"),
@@ -72,7 +78,8 @@ def import_checkpoint(
         source=WeightsFile(file=path.name, sha256=digest),
         licence=known.licence if known else entry.weights_licence,
     )
-    folder = models / f"{entry.name}-{chosen}-{path.stem}"
+    others = "".join(f"-{key}-{value}" for key, value in sorted((own or {}).items()))
+    folder = models / f"{entry.name}-{chosen}-{path.stem}{others}"
     save_model(folder, model, config)
     return Imported(folder, known)
 
