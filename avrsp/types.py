@@ -60,8 +60,9 @@ class Sample(NamedTuple):
 
     Attributes:
         clip: The network's input.
-        density: B x H x W float, ground-truth density at network size, maximum 1.
-        fixations: B x H x W bool, the pixels at network size that somebody fixated.
+        density: B x H x W float, ground-truth density at network size, maximum 1; where a recipe
+            learns from every frame, B x T x H x W, and zeros for a frame that nobody looked at.
+        fixations: Likewise, bool: the pixels at network size that somebody fixated.
     """
 
     clip: Clip

@@ -55,7 +55,7 @@ TABLE: tuple[tuple[str, tuple[str, ...], str], ...] = (
     (r"presets\.sample\.store\..*", ("preprocess",), "the layout of a store"),
     (r"presets\.sample\.encoder\.(width|momentum)", TRAINING, "both networks' encoder"),
     (r"presets\.sample\.encoder\.from_scratch", ("pretrain", "finetune-av@1"), "their start"),
-    (r"presets\.sample\.encoder\.s3d", ("pretrain",), "V and AV start from the pretraining"),
+    (r"presets\.sample\.encoder\.(s3d|resnet3d|mobilenet)", ("pretrain",), "the first phase's"),
     (r"presets\.sample\.encoder\.soundnet", ("finetune-av@1",), "V hears nothing"),
     (r"presets\.sample\.pretrain\..*", ("pretrain",), "its schedule"),
     (r"presets\.sample\.finetune\..*", ("finetune-v@1", "finetune-av@1"), "their schedule"),

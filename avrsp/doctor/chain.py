@@ -65,7 +65,7 @@ def weights(here: Workspace, model: str, encoder: EncoderParams) -> Finding:
     if lost:
         command = f"avrsp import-weights {parts[0].formats[0]} FILE"
         return Finding("encoder weights", "missing", "; ".join(lost), command)
-    named = [f"{each.part} from {getattr(encoder, each.key)}" for each in parts]
+    named = [f"{each.part} from {encoder.files[each.key]}" for each in parts]
     return Finding("encoder weights", "ready", ", ".join(named) or "none needed")
 
 

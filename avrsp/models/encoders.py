@@ -38,6 +38,30 @@ def soundnet_encoder(part: str) -> Encoder:
     )
 
 
+def resnet3d_encoder(part: str) -> Encoder:
+    """Return the 3D ResNet-50 that a network's part starts from."""
+    return Encoder(
+        part=part,
+        title="3D ResNet-50, trained on Kinetics",
+        key="resnet3d",
+        formats=("resnet3d-kenshohara",),
+        place="resnet-50-kinetics.pth, in pretrained_models.tar.gz at "
+        "http://cvsp.cs.ntua.gr/research/stavis/data/",
+    )
+
+
+def mobilenet_encoder(part: str) -> Encoder:
+    """Return the MobileNetV2 that a network's part starts from."""
+    return Encoder(
+        part=part,
+        title="MobileNetV2, trained on ImageNet",
+        key="mobilenet",
+        formats=("mobilenet-tonylins", "mobilenet-torchvision"),
+        place="mobilenet_v2.pth.tar, linked from the README of "
+        "github.com/tonylins/pytorch-mobilenet-v2, or torchvision's mobilenet_v2-b0353104.pth",
+    )
+
+
 def wanted(entry: ModelSpec, *, audio: bool, started: bool = False) -> list[Encoder]:
     """Return the encoders that start from published weights.
 
@@ -59,8 +83,10 @@ def weights_by_part(
     """
     for line in missing(parts, encoder, root):
         raise ParamsError(line)
-    named = {each.part: getattr(encoder, each.key) for each in parts}
-    return {} if encoder.from_scratch else {part: root / file for part, file in named.items()}
+    named = {each.part: encoder.files[each.key] for each in parts}
+    return (
+        {} if encoder.from_scratch else {part: root / file for part, file in named.items() if file}
+    )
 
 
 def missing(parts: Sequence[Encoder], encoder: EncoderParams, root: Path) -> Iterator[str]:
@@ -68,7 +94,7 @@ def missing(parts: Sequence[Encoder], encoder: EncoderParams, root: Path) -> Ite
     if encoder.from_scratch:
         return
     for each in parts:
-        named = getattr(encoder, each.key)
+        named = encoder.files[each.key]
         if named is None or not (root / named).is_file():
             yield (
                 f"encoder.{each.key}: found {f'no {named}' if named else 'null'}, expected weights "

@@ -11,23 +11,32 @@ from torch import Tensor
 from avrsp.params import PresetName, TrainParams
 
 
+def unchanged(value: Tensor) -> Tensor:
+    """Return the sum over one process."""
+    return value
+
+
 class GroundTruth(NamedTuple):
     """What a loss compares with.
 
     Attributes:
-        density: B x H x W, maximum 1.
-        fixations: B x H x W bool, the pixels that somebody fixated.
+        density: B x H x W, maximum 1; B x T x H x W where every frame of a window counts, and zeros
+            for a frame that nobody looked at.
+        fixations: Likewise, bool: the pixels that somebody fixated.
         progress: Share of the training's epochs that are done.
+        summed: Adds a tensor up over the processes that share a batch; gradients flow through it.
     """
 
     density: Tensor
     fixations: Tensor
     progress: float
+    summed: Callable[[Tensor], Tensor] = unchanged
 
 
 Loss = Callable[[Any, GroundTruth], Tensor]
 """From what the network returns, maps B x H x W or what `output` names, to one number."""
 PhaseName = Literal["pretrain", "finetune"]
+Follows = Literal["pretrain", "v"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +49,14 @@ class ParameterGroup:
         rate: Its learning rate, as a multiple of the phase's.
         weight_decay: None: the recipe's.
         scheduled: Whether the schedule changes its learning rate.
+        begins: Share of a training's epochs for which it stays as it is.
     """
 
     pattern: str
     rate: float = 1.0
     weight_decay: float | None = None
     scheduled: bool = True
+    begins: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +75,13 @@ class MethodRecipe:
         factor: By which it does, or an `exponential` decay does after each epoch.
         clip_norm: The greatest norm of the gradient; None: not limited.
         summed: Whether the gradients of accumulated batches are added up, not averaged.
+        every_frame: Whether the loss is of all frames of a window, not of the predicted one alone.
+        whole_windows: Whether windows lie within their video, if it is long enough for one.
+        whole_batch: Whether the loss is not a mean over clips but one number of the batch; each of
+            several processes then returns its part, which add up to that number.
         paper: Keys of `TrainParams` by phase that the authors' numbers replace at full scale.
         sample: Likewise in preset `sample`, for both phases.
+        follows: The run whose network fine-tuning starts from: the pretraining, or V of its split.
         start: What the authors start from, in words.
     """
 
@@ -79,8 +95,12 @@ class MethodRecipe:
     factor: float = 0.1
     clip_norm: float | None = None
     summed: bool = False
+    every_frame: bool = False
+    whole_windows: bool = False
+    whole_batch: bool = False
     paper: Mapping[PhaseName, Mapping[str, Any]] = field(default_factory=dict)
     sample: Mapping[str, Any] = field(default_factory=dict)
+    follows: Follows = "pretrain"
     start: str = ""
 
     def train(self, preset: PresetName, phase: PhaseName, given: TrainParams) -> TrainParams:

@@ -20,6 +20,7 @@ from avrsp.errors import ParamsError
 from avrsp.models.recipe import MethodRecipe
 from avrsp.types import InputSpec
 
+EncoderKey = Literal["s3d", "soundnet", "resnet3d", "mobilenet"]
 EngineName = Literal["windows", "reuse", "recurrent"]
 PACKAGE: Final = "avrsp.models"
 
@@ -60,7 +61,7 @@ class Encoder:
 
     part: str
     title: str
-    key: Literal["s3d", "soundnet"]
+    key: EncoderKey
     formats: tuple[str, ...]
     place: str
     audio: bool = False

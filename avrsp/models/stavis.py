@@ -21,12 +21,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from avrsp.metrics import cc, nss
-from avrsp.models.encoders import soundnet_encoder
-from avrsp.models.layers.conv import MaxPool, scaled
+from avrsp.models.encoders import resnet3d_encoder, soundnet_encoder
 from avrsp.models.layers.pixels import Colour, normalised
-from avrsp.models.layers.resnet3d import EXPANSION, STEM, layer, stem
+from avrsp.models.layers.resnet3d import ResNet3D
 from avrsp.models.layers.soundnet import INPUT_SCALE, SoundNet, scaled_sound
-from avrsp.models.recipe import GroundTruth, MethodRecipe, ParameterGroup
+from avrsp.models.recipe import Follows, GroundTruth, MethodRecipe, ParameterGroup
 from avrsp.models.registry import Cost, ModelSpec, PublishedWeights, Variant, WindowSize
 from avrsp.types import InputSpec, sound_samples
 
@@ -126,14 +125,8 @@ class STAViS(nn.Module):
     def __init__(self, settings: Settings | None = None) -> None:
         super().__init__()
         self.settings = settings or Settings()
-        first, *planes = (scaled(each, self.settings.width) for each in (STEM, 64, 128, 256))
-        channels = [first, *(EXPANSION * each for each in planes)]
-        self.conv1 = stem(first)
-        self.bn1 = nn.BatchNorm3d(first)
-        self.maxpool = MaxPool(time=3, space=3, stride=(2, 2))
-        self.layer1 = layer(channels[0], planes[0], blocks=3, stride=1)
-        self.layer2 = layer(channels[1], planes[1], blocks=4, stride=2)
-        self.layer3 = layer(channels[2], planes[2], blocks=6, stride=2)
+        self.trunk = ResNet3D(width=self.settings.width)
+        channels = self.trunk.channels
         self.score_dsn = nn.ModuleList(
             Side(each, 2**depth) for depth, each in enumerate(channels, start=1)
         )
@@ -172,7 +165,7 @@ class STAViS(nn.Module):
 
         It takes what `forward` does.
         """
-        pictures = normalised(frames, MEAN, STD, self.conv1.weight.dtype)
+        pictures = normalised(frames, MEAN, STD, self.trunk.conv1.weight.dtype)
         return self.all_logits(pictures, scaled_sound(waveform, has_sound))
 
     def from_normalised(self, frames: Tensor, waveform: Tensor | None = None) -> Tensor:
@@ -181,13 +174,13 @@ class STAViS(nn.Module):
 
     def all_logits(self, frames: Tensor, waveform: Tensor | None = None) -> list[Tensor]:
         """Return what `supervised` does, from what `from_normalised` takes."""
-        x = frames.contiguous(memory_format=torch.channels_last_3d)
-        x = F.relu(self.bn1(self.conv1(x)), inplace=True)
+        trunk = self.trunk
+        x = trunk.start(frames.contiguous(memory_format=torch.channels_last_3d))
         side0, logits0, x = self.score_dsn[0](x)
-        side1, logits1, x = self.score_dsn[1](self.layer1(self.maxpool(x)))
-        middle = self.layer2(x)
+        side1, logits1, x = self.score_dsn[1](trunk.layer1(trunk.maxpool(x)))
+        middle = trunk.layer2(x)
         side2, logits2, x = self.score_dsn[2](middle)
-        side3, logits3, _ = self.score_dsn[3](self.layer3(x))
+        side3, logits3, _ = self.score_dsn[3](trunk.layer3(x))
         sides = [side0, side1, side2, side3]
         if self.settings.variant == "v":
             fused = self.fuse(torch.cat(sides, dim=1))[:, 0]
@@ -230,7 +223,7 @@ def published_key(key: str) -> str:
     """Return the published name of a tensor; SoundNet's kernels have a third axis of 1 there."""
     root, _, rest = key.partition("soundnet8.layers.")
     if root or not rest:
-        return key
+        return key.removeprefix("trunk.")
     number, part, leaf = rest.split(".")
     return f"soundnet8.{PLACES[int(number)] + int(part)}.{leaf}"
 
@@ -319,11 +312,12 @@ def groups(trunk: float) -> tuple[ParameterGroup, ...]:
     )
 
 
-def recipe(trunk: float) -> MethodRecipe:
+def recipe(trunk: float, *, follows: Follows, start: str) -> MethodRecipe:
     """Return how the network is trained whose trunk has this learning rate."""
     return MethodRecipe(
         output="supervised",
         loss=loss,
+        whole_windows=True,
         optimiser="sgd",
         options={"momentum": 0.9, "dampening": 0.9},
         weight_decay=1e-5,
@@ -331,8 +325,8 @@ def recipe(trunk: float) -> MethodRecipe:
         milestones=(0.5, 0.75),
         paper={"pretrain": {**PAPER, "lr": trunk}, "finetune": {**PAPER, "lr": trunk}},
         sample={"lr": trunk, "decay": "steps"},
-        start="3D ResNet-50 of Kinetics, for which there is no import: here random numbers; with "
-        "sound the network without it, of the same split, and SoundNet-8",
+        follows=follows,
+        start=start,
     )
 
 
@@ -363,8 +357,16 @@ ENTRY: Final = ModelSpec(
     build=STAViS,
     without_sound={"variant": "v"},
     with_sound={"variant": "av"},
-    recipe=recipe(trunk=1e-3),
-    sound_recipe=recipe(trunk=1e-4),
+    recipe=recipe(
+        trunk=1e-3,
+        follows="pretrain",
+        start="3D ResNet-50 of Kinetics; the authors do not train on DHF1K before",
+    ),
+    sound_recipe=recipe(
+        trunk=1e-4,
+        follows="v",
+        start="the network without sound, of the same split, and SoundNet-8",
+    ),
     visual_only=("fuse",),
     variants={
         "v": Variant(
@@ -381,6 +383,6 @@ ENTRY: Final = ModelSpec(
         ),
     },
     checkpoints=tuple(checkpoints()),
-    encoders=(soundnet_encoder("soundnet8"),),
+    encoders=(resnet3d_encoder("trunk"), soundnet_encoder("soundnet8")),
     tiny={"width": 0.05},
 )

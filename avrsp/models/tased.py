@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from avrsp.metrics import kl
+from avrsp.metrics.moments import EPSILON
 from avrsp.models.encoders import s3d_encoder
 from avrsp.models.layers.conv import as_clip, as_frames, scaled
 from avrsp.models.layers.pixels import Colour, normalised
@@ -199,9 +199,15 @@ def window(settings: Settings, size: WindowSize | None) -> InputSpec:
 
 
 def loss(maps: Tensor, truth: GroundTruth) -> Tensor:
-    """Return the divergence of the maps, B x H x W, with the whole batch as one distribution."""
-    divergence = kl(maps.flatten(0, 1), truth.density.flatten(0, 1))  # b h w -> (b h) w
-    return divergence.to(torch.promote_types(maps.dtype, torch.float32))
+    """Return the divergence of the maps, B x H x W, with the whole batch as one distribution.
+
+    Of several processes each returns what its own clips add to that of all clips.
+    """
+    pred, density = maps.double(), truth.density.double()
+    predicted, looked = truth.summed(torch.stack([pred.sum(), density.sum()]))
+    p, g = pred / predicted, density / looked
+    terms = g * (EPSILON + g / (EPSILON + p)).log()
+    return terms.sum().to(torch.promote_types(maps.dtype, torch.float32))
 
 
 PAPER: Final = {
@@ -232,6 +238,8 @@ ENTRY: Final = ModelSpec(
         groups=(ParameterGroup(pattern=r"^encoder\.", rate=0.01, scheduled=False),),
         milestones=(0.75, 0.95),
         summed=True,
+        whole_windows=True,
+        whole_batch=True,
         paper={"pretrain": PAPER, "finetune": PAPER},
         sample={"epochs": 4, "clips_per_video": 1, "lr": 0.1, "decay": "steps"},
         start="S3D of Kinetics-400; the authors train on DHF1K only",

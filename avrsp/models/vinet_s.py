@@ -95,6 +95,7 @@ ENTRY: Final = ModelSpec(
     build=ViNetS,
     recipe=MethodRecipe(
         loss=loss,
+        whole_windows=True,
         optimiser="adam",
         weight_decay=0.0,
         # the authors fine-tune on each audio-visual set by itself, here on all together

@@ -26,6 +26,8 @@ from torch import Tensor, nn
 
 from avrsp.errors import WeightsError
 from avrsp.files import replacing, sha256, write_json
+from avrsp.models.layers.mobilenet import MobileNetV2
+from avrsp.models.layers.resnet3d import ResNet3D
 from avrsp.models.layers.s3d import S3D
 from avrsp.models.layers.soundnet import SoundNet
 
@@ -43,6 +45,9 @@ KYLEMIN: Final[RenamingRules] = (
     (r"^branches\.", "branch"),
     (r"\bnorm\.", "bn."),
 )
+FIRST_BLOCK: Final = {"0": "0.0", "1": "0.1", "3": "1", "4": "2"}
+OTHER_BLOCKS: Final = {"0": "0.0", "1": "0.1", "3": "1.0", "4": "1.1", "6": "2", "7": "3"}
+"""Layers of MobileNetV2's blocks as torchvision counts them; the first does not expand."""
 TORCHVISION: Final[RenamingRules] = (
     (r"\bconv\.", "0."),
     (r"\bnorm\.", "1."),
@@ -80,6 +85,16 @@ def lettered(key: str) -> str:
     layer, rest = _soundnet(key)
     part, leaf = rest.split(".")
     return f"{('conv', 'batchnorm')[int(part)]}{layer}.{leaf}"
+
+
+def mobilenet_torchvision(key: str) -> str:
+    """Name a MobileNetV2 tensor as `torchvision.models.mobilenet_v2` does."""
+    block, _, rest = key.partition(".conv.")
+    if not rest:
+        return key
+    number, leaf = rest.split(".")
+    places = FIRST_BLOCK if block == "features.1" else OTHER_BLOCKS
+    return f"{block}.conv.{places[number]}.{leaf}"
 
 
 def arrays(key: str) -> str:
@@ -221,6 +236,11 @@ ENCODER_FORMATS: Final[Mapping[str, EncoderFormat]] = {
     "s3d-torchvision": EncoderFormat(read_torch, S3D, (torchvision,), ("classifier.",)),
     "soundnet8-pytorch": EncoderFormat(read_torch, SoundNet, (numbered, lettered), ("conv8",)),
     "soundnet8-npy": EncoderFormat(read_arrays, SoundNet, (arrays,), ("conv8",)),
+    "resnet3d-kenshohara": EncoderFormat(read_torch, ResNet3D, (str,), ("layer4.", "fc.")),
+    "mobilenet-tonylins": EncoderFormat(read_torch, MobileNetV2, (str,), ("classifier.",)),
+    "mobilenet-torchvision": EncoderFormat(
+        read_torch, MobileNetV2, (mobilenet_torchvision,), ("classifier.",)
+    ),
 }
 
 

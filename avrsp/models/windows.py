@@ -47,6 +47,15 @@ def last_read(frame: int, spec: InputSpec) -> int:
     return int(window_of(frame, ENDLESS, spec).max())
 
 
+def lies_inside(frame: int, count: int, spec: InputSpec) -> bool:
+    """Say whether the window of `frame` runs forwards and has `frame` in its own place.
+
+    Then it shows no frame twice, and none takes the place of one that the video does not have.
+    """
+    window = window_of(frame, count, spec)
+    return bool(window[spec.position] == frame and (np.diff(window) == spec.step).all())
+
+
 def ending_at(frame: int, length: int, count: int, step: int = 1) -> NDArray[np.int64]:
     """Return the `length` frame indices of the window whose last entry is `frame` (IV-B).
 

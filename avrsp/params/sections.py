@@ -195,6 +195,18 @@ class EncoderParams(Section):
     from_scratch: StrictBool
     s3d: StrictStr | None
     soundnet: StrictStr | None
+    resnet3d: StrictStr | None
+    mobilenet: StrictStr | None
+
+    @property
+    def files(self) -> dict[str, str | None]:
+        """Return which file each kind of encoder starts from."""
+        return {
+            "s3d": self.s3d,
+            "soundnet": self.soundnet,
+            "resnet3d": self.resnet3d,
+            "mobilenet": self.mobilenet,
+        }
 
 
 class OptimiserParams(Section):

@@ -45,7 +45,7 @@ def note_encoders(loaded: Params) -> None:
     A file that is not there is refused by the training that needs it.
     """
     chosen = loaded.active.encoder
-    for key, file in (("s3d", chosen.s3d), ("soundnet", chosen.soundnet)):
+    for key, file in chosen.files.items():
         place = paths.root() / file if file and not chosen.from_scratch else None
         found = files.sha256(place) if place and place.is_file() else None
         files.write_json(Path(f"data/encoders/{key}.json"), {"file": file, "sha256": found})

@@ -79,7 +79,8 @@ def finetune(loaded: Params, kind: Kind, split: str) -> None:
     schedule = recipe.train(loaded.preset, "finetune", loaded.active.finetune)
     fusion = loaded.fusion if kind == AUDIO_VISUAL else None
     datasets = loaded.audio_visual_sets
-    phase = _phase(loaded, run, entry, schedule, datasets, fusion=fusion, started=True)
+    start = PRETRAINING if recipe.follows == PRETRAINING else run_name(recipe.follows, split)
+    phase = _phase(loaded, run, entry, schedule, datasets, fusion=fusion, start=start)
     training.run(phase, loaded, datasets=[*datasets], split=split)
 
 
@@ -94,7 +95,7 @@ def ablate(loaded: Params, name: str) -> None:
         schedule,
         ABLATION_SETS,
         fusion=chosen.fusion,
-        started=True,
+        start=PRETRAINING,
         ablation=chosen,
     )
     folders = ABLATION_FOLDERS
@@ -109,7 +110,7 @@ def _phase(  # noqa: PLR0913 - what differs between the runs
     datasets: Iterable[str],
     *,
     fusion: FusionName | None = None,
-    started: bool = False,
+    start: str | None = None,
     ablation: Ablation | None = None,
 ) -> Phase:
     preset, network = loaded.active, loaded.network
@@ -142,7 +143,7 @@ def _phase(  # noqa: PLR0913 - what differs between the runs
             method=entry.recipe_for(audio=fusion is not None),
         ),
         compute=preset.compute,
-        start=paths.workspace() / "data" / "models" / PRETRAINING if started else None,
+        start=paths.workspace() / "data" / "models" / start if start else None,
         reset=ablation.reset(loaded.network.pairs) if ablation else left_behind,
         learnt_from=training.learnt_from(loaded.preset, datasets),
         root=paths.root(),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import filterfalse
 from typing import Literal, NamedTuple
 from zipfile import BadZipFile
 
@@ -20,7 +21,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from avrsp.errors import StoreError, one_line
-from avrsp.models.windows import excerpt, sized, window_of
+from avrsp.models.windows import excerpt, lies_inside, sized, window_of
 from avrsp.store.ground_truth import is_empty
 from avrsp.store.video_store import VideoStore
 from avrsp.train.sampling import Draw, EpochBatches, TargetFrames
@@ -106,18 +107,40 @@ def fixation_map(points: NDArray[np.integer], size: tuple[int, int], spec: Input
     return found
 
 
+def window_truth(source: VideoStore, frame: int, spec: InputSpec) -> tuple[Tensor, Tensor]:
+    """Return the densities and fixations of all frames of a window, T x H x W each."""
+    shown = window_of(frame, len(source), spec).tolist()
+    densities = [target(source.density(each), spec) for each in shown]
+    empty = torch.zeros(spec.height, spec.width)
+    points = [fixation_map(source.fixations(each), source.truth_size, spec) for each in shown]
+    return torch.stack([empty if each is None else each for each in densities]), torch.stack(points)
+
+
 class Clips(Dataset[TrainingClip | Fault]):
-    """The clips of some videos; which ones is up to `choose`, so reading has no state."""
+    """The clips of some videos; which ones is up to `choose`, so reading has no state.
+
+    Args:
+        sources: The videos.
+        spec: The network's input.
+        choose: Gives the frames to try as a clip's target.
+        every_frame: Whether there is a target for each frame of a window.
+        whole_windows: Whether targets whose windows lie within the video go first.
+    """
 
     def __init__(
         self,
         sources: Sequence[VideoStore],
         spec: InputSpec,
         choose: Callable[[str, int, Draw], TargetFrames],
+        *,
+        every_frame: bool = False,
+        whole_windows: bool = False,
     ) -> None:
         self.sources = sources
         self.spec = spec
         self._choose = choose
+        self._every_frame = every_frame
+        self._whole_windows = whole_windows
 
     def __getitem__(self, draw: Draw) -> TrainingClip | Fault:
         """Read a clip; one that cannot be read becomes a `Fault`, which workers can send."""
@@ -133,7 +156,7 @@ class Clips(Dataset[TrainingClip | Fault]):
 
     def _read(self, source: VideoStore, name: str, draw: Draw) -> TrainingClip | Fault:
         choice = self._choose(name, len(source), draw)
-        for frame in choice.frames:
+        for frame in self._candidates(choice.frames, len(source)):
             density = target(source.density(frame), self.spec)
             if density is not None:
                 break
@@ -141,11 +164,21 @@ class Clips(Dataset[TrainingClip | Fault]):
             return Fault(name, "no frame has a target", "no target")
         clip = read_window(source, frame, self.spec)
         fixations = fixation_map(source.fixations(frame), source.truth_size, self.spec)
+        if self._every_frame:
+            density, fixations = window_truth(source, frame, self.spec)
         if choice.mirrored:
             clip = clip._replace(frames=clip.frames.flip(-1))
             density, fixations = density.flip(-1), fixations.flip(-1)
         full = "" if draw.spare else f"{name}:{frame}"
         return TrainingClip(Sample(clip, density, fixations), full)
+
+    def _candidates(self, frames: Sequence[int], count: int) -> Iterator[int]:
+        if not self._whole_windows:
+            yield from frames
+            return
+        inside = partial(lies_inside, count=count, spec=self.spec)
+        yield from filter(inside, frames)
+        yield from filterfalse(inside, frames)
 
 
 def blank(spec: InputSpec) -> TrainingClip:

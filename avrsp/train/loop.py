@@ -245,11 +245,13 @@ def validate(training: Training, batches: Iterable[Batch]) -> dict[str, float]:
     training.model.eval()
     training.ranks.agree(training.model.buffers())
     for batch in batches:
-        if not batch.names:
+        clips = len(batch.names)
+        (together,) = training.ranks.summed([clips]) if training.method.whole_batch else (clips,)
+        if not together:
             continue
-        for name, value in _means(training, batch.sample).items():
-            sums[name] += float(value) * len(batch.names)
-        own += len(batch.names)
+        for name, value in _means(training, batch).items():
+            sums[name] += float(value) * (together if name == "loss" else clips)
+        own += clips
     count, *totals = training.ranks.summed([own, *sums.values()])
     if not count:
         raise StoreError("no validation clip could be read; run: snakemake --cores all preprocess")
@@ -260,10 +262,14 @@ def validate(training: Training, batches: Iterable[Batch]) -> dict[str, float]:
 
 
 @torch.inference_mode()
-def _means(training: Training, sample: Sample) -> dict[str, Tensor]:
-    clip, truth = on(training.device, sample.clip), training.truth(sample)
-    pred, density = training.predict(clip), truth.density
-    output = pred if training.recipe.method.output is None else training.output(clip)
+def _means(training: Training, batch: Batch) -> dict[str, Tensor]:
+    clip, method = on(training.device, batch.sample.clip), training.method
+    pred = training.predict(clip)
+    if not batch.names:
+        return {"loss": training.uncounted(pred, batch.sample)}
+    truth = training.truth(batch.sample)
+    density = truth.density[:, -1] if method.every_frame else truth.density
+    output = pred if method.output is None else training.output(clip)
     found = (
         loss_of(training.recipe, output, truth),
         metrics.kl(pred, density).mean(),

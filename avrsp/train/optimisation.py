@@ -64,7 +64,8 @@ class PhaseNumbers(Protocol):
 def optimiser_for(model: nn.Module, numbers: PhaseNumbers) -> Optimizer:
     """Return the optimiser of the network's parameters, in groups as the recipe has them.
 
-    Each group holds `base`, its first learning rate, and whether the schedule is for it.
+    Each group holds `base`, its first learning rate, whether the schedule is for it, and `begins`,
+    the share of the epochs before which it does not learn.
     """
     method, lr = numbers.method, numbers.train.lr
     decay = numbers.optimiser.weight_decay if method.weight_decay is None else method.weight_decay
@@ -75,11 +76,12 @@ def optimiser_for(model: nn.Module, numbers: PhaseNumbers) -> Optimizer:
             "base": lr * group.rate,
             "weight_decay": decay if group.weight_decay is None else group.weight_decay,
             "scheduled": group.scheduled,
+            "begins": group.begins,
         }
         for group in method.groups
     ]
     rest: dict[str, Any] = {"params": list[nn.Parameter](), "lr": lr, "base": lr}
-    rest |= {"weight_decay": decay, "scheduled": True}
+    rest |= {"weight_decay": decay, "scheduled": True, "begins": 0.0}
     for name, parameter in model.named_parameters():
         matching = (
             own

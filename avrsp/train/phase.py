@@ -141,7 +141,7 @@ def build_network(phase: Phase, ranks: Ranks = ALONE) -> nn.Module:
 
 
 def _loaders(phase: Phase, videos: Videos, workers: int, ranks: Ranks) -> Loaders:
-    seed, chosen = phase.recipe.seed, phase.recipe.train
+    seed, chosen, method = phase.recipe.seed, phase.recipe.train, phase.recipe.method
     pin = device_named(phase.compute.device).type == "cuda"
 
     def loader(verdicts: list[Verdict], choose: RandomClips | EvenClips, role: str) -> ClipLoader:
@@ -155,7 +155,14 @@ def _loaders(phase: Phase, videos: Videos, workers: int, ranks: Ranks) -> Loader
         clips = chosen.clips_per_video if drawn else chosen.validation_clips
         order = seed if drawn else None
         batches = EpochBatches(len(stores), clips, chosen.batch, order, ranks.part)
-        return ClipLoader(Clips(stores, phase.spec, choose), batches, workers=workers, pin=pin)
+        read = Clips(
+            stores,
+            phase.spec,
+            choose,
+            every_frame=method.every_frame,
+            whole_windows=method.whole_windows,
+        )
+        return ClipLoader(read, batches, workers=workers, pin=pin)
 
     return Loaders(
         loader(videos.training, RandomClips(seed, chosen.flip), "train"),

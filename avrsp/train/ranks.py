@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.nn.functional import all_reduce
 from torch.nn.parallel import DistributedDataParallel
 
 from avrsp.compute import device_named
@@ -54,6 +55,10 @@ class Ranks:
         sums = torch.tensor(values, dtype=torch.float64)
         dist.all_reduce(sums)
         return sums.tolist()
+
+    def total(self, value: Tensor) -> Tensor:
+        """Return the sum of a tensor over all processes; gradients flow through it."""
+        return value if self.count == 1 else all_reduce(value)
 
     def gathered(self, text: str) -> list[str]:
         """Return the `text` of every process, in their order."""

@@ -63,6 +63,11 @@ class Training:
         self._schedule = Schedule(self._optimiser, recipe)
 
     @property
+    def method(self) -> MethodRecipe:
+        """What the network's entry says of its training."""
+        return self.recipe.method
+
+    @property
     def lr(self) -> float:
         """The present learning rate."""
         return float(self._optimiser.param_groups[0]["lr"])
@@ -74,12 +79,16 @@ class Training:
 
     def output(self, clip: Clip) -> Any:  # noqa: ANN401 - what the recipe's loss takes
         """Return what the loss is of (`Recipe.output`), of a clip that lies on the device."""
-        return self._called(TrainingOutput(self.model, self.recipe.method), clip)
+        return self._called(TrainingOutput(self.model, self.method), clip)
 
     def truth(self, sample: Sample) -> GroundTruth:
         """Return what the loss compares with, on the device."""
         density, fixations = sample.density.to(self.device), sample.fixations.to(self.device)
-        return GroundTruth(density, fixations, self.at.epoch / self.recipe.train.epochs)
+        return GroundTruth(density, fixations, self._done, self.ranks.total)
+
+    @property
+    def _done(self) -> float:
+        return self.at.epoch / self.recipe.train.epochs
 
     def _called(self, network: nn.Module, clip: Clip) -> Any:  # noqa: ANN401 - as above
         with autocasting(self.device, self.recipe.precision):
@@ -98,22 +107,23 @@ class Training:
         self.model.train()
         self._optimiser.zero_grad(set_to_none=True)
         counts = self.ranks.summed([len(batch.names) for batch in batches])
-        total = sum(counts)
-        read = [batch for batch, count in zip(batches, counts, strict=True) if count]
-        for left, batch in zip(reversed(range(len(read))), read, strict=True):
+        total, method = sum(counts), self.method
+        read = [(batch, count) for batch, count in zip(batches, counts, strict=True) if count]
+        for left, (batch, count) in zip(reversed(range(len(read))), read, strict=True):
             with self.ranks.keeping(self._shared) if left else contextlib.nullcontext():
                 # Sharing takes the mean over processes, where the sum is wanted.
-                share = self.ranks.count * len(batch.names) / total
-                self._accumulate(batch, share * (len(read) if self.recipe.method.summed else 1))
+                weight = count if method.whole_batch else len(batch.names)
+                share = self.ranks.count * weight / total
+                self._accumulate(batch, weight, share * (len(read) if method.summed else 1))
         if total:
             self._step([name for batch in batches for name in batch.names])
         self.at.batches += len(batches)
         self.at.updates += 1
 
-    def _accumulate(self, batch: Batch, share: float) -> None:
+    def _accumulate(self, batch: Batch, weight: float, share: float) -> None:
         loss = self._loss(self._shared, batch.sample, counted=bool(batch.names))
         own = len(batch.names)
-        value, clips = self.ranks.summed([float(loss.detach()) * own, own])
+        value, clips = self.ranks.summed([float(loss.detach()) * weight, own])
         self._check("loss", value / clips, batch.names)
         (loss * share).backward()  # type: ignore[no-untyped-call]
         self.at.loss += value
@@ -121,9 +131,16 @@ class Training:
 
     def _loss(self, network: nn.Module, sample: Sample, *, counted: bool) -> Tensor:
         output = self._called(network, on(self.device, sample.clip))
-        if not counted:
-            return sum((0.0 * each.sum() for each in output), torch.zeros((), device=self.device))
-        return loss_of(self.recipe, output, self.truth(sample))
+        if counted:
+            return loss_of(self.recipe, output, self.truth(sample))
+        if self.method.whole_batch:
+            return self.uncounted(output, sample)
+        return sum((0.0 * each.sum() for each in output), torch.zeros((), device=self.device))
+
+    def uncounted(self, maps: Tensor, sample: Sample) -> Tensor:
+        """Take part in a loss of the whole batch with nothing, as the other processes wait."""
+        nothing = [torch.zeros_like(each) for each in (sample.density, sample.fixations)]
+        return loss_of(self.recipe, 0.0 * maps, self.truth(Sample(sample.clip, *nothing)))
 
     def holds(self, sample: Sample) -> bool:
         """Say whether the device's memory holds a step on `sample`, which is tried in vain."""
@@ -136,8 +153,12 @@ class Training:
         return True
 
     def _step(self, names: Sequence[str]) -> None:
+        for group in self._optimiser.param_groups:
+            if self._done < group["begins"]:
+                for parameter in group["params"]:
+                    parameter.grad = None
         gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
-        norm, most = nn.utils.get_total_norm(gradients), self.recipe.method.clip_norm
+        norm, most = nn.utils.get_total_norm(gradients), self.method.clip_norm
         self._check("gradient's norm", float(norm), names)
         if most is not None:
             nn.utils.clip_grads_with_norm_(self.model.parameters(), most, norm)

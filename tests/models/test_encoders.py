@@ -19,7 +19,13 @@ from avrsp.params import EncoderParams
 
 PARTS = models.spec("avrsp").encoders
 WANTED = EncoderParams(
-    width=1.0, momentum=0.001, from_scratch=False, s3d="s3d.safetensors", soundnet=None
+    width=1.0,
+    momentum=0.001,
+    from_scratch=False,
+    s3d="s3d.safetensors",
+    soundnet=None,
+    resnet3d=None,
+    mobilenet=None,
 )
 
 

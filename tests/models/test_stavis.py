@@ -155,8 +155,8 @@ def test_learning_rates_are_those_of_the_parts(variant: str, trunk: float) -> No
     method = ENTRY.recipe_for(audio=variant == "av")
     groups = method.groups
     expected = {
-        "conv1.weight": trunk,
-        "layer3.5.bn3.bias": trunk,
+        "trunk.conv1.weight": trunk,
+        "trunk.layer3.5.bn3.bias": trunk,
         "score_dsn.2.side_prep.weight": 1e-4,
         "score_dsn.2.side_prep.bias": 2e-4,
         "score_dsn.2.score_dsn.weight": 1e-5,

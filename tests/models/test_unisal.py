@@ -11,13 +11,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from avrsp import models
-from avrsp.models import unisal
 from avrsp.models.import_checkpoint import import_checkpoint
 from avrsp.models.layers.domainnorm import DomainNorm, folded
 from avrsp.models.layers.gaussians import enlarged_and_smoothed
 from avrsp.models.recipe import GroundTruth
 from avrsp.models.registry import WindowSize
-from avrsp.models.unisal import ENTRY, Domain, Settings, Unisal
+from avrsp.models.unisal import ENTRY, unisal_entry, unisal_network
+from avrsp.models.unisal.unisal_network import Domain, Settings, Unisal
 from avrsp.prediction.engine import Request, engine
 from avrsp.prediction.speed import Speed
 from tests.models import golden
@@ -137,7 +137,7 @@ def by_definition(network: Unisal, clip: Tensor, step: int) -> list[Tensor]:
             chunk = sequence[at : at + 6]
             with torch.no_grad():
                 logs, state = network.step(network.normalised(clip[None, :, list(chunk)]), state)
-            maps |= zip(chunk, unisal.saliency(logs[0]), strict=True)
+            maps |= zip(chunk, unisal_network.saliency(logs[0]), strict=True)
     return [maps[frame] for frame in range(clip.shape[1])]
 
 
@@ -163,7 +163,7 @@ def test_the_map_of_a_window_is_its_last_frames() -> None:
         maps = network(windows, torch.ones(2, 1, 6615), torch.ones(2, dtype=torch.bool))
         logs = network.from_normalised(network.normalised(windows))
     assert maps.shape == (2, 64, 96)
-    torch.testing.assert_close(maps, unisal.saliency(logs[:, -1]))
+    torch.testing.assert_close(maps, unisal_network.saliency(logs[:, -1]))
     assert maps.min() >= 0
     torch.testing.assert_close(maps.amax((1, 2)), torch.ones(2))
     torch.testing.assert_close(logs.exp().sum((2, 3)), torch.ones(2, 3))
@@ -177,7 +177,7 @@ def test_frames_are_normalised_by_imagenet() -> None:
 
 def test_each_domain_has_its_own_map() -> None:
     clip, maps = frames(golden.small("unisal_salicon"), "small"), []
-    for domain in unisal.DOMAINS:
+    for domain in unisal_network.DOMAINS:
         network = Unisal(Settings(domain=domain))
         golden.small("unisal_dhf1k").fill(network, FORM)
         with torch.no_grad():
@@ -223,7 +223,7 @@ def test_the_loss_is_the_originals() -> None:
     logits, density, fixations = (each[:, None] for each in golden.loss_inputs())
     fixations = fixations.bool()
     logs = logits.flatten(2).log_softmax(-1).view_as(logits)
-    terms = unisal.loss_terms(logs, density, fixations)
+    terms = unisal_entry.loss_terms(logs, density, fixations)
     values = golden.loss_values()
     for name, term in zip(("kld", "nss", "cc"), terms, strict=True):
         expected = torch.tensor(values[f"unisal.{name} B x T"])
@@ -231,16 +231,16 @@ def test_the_loss_is_the_originals() -> None:
     kl, nss, cc = (term.mean() for term in terms)
     expected = kl - 0.1 * nss - 0.1 * cc
     truth = GroundTruth(density, fixations, 0)
-    torch.testing.assert_close(unisal.loss(logs, truth), expected)
+    torch.testing.assert_close(unisal_entry.loss(logs, truth), expected)
 
 
 def test_a_frame_without_fixations_has_nss_one() -> None:
     logits, density, _ = (each[:, None] for each in golden.loss_inputs())
     fixations = torch.zeros_like(density, dtype=torch.bool)
     logs = logits.flatten(2).log_softmax(-1).view_as(logits).requires_grad_()
-    _, nss, _ = unisal.loss_terms(logs, density, fixations)
+    _, nss, _ = unisal_entry.loss_terms(logs, density, fixations)
     assert nss.tolist() == [[1], [1]]
-    torch.autograd.backward(unisal.loss(logs, GroundTruth(density, fixations, 0)))
+    torch.autograd.backward(unisal_entry.loss(logs, GroundTruth(density, fixations, 0)))
     assert logs.grad is not None
     assert logs.grad.isfinite().all()
 

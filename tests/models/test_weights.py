@@ -12,6 +12,8 @@ from torch import Tensor
 from avrsp.errors import WeightsError
 from avrsp.files import sha256
 from avrsp.models import weights
+from avrsp.models.layers.mobilenet import MobileNetV2
+from avrsp.models.layers.resnet3d import ResNet3D
 from avrsp.models.layers.s3d import S3D
 from avrsp.models.layers.soundnet import SoundNet
 
@@ -126,3 +128,78 @@ def test_missing_files_say_what_to_do(tmp_path: Path) -> None:
         weights.convert_encoder("s3d-kylemin", tmp_path / "none.pt", tmp_path)
     with pytest.raises(WeightsError, match="import-weights"):
         weights.load_into(SoundNet(width=0.1), tmp_path / "none.safetensors")
+
+
+MOBILE = {1: (32, 16), 2: (16, 24), 3: (24, 24), 4: (24, 32), 5: (32, 32), 6: (32, 32)}
+MOBILE |= {7: (32, 64), **dict.fromkeys((8, 9, 10), (64, 64)), 11: (64, 96), 12: (96, 96)}
+MOBILE |= {13: (96, 96), 14: (96, 160), 15: (160, 160), 16: (160, 160), 17: (160, 320)}
+
+
+def mobilenet_file(*, torchvision: bool) -> dict[str, Tensor]:
+    """Return MobileNetV2 as tonylins or torchvision names it, layer by layer."""
+    state: dict[str, Tensor] = {}
+
+    def unit(conv: str, norm: str, shape: tuple[int, ...]) -> None:
+        state[f"{conv}.weight"] = torch.randn(shape)
+        for leaf in ("weight", "bias", "running_mean"):
+            state[f"{norm}.{leaf}"] = torch.randn(shape[0])
+        state[f"{norm}.running_var"] = torch.rand(shape[0]) + 0.5
+
+    unit("features.0.0", "features.0.1", (32, 3, 3, 3))
+    for block, (inputs, outputs) in MOBILE.items():
+        root, wide = f"features.{block}.conv", inputs * (1 if block == 1 else 6)
+        names = [("0", "1")] if block == 1 else [("0", "1"), ("3", "4")]
+        names.append(("3", "4") if block == 1 else ("6", "7"))
+        if torchvision:
+            names = [(f"{i}.0", f"{i}.1") for i in range(len(names) - 1)]
+            names.append((f"{len(names)}", f"{len(names) + 1}"))
+        shapes = [(wide, inputs, 1, 1)] if block > 1 else []
+        for (conv, norm), shape in zip(
+            names, [*shapes, (wide, 1, 3, 3), (outputs, wide, 1, 1)], strict=True
+        ):
+            unit(f"{root}.{conv}", f"{root}.{norm}", shape)
+    unit("features.18.0", "features.18.1", (1280, 320, 1, 1))
+    state["classifier.1.weight"], state["classifier.1.bias"] = (
+        torch.zeros(1000, 1280),
+        torch.ones(9),
+    )
+    return state
+
+
+@pytest.mark.parametrize("torchvision", [False, True])
+def test_mobilenet_files_load_completely(torchvision: bool, tmp_path: Path) -> None:
+    state = mobilenet_file(torchvision=torchvision)
+    assert parameters({k: x for k, x in state.items() if "classifier" not in k}) == 2_223_872
+    name = "mobilenet-torchvision" if torchvision else "mobilenet-tonylins"
+    torch.save(state, tmp_path / "file.pth.tar")
+    target, _ = weights.convert_encoder(name, tmp_path / "file.pth.tar", tmp_path)
+    network = MobileNetV2()
+    weights.load_into(network, target)
+    theirs = "features.9.conv.1.0.weight" if torchvision else "features.9.conv.3.weight"
+    assert torch.equal(network.state_dict()["features.9.conv.3.weight"], state[theirs])
+
+
+def test_a_3d_resnet_file_loads_without_what_stavis_leaves_out(tmp_path: Path) -> None:
+    network = ResNet3D()
+    state = {
+        f"module.{key}": torch.rand(each.shape)
+        for key, each in network.state_dict().items()
+        if not key.endswith("num_batches_tracked")  # the file is of 2017, before they were
+    }
+    assert parameters(state) == 17_078_464
+    more = {"module.layer4.0.conv1.weight": torch.zeros(3), "module.fc.bias": torch.zeros(400)}
+    content = {"arch": "resnet-50", "epoch": 200, "state_dict": {**state, **more}}
+    torch.save(content, tmp_path / "resnet-50-kinetics.pth")
+    target, warning = weights.convert_encoder(
+        "resnet3d-kenshohara", tmp_path / "resnet-50-kinetics.pth", tmp_path
+    )
+    assert warning is None
+    weights.load_into(network, target)
+    for key, tensor in state.items():
+        assert torch.equal(network.state_dict()[key.removeprefix("module.")], tensor)
+    del state["module.layer3.5.bn3.running_var"]
+    torch.save(state, tmp_path / "resnet-50-kinetics.pth")
+    with pytest.raises(WeightsError, match=r"missing layer3\.5\.bn3\.running_var"):
+        weights.convert_encoder(
+            "resnet3d-kenshohara", tmp_path / "resnet-50-kinetics.pth", tmp_path
+        )

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import yaml  # noqa: TID251 - a test writes parameters of its own
 
-from avrsp import paths
+from avrsp import models, paths
+from avrsp.models import recipe
 from avrsp.models.saved import load_model
 from avrsp.stages import train
 from avrsp.store.manifest import DatasetEntry, Manifest, Role, Verdict, verdict_path, write_record
@@ -107,6 +108,58 @@ def test_the_stages_deliver_models_that_follow_from_each_other(
         assert version.name == f"avrsp-sample-{run}"
         assert float(version.tags["validation_loss"]) == kept.data.metrics["validation_loss"]
         assert (models / run / JOURNAL).is_file()
+
+
+TRAINED: dict[str, tuple[str, str | None, list[str]]] = {
+    "stavis": ("stavis", None, ["pretrain", "v", "av"]),
+    "tased": ("tased", None, ["pretrain", "v", "av"]),
+    "unisal": ("unisal", None, ["pretrain", "v"]),
+    "vinet": ("vinet", None, ["pretrain", "v", "av"]),
+    "vinet with attention": ("vinet", "av-bilinear-transformer", ["pretrain", "av"]),
+    "vinet with tokens": ("vinet", "av-concat-transformer", ["pretrain", "av"]),
+    "vinet-s": ("vinet-s", None, ["pretrain", "v"]),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TRAINED)
+def test_each_method_is_trained_by_its_own_recipe(
+    name: str, small: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, variant, runs = TRAINED[name]
+    entry, values = models.spec(model), yaml.safe_load((small / "params.yaml").read_text())
+    values |= {"model": model, "variant": variant}
+    values["presets"]["sample"]["clip"] = {"length": 8, "height": 64, "width": 64}
+    values["presets"]["sample"]["encoder"]["width"] = 0.125
+    (small / "params.yaml").write_text(yaml.safe_dump(values))
+    brief = {"epochs": 1, "clips_per_video": 1, "batch": 2, "accumulate": 1}
+    monkeypatch.setattr(recipe.MethodRecipe, "train", shortened(brief))
+    for run in runs:
+        run_training(monkeypatch, run, *([] if run == "pretrain" else ["--split", "1"]))
+        trained = small / "data" / "models" / (run if run == "pretrain" else f"{run}-split1")
+        if run == "av" and not entry.audio_visual:
+            assert (trained / "absent.txt").is_file()
+            continue
+        network, spec = models.load(trained)
+        assert spec.audio == (run == "av")
+        assert type(network) is type(models.build(model, **load_model(trained)[2].settings))
+        (row,) = json.loads((trained / "history.json").read_text())
+        assert np.isfinite([row["train_loss"], row["validation_loss"]]).all()
+    said = capsys.readouterr().err
+    if "v" in runs:
+        assert "v-split1: starts from pretrain" in said
+    if runs[-1] == "av" and entry.audio_visual:
+        assert f"av-split1: starts from {'v-split1' if model == 'stavis' else 'pretrain'}" in said
+
+
+def shortened(brief: dict[str, int]) -> Any:
+    """Return `MethodRecipe.train`, so that each phase is as short as it can be."""
+    whole = recipe.MethodRecipe.train
+
+    def train(self: recipe.MethodRecipe, *given: Any) -> Any:
+        return whole(self, *given).model_copy(update=brief)
+
+    return train
 
 
 def test_a_lost_store_ends_in_one_line(

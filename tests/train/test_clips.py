@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,16 @@ import torch
 from avrsp.errors import StoreError
 from avrsp.models.windows import ending_at, excerpt, window_of
 from avrsp.store.video_store import StoreAttributes, VideoStore, write_store
-from avrsp.train.clips import Batch, ClipLoader, Clips, fixation_map, read_window, target
-from avrsp.train.sampling import WHOLE, EpochBatches, EvenClips, Part, RandomClips
+from avrsp.train.clips import (
+    Batch,
+    ClipLoader,
+    Clips,
+    TrainingClip,
+    fixation_map,
+    read_window,
+    target,
+)
+from avrsp.train.sampling import WHOLE, Draw, EpochBatches, EvenClips, Part, RandomClips
 from avrsp.types import InputSpec
 
 SPEC = InputSpec(length=8, height=32, width=64, audio=True)
@@ -202,3 +211,35 @@ def test_fixations_keep_their_place_at_network_size() -> None:
         (31, 63),
     ]
     assert not fixation_map(points[:0], (48, 96), SPEC).any()
+
+
+def read(clips: Clips, draw: Draw) -> TrainingClip:
+    found = clips[draw]
+    assert isinstance(found, TrainingClip)
+    return found
+
+
+def test_whole_windows_lie_within_a_video_that_is_long_enough(
+    stores: list[VideoStore], tmp_path: Path
+) -> None:
+    videos = [*stores, write_video(tmp_path, "short", 7)]
+    clips = Clips(videos, SPEC, RandomClips(1, flip=False), whole_windows=True)
+    for video, number in product(range(len(videos)), range(6)):
+        shown = read(clips, Draw(0, video, number)).sample.clip.frames[0, :, 0, 0].tolist()
+        whole = shown == [*range(shown[0], shown[0] + 8)]
+        assert whole == (video < len(stores))
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_every_frame_of_a_window_has_its_own_target(stores: list[VideoStore], flip: bool) -> None:
+    spec = InputSpec(4, 32, 64, audio=False, start="repeated", step=2)
+    clips = Clips(stores, spec, RandomClips(1, flip), every_frame=True)
+    for number in range(6):
+        clip, density, fixations = read(clips, Draw(0, 1, number)).sample
+        assert density.shape == fixations.shape == (4, 32, 64)
+        for shown, found in zip(clip.frames[0, :, 0, 0].tolist(), density, strict=True):
+            expected = target(stores[1].density(shown), spec)
+            if expected is None:
+                expected = torch.zeros(32, 64)
+            assert torch.equal(found, expected) or torch.equal(found, expected.flip(-1))
+            assert (expected.max() == 0) == (shown < EMPTY_UNTIL)

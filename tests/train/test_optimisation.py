@@ -71,6 +71,18 @@ def test_a_schedule_is_for_the_groups_that_follow_it(decay: str, expected: list[
     assert found == pytest.approx(expected, abs=1e-6)
 
 
+def test_a_part_stays_as_it_is_until_it_begins() -> None:
+    groups = (ParameterGroup(pattern=r"conv\.bias", begins=0.5),)
+    method = MethodRecipe(optimiser="sgd", weight_decay=0.1, groups=groups)
+    training = Training(small.Plain(), numbers(method, lr=0.1, epochs=2, decay="constant"))
+    first = training.model.get_parameter("conv.bias").detach().clone()
+    training.update([small.batch_of(2, 0)])
+    assert torch.equal(training.model.get_parameter("conv.bias"), first)
+    training.at.epoch = 1
+    training.update([small.batch_of(2, 0)])
+    assert not torch.equal(training.model.get_parameter("conv.bias"), first)
+
+
 def test_gradients_are_summed_and_limited_where_the_recipe_says_so() -> None:
     def change(method: MethodRecipe) -> torch.Tensor:
         torch.manual_seed(0)

@@ -52,7 +52,8 @@ RECIPE = Recipe(
     precision="float32",
 )
 CLIP = ClipParams(length=8, height=32, width=64)
-ENCODER = EncoderParams(width=0.0625, momentum=0.1, from_scratch=True, s3d=None, soundnet=None)
+STARTS = dict.fromkeys(("s3d", "soundnet", "resnet3d", "mobilenet"))
+ENCODER = EncoderParams(width=0.0625, momentum=0.1, from_scratch=True, **STARTS)
 
 
 def settings(fusion: FusionName | None) -> dict[str, Any]:
@@ -182,6 +183,26 @@ def test_imported_encoders_are_what_a_phase_starts_from(tmp_path: Path) -> None:
     for part, path in files.items():
         for name, tensor in load_file(path).items():
             assert torch.equal(model.get_submodule(part).state_dict()[name], tensor)
+
+
+@pytest.mark.parametrize("name", ["stavis", "unisal"])
+def test_encoders_of_other_networks_start_from_their_files(name: str, tmp_path: Path) -> None:
+    entry = models.spec(name)
+    encoder = entry.encoders[0]
+    settings = entry.chosen({"width": 0.125}, audio=False)
+    network = models.build(name, **settings).get_submodule(encoder.part)
+    save_file(network.state_dict(), tmp_path / "file.safetensors")
+    named = {"from_scratch": False, encoder.key: "file.safetensors"}
+    phase = replace(
+        PHASE, entry=entry, settings=settings, root=tmp_path,
+        encoder=ENCODER.model_copy(update=named),
+    )  # fmt: skip
+    started = build_network(phase).get_submodule(encoder.part).state_dict()
+    for key, tensor in network.state_dict().items():
+        assert torch.equal(started[key], tensor)
+    lost = replace(phase, encoder=ENCODER.model_copy(update={"from_scratch": False}))
+    with pytest.raises(ParamsError, match=rf"encoder\.{encoder.key}: found null, expected weights"):
+        build_network(lost)
 
 
 def test_a_missing_start_or_role_is_said(videos: Videos, tmp_path: Path) -> None:

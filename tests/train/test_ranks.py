@@ -18,8 +18,11 @@ from torch import Tensor
 
 from avrsp import files
 from avrsp.errors import ParamsError, exits_cleanly
+from avrsp.models import tased
+from avrsp.models.recipe import MethodRecipe
 from avrsp.train import checkpoint
 from avrsp.train.clips import Batch
+from avrsp.train.loop import validate
 from avrsp.train.ranks import ALONE, Ranks, joined
 from avrsp.train.state import Recipe, Training
 from tests.train import small
@@ -44,6 +47,22 @@ def stepped(ranks: Ranks) -> dict[str, Tensor]:
     with torch.inference_mode():
         maps = training.predict(small.batch_of(4, 0).sample.clip)
     return {"maps": maps, "loss": torch.tensor(training.at.loss / training.at.clips)}
+
+
+def of_whole_batches(ranks: Ranks) -> dict[str, Tensor]:
+    """Make updates by a loss that is one number of a batch, and judge by it."""
+    method = MethodRecipe(loss=tased.loss, optimiser="sgd", summed=True, whole_batch=True)
+    train = small.recipe().train.model_copy(update={"lr": 0.1})
+    chosen = replace(small.recipe(), train=train, method=method)
+    training = Training(small.Plain(), chosen, ranks)
+    for number in range(STEPS):
+        sizes = ([4], [3, 1], [1])[number % 3]
+        training.update([small.batch_of(size, 10 * size + number, ranks.part) for size in sizes])
+    learnt = torch.tensor(training.at.loss / training.at.clips)
+    judged = validate(training, [small.batch_of(size, size, ranks.part) for size in (3, 1)])
+    weight = training.model.get_parameter("conv.weight").detach().clone()
+    means = {name: torch.tensor(value) for name, value in judged.items()}
+    return {"weight": weight, "learnt": learnt, **means}
 
 
 def start(count: int, *arguments: object) -> list[subprocess.Popen[str]]:
@@ -76,9 +95,12 @@ def ended(processes: list[subprocess.Popen[str]]) -> list[str]:
     return said
 
 
-def test_two_processes_with_half_the_batch_equal_one_with_the_whole(tmp_path: Path) -> None:
-    processes = start(2, "steps", tmp_path)
-    alone = stepped(ALONE)
+@pytest.mark.parametrize("what", ["steps", "whole batches"])
+def test_two_processes_with_half_the_batch_equal_one_with_the_whole(
+    what: str, tmp_path: Path
+) -> None:
+    processes = start(2, what, tmp_path)
+    alone = STEPPED[what](ALONE)
     ended(processes)
     for rank in range(2):
         found = load_file(tmp_path / f"{rank}.safetensors")
@@ -127,10 +149,13 @@ def launched(count: int, *arguments: object) -> subprocess.Popen[str]:
     return started(*command, "whole", *map(str, arguments))
 
 
-def steps(folder: str) -> None:
+STEPPED = {"steps": stepped, "whole batches": of_whole_batches}
+
+
+def steps(what: str, folder: str) -> None:
     """Leave what ten updates end in."""
     with joined("cpu") as ranks:
-        save_file(stepped(ranks), Path(folder) / f"{ranks.rank}.safetensors")
+        save_file(STEPPED[what](ranks), Path(folder) / f"{ranks.rank}.safetensors")
 
 
 def whole(stores: str, folder: str, stop: str = "") -> None:
@@ -153,4 +178,7 @@ def whole(stores: str, folder: str, stop: str = "") -> None:
 if __name__ == "__main__":  # one of the processes
     torch.set_num_threads(1)
     what, *given = sys.argv[1:]
-    exits_cleanly(steps if what == "steps" else whole)(*given)
+    if what in STEPPED:
+        exits_cleanly(steps)(what, *given)
+    else:
+        exits_cleanly(whole)(*given)

@@ -12,7 +12,7 @@ from typing import Final
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from avrsp.models.layers.conv import pointwise
+from avrsp.models.layers.conv import MaxPool, pointwise, scaled
 
 STEM: Final = 64
 """Channels of the first convolution."""
@@ -65,3 +65,26 @@ def layer(inputs: int, planes: int, *, blocks: int, stride: int) -> nn.Sequentia
     return nn.Sequential(
         first, *(Bottleneck(EXPANSION * planes, planes) for _ in range(blocks - 1))
     )
+
+
+class ResNet3D(nn.Module):
+    """A ResNet-50 as far as its third layer.
+
+    Attributes:
+        channels: Channels after the first convolution and after each layer.
+    """
+
+    def __init__(self, *, width: float = 1.0) -> None:
+        super().__init__()
+        first, *planes = (scaled(each, width) for each in (STEM, 64, 128, 256))
+        self.channels = [first, *(EXPANSION * each for each in planes)]
+        self.conv1 = stem(first)
+        self.bn1 = nn.BatchNorm3d(first)
+        self.maxpool = MaxPool(time=3, space=3, stride=(2, 2))
+        self.layer1 = layer(self.channels[0], planes[0], blocks=3, stride=1)
+        self.layer2 = layer(self.channels[1], planes[1], blocks=4, stride=2)
+        self.layer3 = layer(self.channels[2], planes[2], blocks=6, stride=2)
+
+    def start(self, frames: Tensor) -> Tensor:
+        """Map B x 3 x T x H x W to B x C x T x H/2 x W/2."""
+        return F.relu(self.bn1(self.conv1(frames)), inplace=True)

@@ -12,7 +12,6 @@ UCF-Sports and SALICON (images: no recurrence). 3,714,872 parameters at width 1.
 from __future__ import annotations
 
 import functools
-import re
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final, Literal, NamedTuple
@@ -23,16 +22,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from avrsp.metrics import cc, nss
 from avrsp.models.layers import gaussians
 from avrsp.models.layers.conv import scaled
 from avrsp.models.layers.convgru import ConvGRU
 from avrsp.models.layers.domainnorm import DomainNorm
 from avrsp.models.layers.mobilenet import InvertedResidual, MobileNetV2
 from avrsp.models.layers.pixels import IMAGENET_MEAN, IMAGENET_STD, normalised
-from avrsp.models.recipe import GroundTruth, MethodRecipe, ParameterGroup
-from avrsp.models.registry import Cost, ModelSpec, PublishedWeights, Variant, Wheel, WindowSize
-from avrsp.types import InputSpec
 
 Domain = Literal["dhf1k", "hollywood", "ucfsports", "salicon"]
 
@@ -161,15 +156,15 @@ class Unisal(nn.Module):
         self, frames: Tensor, waveform: Tensor | None = None, has_sound: Tensor | None = None
     ) -> Tensor:
         """Map frames B x 3 x T x H x W uint8 RGB to the last one's saliency B x H x W in [0, 1]."""
-        return saliency(self.last_log_probabilities(frames, waveform, has_sound))
-
-    def last_log_probabilities(
-        self, frames: Tensor, waveform: Tensor | None = None, has_sound: Tensor | None = None
-    ) -> Tensor:
-        """Return the last frame's log-probabilities B x H x W; it takes what `forward` does."""
         features, _ = self._features(self.normalised(frames), None, recurrent=self._moves(frames))
         last = tuple(each[:, -1:] for each in features)
-        return self._decoded(*last)[:, 0].float()
+        return saliency(self._decoded(*last)[:, 0].float())
+
+    def log_probabilities(
+        self, frames: Tensor, waveform: Tensor | None = None, has_sound: Tensor | None = None
+    ) -> Tensor:
+        """Return all frames' log-probabilities B x T x H x W; it takes what `forward` does."""
+        return self.from_normalised(self.normalised(frames)).float()
 
     def from_normalised(self, frames: Tensor, waveform: Tensor | None = None) -> Tensor:
         """Map normalised frames B x 3 x T x H x W to log-probabilities B x T x H x W.
@@ -263,123 +258,6 @@ def _acts(name: str, domain: Domain) -> bool:
     """Say whether a parameter acts in the domain: no other one's name is in its own."""
     others = [each for each in DOMAINS if each != domain]
     return not any(f"bn_{DOMAINS[each].key}." in name or f".{each}" in name for each in others)
-
-
-PER_DOMAIN: Final = re.compile(r"^(coarse_gaussians|adaptation|smoothing)\.([a-z0-9]+)(?:\.|$)")
-
-
-def published_key(key: str) -> str:
-    """Return the published name of a tensor."""
-    match = PER_DOMAIN.match(key)
-    if match is None:
-        return key
-    root, domain = match.groups()
-    inner = {"coarse_gaussians": "", "adaptation": ".0.", "smoothing": "."}[root]
-    return f"{root}_{domain}{inner}{key[match.end() :]}"
-
-
-def window(settings: Settings, size: WindowSize | None) -> InputSpec:
-    """Return the input: frames of the domain's size, some frames of the video apart.
-
-    A video is predicted frame by frame: the sequences of every fifth frame (by domain) go on side
-    by side, each with its state, so that every frame is predicted. In training the map is for the
-    last of at most 12 such frames, with copies of the first frame before a video's beginning.
-
-    Raises:
-        ParamsError: The height or the width is no multiple of 32.
-    """
-    source = DOMAINS[settings.domain]
-    wanted = size or WindowSize(LENGTH, source.height, source.width)
-    length, height, width = wanted.checked("unisal", MULTIPLE)
-    return InputSpec(
-        min(length, LENGTH),
-        height,
-        width,
-        audio=False,
-        start="repeated",
-        step=source.frame_step,
-        resize="lanczos",
-    )
-
-
-def loss(log_probabilities: Tensor, truth: GroundTruth) -> Tensor:
-    """Return KL - 0.1 NSS - 0.1 CC of log-probabilities B x H x W, averaged over clips.
-
-    The original averages over all frames of a clip, here the last one counts. A frame that nobody
-    fixated has NSS 1.
-    """
-    kl, lift, correlation = loss_terms(log_probabilities, truth.density, truth.fixations)
-    return (kl - 0.1 * lift - 0.1 * correlation).mean()
-
-
-def loss_terms(
-    log_probabilities: Tensor, density: Tensor, fixations: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the divergence of the density from the prediction, NSS and CC, of ... x H x W each."""
-    distribution = density / density.sum((-2, -1), keepdim=True)
-    kl = F.kl_div(log_probabilities, distribution, reduction="none").sum((-2, -1))
-    pred = log_probabilities.exp()
-    lift = torch.nan_to_num(nss(pred, fixations), nan=1.0)
-    return kl, lift, cc(pred, density)
-
-
-PAPER: Final = {
-    "epochs": 16,
-    "clips_per_video": 1,
-    "batch": 4,
-    "accumulate": 1,
-    "lr": 0.04,
-    "decay": "exponential",
-    "flip": False,
-}
-
-ENTRY: Final = ModelSpec(
-    name="unisal",
-    title="UNISAL",
-    citation="Droste, Jiao, Noble: Unified Image and Video Saliency Modeling, ECCV 2020",
-    licence="Apache-2.0",
-    weights_licence="Apache-2.0",
-    settings=Settings,
-    window=window,
-    build=Unisal,
-    recipe=MethodRecipe(
-        output="last_log_probabilities",
-        loss=loss,
-        optimiser="sgd",
-        options={"momentum": 0.9},
-        weight_decay=1e-4,
-        # the authors leave the encoder as it is for two epochs, here it learns from the start
-        groups=(ParameterGroup(pattern=r"^cnn\.", rate=0.1, weight_decay=1e-5),),
-        factor=0.8,
-        clip_norm=2.0,
-        paper={"pretrain": PAPER, "finetune": PAPER},
-        sample={"lr": 0.04, "decay": "exponential", "batch": 4, "flip": False},
-        start="MobileNetV2 of ImageNet, for which there is no import: here random numbers. The "
-        "authors train on four sets in turn, here one domain learns",
-    ),
-    variants={
-        "v": Variant(published_key=published_key, cost=Cost(3_714_872, 7_776_192_760, 949_340_728))
-    },
-    checkpoints=(
-        PublishedWeights(
-            file="weights_best.pth",
-            learnt_from=("dhf1k", "hollywood2", "ucf-sports", "salicon"),
-            place="github.com/rdroste/unisal, or run: avrsp fetch-weights unisal",
-            licence="Apache-2.0",
-            sha256="4a9157411f1741d588b15670d15295e998805648b8b6348599fe447298338481",
-            address="https://github.com/rdroste/unisal/raw/"
-            "0440df77f6fb4c93bb6f5ba1aa8cf543061ffc56/"
-            "training_runs/pretrained_unisal/weights_best.pth",
-            wheel=Wheel(
-                "pyautoflip==0.2.1",
-                "34dfcc6cfbf3c142c927345f18baf5f16219b017997c247ed69bb5205130b629",
-                "pyautoflip/3rd_party_libs/unisal/training_runs/pretrained_unisal/weights_best.pth",
-            ),
-        ),
-    ),
-    engine="recurrent",
-    tiny={"width": 0.25},
-)
 
 
 def _named(**parts: nn.Module) -> nn.Sequential:

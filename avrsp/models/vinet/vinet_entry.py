@@ -55,6 +55,7 @@ ENTRY: Final = ModelSpec(
     with_sound={"variant": "av-bilinear"},
     recipe=MethodRecipe(
         loss=loss,
+        whole_windows=True,
         optimiser="adam",
         weight_decay=0.0,
         paper={"pretrain": PAPER, "finetune": PAPER},
