@@ -140,6 +140,8 @@ class STAViS(nn.Module):
             self.fusion3 = Fusion(channels[2], soundnet.channels)
             _initialise(self)
             self.soundnet8 = soundnet
+            for side in self.score_dsn:  # their maps are not supervised, and nothing else uses them
+                side.get_submodule("upscale_").requires_grad_(False)
 
     def forward(
         self, frames: Tensor, waveform: Tensor | None = None, has_sound: Tensor | None = None

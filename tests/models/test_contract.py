@@ -17,6 +17,7 @@ from avrsp.models.registry import ModelSpec, WindowSize
 from avrsp.models.saved import ModelConfig, save_model
 from avrsp.prediction.engine import Request, WindowByWindow, engine
 from avrsp.prediction.speed import Speed
+from avrsp.train.optimisation import TrainingOutput
 from avrsp.types import InputSpec
 from tests.models.tiny import ENTRY
 
@@ -60,6 +61,18 @@ def test_a_map_for_each_clip_and_a_gradient_for_each_part(name: str, audio: bool
         gradients = [each.grad for each in module.parameters() if each.grad is not None]
         assert all(gradient.isfinite().all() for gradient in gradients), part
         assert not [*module.parameters()] or any(gradient.any() for gradient in gradients), part
+
+
+@each_kind
+def test_every_part_that_learns_has_a_share_in_what_the_loss_is_of(name: str, audio: bool) -> None:
+    """Else processes that train together would wait for its gradient."""
+    model, spec, _, entry = made(name, audio=audio)
+    output = TrainingOutput(model.train(), entry.recipe_for(audio=audio))
+    found = output(*clips(spec, 2))
+    parts = [found] if isinstance(found, Tensor) else found
+    torch.autograd.backward(torch.stack([each.sum() for each in parts]).sum())
+    learning = {key: each for key, each in model.named_parameters() if each.requires_grad}
+    assert [key for key, each in learning.items() if each.grad is None] == []
 
 
 @each_kind
