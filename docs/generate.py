@@ -269,6 +269,7 @@ def model_tables() -> str:
             f"Starts from {part.title} ({_quoted(part.formats)}): {part.place}."
             for part in each.encoders
         ]
+        parts += _training(each)
         published = (
             (
                 f"`{one.file}`",
@@ -304,6 +305,31 @@ def _settings(entry: ModelSpec) -> Iterator[str]:
         for name, part in schema.get("properties", {}).items()
     )
     yield table(("setting", "allowed", "default"), rows)
+
+
+def _training(entry: ModelSpec) -> Iterator[str]:
+    """Yield how each network of an entry is trained, and what preset `sample` scales."""
+    own = entry.recipe_for(audio=True)
+    kinds = {"V": entry.recipe} if own is entry.recipe else {"V": entry.recipe, "AV": own}
+    for kind, recipe in kinds.items():
+        if not recipe.paper:
+            continue
+        phases = recipe.paper.values()
+        names = dict.fromkeys(name for numbers in (*phases, recipe.sample) for name in numbers)
+        rows = (
+            (
+                f"`{name}`",
+                *(_shown(numbers.get(name)) for numbers in phases),
+                _shown(recipe.sample[name]) if name in recipe.sample else "as `params.yaml` says",
+            )
+            for name in names
+        )
+        options = ", ".join(f"{name} {value:g}" for name, value in recipe.options.items())
+        optimiser = f"{recipe.optimiser.upper()}{f' ({options})' if options else ''}"
+        start = f"; starts from {recipe.start}" if recipe.start else ""
+        yield f"Training{'' if len(kinds) == 1 else f' of {kind}'}: {optimiser}{start}."
+        yield table(("number", *(f"{phase}, preset `paper`" for phase in recipe.paper),
+                     "preset `sample`"), rows)  # fmt: skip
 
 
 def _quoted(names: Iterable[str]) -> str:

@@ -18,7 +18,7 @@ def test_a_network_without_sound_is_trained_scored_and_shown(clone: Path, run: R
     match = re.search(r"```python\n(\"\"\"Motion: .*?)```", page, re.DOTALL)
     assert match is not None
     (clone / "avrsp" / "models" / "motion.py").write_text(match[1])
-    shrink(clone, world=TINY_WORLD, sample=TINY_SAMPLE)
+    shrink(clone, world=TINY_WORLD, sample=TINY_SAMPLE | {"encoder": {"width": 0.125}})
     params = (clone / "params.yaml").read_text()
     (clone / "params.yaml").write_text(params.replace("model: avrsp", "model: motion", 1))
     git(clone, "add", "--all")
@@ -33,3 +33,36 @@ def test_a_network_without_sound_is_trained_scored_and_shown(clone: Path, run: R
     assert "av" not in means
     assert (clone / "reports" / "index.html").stat().st_size > 0
     assert "Data and pipelines are up to date" in run("dvc", "repro").stdout
+
+
+def test_a_published_network_and_its_variant_are_chosen_by_dvc(clone: Path, run: Run) -> None:
+    git(clone, "add", "--all")
+    git(clone, "commit", "--quiet", "--allow-empty", "--message", "Keep the lock")
+
+    def ran(*words: str) -> set[str]:
+        said = run("dvc", "exp", "run", *words).stdout
+        return set(re.findall(r"Running stage '(.+)':", said))
+
+    def chosen(name: str) -> dict[str, object]:
+        config = json.loads((clone / "data" / "models" / name / "model.json").read_text())
+        assert config["model"] == "vinet"
+        settings: dict[str, object] = config["settings"]
+        return settings
+
+    stages = ran("-S", "model=vinet", "-S", "variant=av-concat-transformer")
+    assert {"pretrain", "finetune-v@1", "finetune-av@1", "report"} <= stages
+    assert "preprocess" not in stages
+    assert chosen("v-split1")["variant"] == "v"
+    assert chosen("av-split1")["variant"] == "av-concat-transformer"
+    stages = ran("-S", "variant=av-bilinear")
+    assert {"finetune-av@1", "report"} <= stages
+    assert not {"pretrain", "finetune-v@1"} & stages
+    assert chosen("av-split1")["variant"] == "av-bilinear"
+    for wrong, expected in (
+        ("+settings.depth=1", "settings of vinet: unknown setting depth; allowed: variant"),
+        ("variant=v", "variant: found 'v', expected a network of vinet with sound"),
+    ):
+        done = run("dvc", "exp", "run", "-S", wrong, check=False)
+        assert done.returncode != 0
+        assert (done.stdout + done.stderr).count(expected) == 1
+        git(clone, "restore", "params.yaml")
