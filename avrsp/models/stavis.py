@@ -140,8 +140,9 @@ class STAViS(nn.Module):
             self.fusion3 = Fusion(channels[2], soundnet.channels)
             _initialise(self)
             self.soundnet8 = soundnet
-            for side in self.score_dsn:  # their maps are not supervised, and nothing else uses them
-                side.get_submodule("upscale_").requires_grad_(False)
+            # No loss reaches what makes the sides' own maps alone, and the last one's attention.
+            for side in ("0.upscale_", "1.upscale_", "2.upscale_", "3.upscale_", "3.score_dsn"):
+                self.score_dsn.get_submodule(side).requires_grad_(False)
 
     def forward(
         self, frames: Tensor, waveform: Tensor | None = None, has_sound: Tensor | None = None

@@ -206,7 +206,7 @@ def loss(maps: Tensor, truth: GroundTruth) -> Tensor:
     pred, density = maps.double(), truth.density.double()
     predicted, looked = truth.summed(torch.stack([pred.sum(), density.sum()]))
     p, g = pred / predicted, density / looked
-    terms = g * (EPSILON + g / (EPSILON + p)).log()
+    terms: Tensor = g * (EPSILON + g / (EPSILON + p)).log()
     return terms.sum().to(torch.promote_types(maps.dtype, torch.float32))
 
 

@@ -58,7 +58,10 @@ class Ranks:
 
     def total(self, value: Tensor) -> Tensor:
         """Return the sum of a tensor over all processes; gradients flow through it."""
-        return value if self.count == 1 else all_reduce(value)
+        if self.count == 1:
+            return value
+        found: Tensor = all_reduce(value)  # type: ignore[no-untyped-call]
+        return found
 
     def gathered(self, text: str) -> list[str]:
         """Return the `text` of every process, in their order."""
