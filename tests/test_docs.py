@@ -158,11 +158,12 @@ def check_click(words: list[str], *, whole: bool = True) -> None:
 
 
 def check_keys(words: list[str]) -> None:
-    """Make sure that params.yaml has the keys which an experiment sets."""
+    """Make sure that params.yaml has the keys which an experiment sets, or adds with a plus."""
     for flag, setting in pairwise(words):
         if flag == "-S":
             tree = yaml.safe_load((ROOT / "params.yaml").read_text())
-            for key in setting.partition("=")[0].split("."):
+            path, new = setting.partition("=")[0].split("."), setting.startswith("+")
+            for key in [path[0][1:], *path[1:-1]] if new else path:
                 assert key in tree, setting
                 tree = tree[key]
 

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from torch import nn
+
 from avrsp import files
 from avrsp.errors import ParamsError, WeightsError
-from avrsp.models.registry import ModelSpec, PublishedWeights
+from avrsp.models.registry import ModelSpec, PublishedWeights, Variant
 from avrsp.models.saved import ModelConfig, WeightsFile, save_model
 from avrsp.models.weights import read_torch, under_our_names
 
@@ -54,15 +56,7 @@ def import_checkpoint(
     form = entry.variants[chosen]
     settings = entry.checked({**(own or {}), **form.settings})
     model = entry.build(settings)
-    found = {
-        key: tensor for key, tensor in read_torch(path).items() if not key.startswith(form.ignored)
-    }
-    expected = model.state_dict()
-    model.load_state_dict(
-        under_our_names(
-            path.name, expected, found, {key: form.published_key(key) for key in expected}
-        )
-    )
+    _fill(model, path, form)
     spec = entry.input(settings.model_dump())
     config = ModelConfig(
         model=entry.name,
@@ -82,6 +76,14 @@ def import_checkpoint(
     folder = models / f"{entry.name}-{chosen}-{path.stem}{others}"
     save_model(folder, model, config)
     return Imported(folder, known)
+
+
+def _fill(model: nn.Module, path: Path, form: Variant) -> None:
+    read = read_torch(path).items()
+    found = {key: tensor for key, tensor in read if not key.startswith(form.ignored)}
+    expected = model.state_dict()
+    keys = {key: form.published_key(key) for key in expected}
+    model.load_state_dict(under_our_names(path.name, expected, found, keys))
 
 
 def _known(entry: ModelSpec, path: Path, digest: str, variant: str) -> PublishedWeights | None:
