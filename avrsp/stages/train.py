@@ -20,7 +20,7 @@ from avrsp.params.ablations import SPLIT as ABLATION_SPLIT
 from avrsp.params.runs import AUDIO_VISUAL, PRETRAINING, VISUAL, Kind, run_name
 from avrsp.progress import timed
 from avrsp.stages import absent, training
-from avrsp.stages.training import launched
+from avrsp.stages.launch import launched
 from avrsp.train.plan_phase import Phase, settings_for
 from avrsp.train.state import Recipe
 

@@ -15,14 +15,14 @@ import psutil
 import pytest
 
 from avrsp.errors import EXIT_INTERRUPTED, ParamsError
-from avrsp.stages.training import PROCESSES, launched
+from avrsp.stages.launch import NODES, PROCESSES, launched
 
 PROGRAM = """
 import os, sys, time
 from pathlib import Path
 from avrsp.train.signals import noticing
 from avrsp.errors import AvrspError, exits_cleanly
-from avrsp.stages.training import launched
+from avrsp.stages.launch import launched
 
 @exits_cleanly
 @launched
@@ -139,4 +139,59 @@ def test_one_process_needs_no_launcher(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_wrong_number_of_processes_is_refused(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
     monkeypatch.setenv(PROCESSES, said)
     with pytest.raises(ParamsError, match=f"AVRSP_PROCESSES: found '{said}'"):
+        launched(lambda: None)()
+
+
+SRUN = """#!/usr/bin/env bash
+echo "$@" > step
+while [[ $1 == --* ]]; do [[ $1 == --cpus-per-task ]] && shift; shift; done
+nodes=()
+for node in 1 2; do "$@" & nodes+=($!); done
+trap 'kill -TERM "${nodes[@]}"' TERM
+worst=0
+for node in "${nodes[@]}"; do
+  while kill -0 "$node" 2>/dev/null; do wait "$node"; done
+  wait "$node"; code=$?
+  (( code > worst )) && worst=$code
+done
+exit $worst
+"""
+"""Slurm with two nodes on this machine."""
+
+
+def with_srun(folder: Path) -> dict[str, str]:
+    """Return the environment of a job of Slurm with two nodes."""
+    (folder / "bin").mkdir()
+    (folder / "bin" / "srun").write_text(SRUN)
+    (folder / "bin" / "srun").chmod(0o755)
+    path = f"{folder / 'bin'}:{os.environ['PATH']}"
+    return {NODES: "2", "PATH": path, "SLURM_CPUS_PER_TASK": "16", "GLOO_SOCKET_IFNAME": "lo"}
+
+
+@pytest.mark.slow
+def test_every_process_of_every_node_saves(tmp_path: Path) -> None:
+    process = started(tmp_path, "wait", processes=1, **with_srun(tmp_path))
+    wait_until(lambda: len([*tmp_path.glob("ready-?-of-2")]) == 2)
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=150)
+    assert process.returncode == EXIT_INTERRUPTED, said
+    assert {path.name for path in tmp_path.glob("saved-*")} == {"saved-0", "saved-1"}
+    assert "Traceback" not in said
+    options = (tmp_path / "step").read_text()
+    assert options.startswith("--nodes=2 --ntasks-per-node=1 --kill-on-bad-exit=1")
+    assert "--cpus-per-task 16" in options
+
+
+@pytest.mark.slow
+def test_a_fault_on_a_node_ends_the_stage(tmp_path: Path) -> None:
+    process = started(tmp_path, "fail", processes=1, **with_srun(tmp_path))
+    _, said = process.communicate(timeout=150)
+    assert process.returncode == 1
+    assert set(said.splitlines()) == {"avrsp: this cannot be done"}
+
+
+def test_nodes_need_a_job_of_slurm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(NODES, "2")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ParamsError, match="expected a job of Slurm"):
         launched(lambda: None)()
