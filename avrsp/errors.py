@@ -76,6 +76,17 @@ class WriteError(AvrspError, OSError):
         return made
 
 
+class RemoteError(AvrspError, OSError):
+    """Object storage does not answer, or not as it should; says nothing about what lies there."""
+
+    @classmethod
+    def of(cls, address: str, reason: str) -> RemoteError:
+        """Return the error that what lies at `address` could be neither read nor written."""
+        made = cls(f"{address}: the object storage fails ({reason}); try again when it answers")
+        made.errno = errno.EIO
+        return made
+
+
 class Terminated(KeyboardInterrupt):
     """SIGTERM or SIGHUP came; `number` is the signal's."""
 

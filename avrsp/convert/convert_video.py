@@ -38,12 +38,14 @@ class Layout:
         width: Of frames, in pixels.
         chunk: Frames in a compressed chunk.
         code: Digest of the modules that convert.
+        place: Address of object storage below which they lie; None where they lie here.
     """
 
     height: int
     width: int
     chunk: int
     code: str
+    place: str | None = None
 
 
 class _RecountError(RawDataError):

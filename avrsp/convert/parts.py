@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +21,16 @@ from avrsp.datasets.raw import fingerprint
 from avrsp.errors import EXIT_FAILURE, AvrspError, StoreError, one_line
 from avrsp.files import write_bytes
 from avrsp.processes import follow_snakemake
-from avrsp.store.manifest import Verdict, is_intact, read_verdict, verdict_path, write_record
+from avrsp.store import remote
+from avrsp.store.manifest import (
+    Verdict,
+    address_of,
+    is_intact,
+    read_verdict,
+    store_path,
+    verdict_path,
+    write_record,
+)
 
 FRAMES: Final = 1_200
 """Frames in a part of several videos: some seconds of work."""
@@ -69,7 +78,9 @@ def is_stale(
     except StoreError:
         return True
     return verdicts != recorded or not all(
-        verdict.roles == row.roles and _holds(verdict, stores, origin(dataset, row, folder, layout))
+        verdict.roles == row.roles
+        and _holds(verdict, stores, origin(dataset, row, folder, layout))
+        and _lies(verdict, stores, layout)
         for row, verdict in zip(rows, recorded, strict=True)
     )
 
@@ -77,7 +88,8 @@ def is_stale(
 def origin(dataset: str, row: ListedVideo, folder: Path, layout: Layout) -> str:
     """Return a digest of all that a store follows from, reading no raw file's content."""
     files = fingerprint(spec(dataset).video(folder, row.video).places)
-    text = f"{files}\n{row.frames}\n{row.fps}\n{asdict(layout)}"
+    content = asdict(replace(layout, place=None))  # a store is the same wherever it lies
+    text = f"{files}\n{row.frames}\n{row.fps}\n{content}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -105,11 +117,14 @@ def write_part(
         path = verdict_path(stores, dataset, row.video)
         former = _former(dataset, row, stores)
         verdict = former.model_copy(update={"roles": row.roles}) if former else None
-        if verdict is None or not _holds(verdict, stores, wanted):
+        if verdict is None or not (
+            _holds(verdict, stores, wanted) and _usable(verdict, stores, layout)
+        ):
             path.unlink(missing_ok=True)  # no verdict stands beside a store that it is not on
             store = path.with_name(f"{row.video}.zarr.zip")
             found = convert(spec(dataset), row, folder, store, layout)
             verdict = found.model_copy(update={"origin": wanted})
+        _place(verdict, stores, layout)
         if verdict != former or not path.exists():
             write_record(path, verdict)
         verdicts.append(verdict)
@@ -126,6 +141,31 @@ def _former(dataset: str, row: ListedVideo, stores: Path) -> Verdict | None:
 
 def _holds(verdict: Verdict, stores: Path, wanted: str) -> bool:
     return verdict.origin == wanted and (not verdict.kept or is_intact(stores, verdict))
+
+
+def _lies(verdict: Verdict, stores: Path, layout: Layout) -> bool:
+    """Tell whether a kept video's store lies where the layout says, here or in object storage."""
+    if not verdict.kept:
+        return True
+    far = remote.pointer(store_path(stores, verdict))
+    return (far.address if far else None) == _address(verdict, layout)
+
+
+def _address(verdict: Verdict, layout: Layout) -> str | None:
+    return address_of(layout.place, verdict) if layout.place else None
+
+
+def _usable(verdict: Verdict, stores: Path, layout: Layout) -> bool:
+    """Tell whether a store lies where it should, or here, from where it can be sent there."""
+    far = remote.pointer(store_path(stores, verdict)) if verdict.kept else None
+    return far is None or _lies(verdict, stores, layout)
+
+
+def _place(verdict: Verdict, stores: Path, layout: Layout) -> None:
+    """Send a store to where it is to lie, unless it lies there."""
+    address = _address(verdict, layout)
+    if address and not _lies(verdict, stores, layout):
+        remote.send(store_path(stores, verdict), address, verdict.entries)
 
 
 @contextmanager

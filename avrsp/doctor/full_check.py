@@ -18,6 +18,7 @@ from avrsp.datasets.dataset_registry import names, spec
 from avrsp.doctor.finding import Finding
 from avrsp.errors import StoreError
 from avrsp.paths import Workspace
+from avrsp.store import remote
 from avrsp.store.manifest import COMMAND, Verdict, read_manifest, store_path
 from avrsp.store.video_store import VideoStore
 
@@ -62,7 +63,10 @@ def _compared(
 
 def _store_is_whole(here: Workspace, preset: str, video: Verdict) -> bool:
     store = store_path(here.stores(preset), video)
-    return store.exists() and files.sha256(store) == video.digest
+    if not store.exists():
+        return False
+    far = remote.pointer(store)
+    return (remote.content_digest(far) if far else files.sha256(store)) == video.digest
 
 
 def _raw_is_same(here: Workspace, preset: str, video: Verdict) -> bool:

@@ -315,11 +315,13 @@ class DataParams(Section):
     """Where preset `paper` gets its data, where not from the registry and `data/sheets`.
 
     `mirrors` are addresses below which the audio-visual sets' archives lie, http(s) or paths; an
-    empty list means that nothing is downloaded. `sheets` is a folder of other sheets.
+    empty list means that nothing is downloaded. `sheets` is a folder of other sheets. `stores` is
+    where the stores of any preset lie if not below `data/store`: s3://bucket/prefix.
     """
 
     mirrors: list[StrictStr] | None
     sheets: StrictStr | None
+    stores: Annotated[str, Field(strict=True, pattern=r"^s3://[^/\s]+(/[^\s]*)?$")] | None
 
 
 class Preset(Section):

@@ -13,7 +13,7 @@ from avrsp.evaluate.summary import write_summary
 from avrsp.params.ablations import ABLATIONS, DATASETS, SPLIT
 from avrsp.prediction.testset import write_test_maps
 from avrsp.progress import timed
-from avrsp.store.manifest import check_stores, read_manifest
+from avrsp.stages.stores import converted
 
 
 @exits_cleanly
@@ -28,9 +28,7 @@ def main() -> None:
     parser.add_argument("name", choices=ABLATIONS)
     name = parser.parse_args().name
     loaded = params.load(paths.params_file())
-    here = paths.current()
-    manifest, stores = read_manifest(here.manifest(loaded.preset)), here.stores(loaded.preset)
-    check_stores(manifest, stores)
+    manifest, stores = converted(loaded)
     videos = manifest.videos(DATASETS, SPLIT, "test")
     home = paths.workspace() / "data" / "ablations"
     maps, out = home / "maps" / name, home / "scores" / f"{name}.parquet"

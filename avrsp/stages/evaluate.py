@@ -21,7 +21,7 @@ from avrsp.params import split_name
 from avrsp.params.runs import KINDS, run_name
 from avrsp.progress import timed
 from avrsp.stages import absent
-from avrsp.store.manifest import check_stores, read_manifest
+from avrsp.stages.stores import converted
 
 
 @exits_cleanly
@@ -34,9 +34,7 @@ def main() -> None:
     wanted = parser.parse_args()
     what, split = wanted.what, wanted.split
     loaded = params.load(paths.params_file())
-    here = paths.current()
-    manifest, stores = read_manifest(here.manifest(loaded.preset)), here.stores(loaded.preset)
-    check_stores(manifest, stores)
+    manifest, stores = converted(loaded)
     test = manifest.videos(loaded.audio_visual_sets, split, "test")
     run, protocol = run_name(what, split), loaded.evaluation.protocol
     out = paths.workspace() / "data" / "scores" / f"{run}.parquet"

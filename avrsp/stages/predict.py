@@ -11,7 +11,7 @@ from avrsp.params.runs import KINDS, run_name
 from avrsp.prediction.testset import write_test_maps
 from avrsp.progress import timed
 from avrsp.stages import absent
-from avrsp.store.manifest import check_stores, read_manifest
+from avrsp.stages.stores import converted
 
 
 @exits_cleanly
@@ -23,9 +23,7 @@ def main() -> None:
     parser.add_argument("--split", type=split_name, required=True)
     wanted = parser.parse_args()
     loaded = params.load(paths.params_file())
-    here = paths.current()
-    manifest, stores = read_manifest(here.manifest(loaded.preset)), here.stores(loaded.preset)
-    check_stores(manifest, stores)
+    manifest, stores = converted(loaded)
     run = run_name(wanted.kind, wanted.split)
     model, maps = (paths.workspace() / "data" / each / run for each in ("models", "maps"))
     why = absent.reason(model)

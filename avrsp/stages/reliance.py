@@ -18,7 +18,8 @@ from avrsp.reliance.experiment import ReliancePlaces, measure, measure_alone, ve
 from avrsp.reliance.statements import Measured, Statement, statements
 from avrsp.reliance.truth import Split, read_truths
 from avrsp.stages import absent
-from avrsp.store.manifest import Role, check_stores, read_manifest
+from avrsp.stages.stores import converted
+from avrsp.store.manifest import Role
 
 
 @exits_cleanly
@@ -102,8 +103,7 @@ def splits_of(loaded: Params, places: ReliancePlaces, role: Role) -> list[Split]
     Raises:
         StoreError: A store is missing, or newer than the manifest.
     """
-    manifest = read_manifest(paths.current().manifest(loaded.preset))
-    check_stores(manifest, places.stores)
+    manifest, _ = converted(loaded)
     datasets = sorted(loaded.audio_visual_sets)
     found = []
     for number in loaded.splits:

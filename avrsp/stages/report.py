@@ -13,6 +13,7 @@ from avrsp.progress import timed
 from avrsp.report.build_report import write_report
 from avrsp.report.inputs import About, Inputs, ReportPlaces, gather
 from avrsp.report.names import KINDS, run_name
+from avrsp.stages.stores import converted
 from avrsp.tracking import evaluations
 from avrsp.tracking.evaluations import Evaluation
 
@@ -43,6 +44,8 @@ def main() -> None:
         pooled=here / "reports" / "pooled",
         ablations=here / "reports" / "ablations" / "metrics",
     )
+    if loaded.data.stores is not None:
+        converted(loaded)
     found = gather(places, about(loaded))
     write_report(here / "reports", found)
     tracking.relog_missing(sorted(places.models.glob(f"*/{tracking.JOURNAL}")), paths.root())

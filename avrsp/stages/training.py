@@ -7,22 +7,19 @@ read here and not in the stages, so that DVC repeats no training for them.
 from __future__ import annotations
 
 import contextlib
-import functools
 import hashlib
-import logging
-import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
 from avrsp import files, paths, processes, tracking
-from avrsp.errors import EXIT_FAILURE, EXIT_INTERRUPTED, AvrspError, ParamsError
+from avrsp.errors import AvrspError
 from avrsp.models import encoders
 from avrsp.params import Params, PresetName
-from avrsp.store.manifest import check_stores, read_manifest
+from avrsp.stages.stores import converted
 from avrsp.tracking import evaluations
 from avrsp.train.phase import encoder_starts, run_phase
 from avrsp.train.plan_phase import Phase, Videos, phase_digest
@@ -44,9 +41,7 @@ def run(
     network, and the main one writes and records.
     """
     here = paths.current()
-    place, stores = here.manifest(loaded.preset), here.stores(loaded.preset)
-    manifest = read_manifest(place)
-    check_stores(manifest, stores)
+    manifest, stores = converted(loaded)
     training = manifest.videos(datasets, split, "train")
     validation = manifest.videos(datasets, split, "validation")
     videos = Videos(stores, training, validation)
@@ -55,7 +50,7 @@ def run(
     facts = {
         **commit(),
         "digest": identity,
-        "manifest": files.sha256(place),
+        "manifest": files.sha256(here.manifest(loaded.preset)),
         "videos.training": str(len(training)),
         "videos.validation": str(len(validation)),
     }
@@ -151,58 +146,3 @@ def commit() -> dict[str, str]:
         return {}
     head, changes = (each.stdout.strip() for each in said)
     return {"mlflow.source.git.commit": head, "git.dirty": str(bool(changes)).lower()}
-
-
-PROCESSES = "AVRSP_PROCESSES"
-
-
-def launched(main: Callable[[], None]) -> Callable[[], None]:
-    """Let `main` be run by `$AVRSP_PROCESSES` processes of this machine where that is above one.
-
-    The launcher passes SIGINT and SIGTERM on to them, and gives them 30 seconds to save.
-    """
-
-    @functools.wraps(main)
-    def program() -> None:
-        count = _wanted()
-        with processes.temporary_folder():
-            if count > 1 and "TORCHELASTIC_RUN_ID" not in os.environ:
-                _start(count)
-            else:
-                main()
-
-    return program
-
-
-def _wanted() -> int:
-    said = os.environ.get(PROCESSES) or "1"
-    if not said.isdecimal() or said == "0":
-        raise ParamsError(
-            f"{PROCESSES}: found {said!r}, expected the number of processes that train together, "
-            "one for each GPU of this machine"
-        )
-    return int(said)
-
-
-def _start(count: int) -> None:
-    """Run the program that is running in `count` processes, and end as they do."""
-    from torch.distributed.elastic.multiprocessing import SignalException  # noqa: PLC0415
-    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError  # noqa: PLC0415
-    from torch.distributed.run import main as torchrun  # noqa: PLC0415
-
-    spec = sys.modules["__main__"].__spec__
-    if spec is None:
-        raise ParamsError(f"{PROCESSES} is {count}: run the stage as python -m avrsp.stages.<name>")
-    os.environ[processes.LAUNCHER] = str(os.getpid())
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # what torchrun would set, with a warning
-    logging.disable()  # each process says itself what it has to say
-    command = ["--standalone", "--nproc-per-node", str(count), "-m", spec.name, *sys.argv[1:]]
-    start: Callable[[list[str]], None] = torchrun
-    try:
-        start(command)
-    except SignalException:
-        raise SystemExit(EXIT_INTERRUPTED) from None
-    except ChildFailedError as error:
-        codes = {failure.exitcode for failure in error.failures.values()}
-        stopped = codes == {EXIT_INTERRUPTED}
-        raise SystemExit(EXIT_INTERRUPTED if stopped else EXIT_FAILURE) from None

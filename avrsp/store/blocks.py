@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
 import json
 import os
 import struct
@@ -28,6 +29,7 @@ from numcodecs import Blosc, Zstd
 from numpy.typing import NDArray
 
 from avrsp.files import replacing
+from avrsp.store import remote
 
 
 def available_threads() -> int:
@@ -223,6 +225,12 @@ READABLE = 0o644 << 16
 LOCAL_HEADER, LENGTHS = 30, 26
 """Bytes before an entry's name in the file, and where those of its name and extra are counted."""
 
+BROKEN_ZIP = (BadZipFile, NotImplementedError, LookupError, ValueError, OverflowError, struct.error)
+"""What `zipfile` raises on a file whose directory is damaged, besides OSError with EINVAL."""
+
+EXTRA = 64
+"""Bytes of an entry's extra fields that are read with it from object storage; ours have none."""
+
 
 @contextlib.contextmanager
 def writing(path: Path) -> Iterator[ZipSink]:
@@ -293,7 +301,7 @@ class ZipSink(MutableMapping[str, Buffer]):
 
 
 class ZipSource:
-    """The entries of a zip file in which nothing is compressed again.
+    """The entries of a zip file in which nothing is compressed again, here or in object storage.
 
     The file is open only while an entry is read: a training has more stores than a process may
     have open files, and a file that is cut short meanwhile must not end the process, as a
@@ -301,12 +309,17 @@ class ZipSource:
 
     Raises:
         BadZipFile: Not such a file; an entry raises it too where its checksum does not fit.
+        RemoteError: The object storage does not answer; an entry raises it too.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        with path.open("rb") as stream, ZipFile(stream) as archive:
-            self._entries = {entry.filename: entry for entry in archive.infolist()}
+        self._remote = remote.pointer(path)
+        if self._remote:
+            self._entries = _far_entries(self._remote)
+        else:
+            with path.open("rb") as stream, ZipFile(stream) as archive:
+                self._entries = {entry.filename: entry for entry in archive.infolist()}
 
     def __contains__(self, key: str) -> bool:
         return key in self._entries
@@ -317,13 +330,52 @@ class ZipSource:
     def content(self, key: str) -> bytes:
         """Return the bytes of an entry."""
         entry = self._entries[key]
+        found = self._near(entry) if self._remote is None else self._far(self._remote, entry)
+        if not _fits(entry, found) and self._remote:  # what was kept here may have been damaged
+            self._remote.forget(key)
+            found = self._far(self._remote, entry)
+        if not _fits(entry, found):
+            raise BadZipFile(f"{key}: its checksum does not fit")
+        return found
+
+    def _near(self, entry: ZipInfo) -> bytes:
+        """Return an entry's bytes from the file."""
         first, size = entry.header_offset + LOCAL_HEADER, entry.file_size
         with self._path.open("rb", buffering=0) as stream:
             file = stream.fileno()
             if not 0 <= first - LOCAL_HEADER <= first + size <= os.fstat(file).st_size:
-                raise BadZipFile(f"{key}: lies beyond the end of the file")
+                raise BadZipFile(f"{entry.filename}: lies beyond the end of the file")
             header = os.pread(file, LOCAL_HEADER, first - LOCAL_HEADER)
-            found = os.pread(file, size, first + sum(struct.unpack_from("<HH", header, LENGTHS)))
-        if entry.compress_type != ZIP_STORED or zlib.crc32(found) != entry.CRC:
-            raise BadZipFile(f"{key}: its checksum does not fit")
-        return found
+            return os.pread(file, size, first + sum(struct.unpack_from("<HH", header, LENGTHS)))
+
+    def _far(self, file: remote.RemoteFile, entry: ZipInfo) -> bytes:
+        """Return an entry's bytes from object storage, by one request."""
+        head = LOCAL_HEADER + len(entry.filename.encode()) + EXTRA
+        stop = min(entry.header_offset + head + entry.file_size, file.size)
+        found = file.member(entry.filename, entry.header_offset, stop)
+        if len(found) < LOCAL_HEADER:
+            raise BadZipFile(f"{entry.filename}: lies beyond the end of the file")
+        begin = LOCAL_HEADER + sum(struct.unpack_from("<HH", found, LENGTHS))
+        return found[begin : begin + entry.file_size]
+
+
+def _far_entries(file: remote.RemoteFile) -> dict[str, ZipInfo]:
+    """Return the entries of a store in object storage; a list that was kept here may be damaged."""
+    try:
+        return _checked_entries(file)
+    except BROKEN_ZIP:
+        file.forget(remote.DIRECTORY)
+        return _checked_entries(file)
+
+
+def _checked_entries(file: remote.RemoteFile) -> dict[str, ZipInfo]:
+    with file.opened() as stream, ZipFile(stream) as archive:
+        found = {entry.filename: entry for entry in archive.infolist()}
+        stream.seek(archive.start_dir)
+        if hashlib.sha256(stream.read()).hexdigest() != file.entries:
+            raise BadZipFile("the object storage has another store here")
+    return found
+
+
+def _fits(entry: ZipInfo, found: bytes) -> bool:
+    return entry.compress_type == ZIP_STORED and zlib.crc32(found) == entry.CRC

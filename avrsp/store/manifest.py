@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from avrsp.errors import StoreError
 from avrsp.files import write_text
+from avrsp.store import remote
 from avrsp.store.members import entries_digest
 
 COMMAND = "snakemake --cores all preprocess"
@@ -157,6 +158,38 @@ def verdict_path(folder: Path, dataset: str, video: str) -> Path:
     return folder / dataset / f"{video}.json"
 
 
+def address_of(place: str, verdict: Verdict) -> str:
+    """Return where a kept video's store lies below an address of object storage."""
+    return f"{place.rstrip('/')}/{verdict.dataset}/{verdict.video}.zarr.zip"
+
+
+def link_stores(manifest: Manifest, folder: Path, place: str) -> None:
+    """Write a pointer for each store of `manifest` that lies below `place` and has none here.
+
+    So a clone that has the manifest alone, from a DVC remote, reads the stores of another one.
+
+    Raises:
+        StoreError: One is not there, or has another size than its pointer says; the message names
+            the first of them.
+        RemoteError: The object storage does not answer.
+    """
+    there = remote.sizes(place)
+    for verdict in (each for each in _kept(manifest) if each.digest):
+        path, address = store_path(folder, verdict), address_of(place, verdict)
+        if not path.exists() and address in there:
+            size = there[address]
+            remote.point(path, remote.RemoteFile(address, size, verdict.digest, verdict.entries))
+            if not verdict_path(folder, verdict.dataset, verdict.video).exists():
+                write_record(verdict_path(folder, verdict.dataset, verdict.video), verdict)
+        far = remote.pointer(path) if path.exists() else None
+        if far and there.get(far.address) != far.size:
+            raise StoreError(f"{far.address}: not there, or not as long as it was; run: {COMMAND}")
+
+
+def _kept(manifest: Manifest) -> list[Verdict]:
+    return [each for entry in manifest.datasets.values() for each in entry.videos if each.kept]
+
+
 def check_stores(manifest: Manifest, folder: Path) -> None:
     """Make sure that every listed store is there and is the one that the manifest describes.
 
@@ -167,8 +200,7 @@ def check_stores(manifest: Manifest, folder: Path) -> None:
         StoreError: A store is gone, damaged, or another one; the message names the first of them.
         OSError: The machine cannot read one.
     """
-    kept = [each for entry in manifest.datasets.values() for each in entry.videos if each.kept]
-    faults = [fault for verdict in kept if (fault := _fault(folder, verdict))]
+    faults = [fault for verdict in _kept(manifest) if (fault := _fault(folder, verdict))]
     if faults:
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
         raise StoreError(f"{faults[0]}{more}; run: {COMMAND}")

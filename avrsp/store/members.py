@@ -9,24 +9,25 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import struct
 from collections.abc import Mapping
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
 
-from avrsp.store.blocks import DESCRIPTION, Blocks, ZipSource, chunk_key
-
-BROKEN_ZIP = (BadZipFile, NotImplementedError, LookupError, ValueError, OverflowError, struct.error)
-"""What `zipfile` raises on a file whose directory is damaged, besides OSError with EINVAL."""
+from avrsp.store import remote
+from avrsp.store.blocks import BROKEN_ZIP, DESCRIPTION, Blocks, ZipSource, chunk_key
 
 
 def entries_digest(path: Path) -> str:
     """Return the SHA-256 of a zip file's central directory; empty where it has no readable one.
 
+    Of a store in object storage it is what its pointer says; reading it compares the two.
+
     Raises:
         OSError: The file is not there, or the machine cannot read it.
     """
     try:
+        if far := remote.pointer(path):
+            return far.entries
         with path.open("rb") as stream, ZipFile(stream) as archive:
             stream.seek(archive.start_dir)
             return hashlib.file_digest(stream, "sha256").hexdigest()

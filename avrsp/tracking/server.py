@@ -266,16 +266,17 @@ def _experiment(client: MlflowClient, name: str, root: Path) -> str:
 def unusable(experiment: Experiment, root: Path) -> str | None:
     """Say why nothing can be recorded in an experiment, and the way out; None where it can."""
     if experiment.lifecycle_stage == "deleted":
+        own = "" if _named() else f"{ADDRESS}={address(root)} "  # a server's is set already
         return (
-            f"the experiment {experiment.name} was deleted; restore it: {ADDRESS}=... mlflow "
+            f"the experiment {experiment.name} was deleted; restore it: {own}mlflow "
             f"experiments restore --experiment-id {experiment.experiment_id}, or choose another "
             "name for tracking.experiment in params.yaml"
         )
     location = urlsplit(experiment.artifact_location or "")
-    own = root.resolve()
+    here = root.resolve()
     if _named() or location.scheme not in {"", "file"}:
         return None
-    if Path(unquote(location.path)).resolve().is_relative_to(own):
+    if Path(unquote(location.path)).resolve().is_relative_to(here):
         return None
     return (
         f"the experiment {experiment.name} keeps its files in {unquote(location.path)}, since the "

@@ -41,6 +41,7 @@ LAYOUT = Layout(
     width=PARAMS.active.clip.width,
     chunk=PARAMS.active.store.chunk,
     code=code_digest("convert", "datasets", "media", "store", "types.py")[:16],
+    place=PARAMS.data.stores,
 )
 
 

@@ -1,0 +1,26 @@
+"""What was converted, as every stage after the conversion takes it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from avrsp import paths
+from avrsp.params import Params
+from avrsp.store.manifest import Manifest, check_stores, link_stores, read_manifest
+
+
+def converted(loaded: Params) -> tuple[Manifest, Path]:
+    """Return the manifest and the folder of its stores, each of which is there.
+
+    Stores in object storage are looked for there, and get pointers here.
+
+    Raises:
+        StoreError: The manifest is missing or damaged, or a store is missing or another one.
+        RemoteError: The object storage does not answer.
+    """
+    here = paths.current()
+    manifest, folder = read_manifest(here.manifest(loaded.preset)), here.stores(loaded.preset)
+    if loaded.data.stores is not None:
+        link_stores(manifest, folder, loaded.data.stores)
+    check_stores(manifest, folder)
+    return manifest, folder

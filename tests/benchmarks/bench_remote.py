@@ -1,0 +1,133 @@
+"""Clips a second from S3 beside those from a local disk, without and with 20 ms of latency.
+
+The server runs in a network namespace of its own, whose link is delayed by `tc netem`: this needs
+root. Each run keeps what it reads in a folder of its own. From the project's folder:
+PYTHONPATH=. python tests/benchmarks/bench_remote.py
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from avrsp.store import remote
+from avrsp.store.members import entries_digest
+from avrsp.store.video_store import StoreAttributes, VideoStore, write_store
+from avrsp.train.clips import ClipLoader, Clips
+from avrsp.train.sampling import EpochBatches, RandomClips
+from avrsp.types import InputSpec
+from tests.cluster import s3
+
+SPEC = InputSpec(length=32, height=224, width=384, audio=True)
+VIDEOS, FRAMES, CLIPS, BATCH = 8, 96, 4, 4
+SPACE, NEAR, FAR = "avrsp-bench", "10.231.7.1", "10.231.7.2"
+
+
+def ip(*words: str) -> None:
+    subprocess.run(["ip", *words], check=True)
+
+
+@contextmanager
+def space() -> Iterator[None]:
+    """Make a namespace with a link to it."""
+    ip("netns", "add", SPACE)
+    try:
+        ip("link", "add", "avrsp0", "type", "veth", "peer", "name", "avrsp1", "netns", SPACE)
+        ip("addr", "add", f"{NEAR}/30", "dev", "avrsp0")
+        ip("link", "set", "avrsp0", "up")
+        for words in (
+            ("addr", "add", f"{FAR}/30", "dev", "avrsp1"),
+            ("link", "set", "avrsp1", "up"),
+        ):
+            ip("-n", SPACE, *words)
+        yield
+    finally:
+        ip("netns", "delete", SPACE)
+
+
+def delay(milliseconds: int) -> None:
+    """Delay what the server sends."""
+    change = ["tc", "-n", SPACE, "qdisc", "replace", "dev", "avrsp1", "root", "netem"]
+    subprocess.run([*change, "delay", f"{milliseconds}ms"], check=True)
+
+
+def write(folder: Path) -> list[Path]:
+    """Write videos of a moving pattern, about as hard to compress as real ones."""
+    rng = np.random.default_rng(0)
+    scene = np.kron(rng.integers(0, 256, (48, 64, 3)), np.ones((8, 8, 1))).astype(np.uint8)
+    found = []
+    for number in range(VIDEOS):
+        frames = [
+            np.roll(scene, (2 * t, 3 * t), (0, 1))[: SPEC.height, : SPEC.width]
+            for t in range(FRAMES)
+        ]
+        grain = rng.integers(0, 6, (FRAMES, SPEC.height, SPEC.width, 3), dtype=np.uint8)
+        path = folder / f"{number}.zarr.zip"
+        write_store(
+            path,
+            frames=[np.minimum(frame, 249) + own for frame, own in zip(frames, grain, strict=True)],
+            densities=[frame[..., 0] for frame in frames],
+            fixations=[np.zeros((0, 2), np.int16)] * FRAMES,
+            waveform=rng.uniform(-0.5, 0.5, 22_050 * FRAMES // 25).astype(np.float32),
+            attributes=StoreAttributes(
+                "diem", str(number), 25.0, 22_050, 1, "", "", FRAMES, FRAMES
+            ),
+            chunk=8,
+        )
+        found.append(path)
+    return found
+
+
+def rate(paths: list[Path], workers: int, *, epochs: int = 2) -> list[float]:
+    """Return clips a second of each epoch."""
+    clips = Clips([VideoStore(path) for path in paths], SPEC, RandomClips(1, flip=False))
+    loader = ClipLoader(clips, EpochBatches(VIDEOS, CLIPS, BATCH, 1), workers=workers, pin=False)
+    found = []
+    for epoch in range(epochs):
+        begin = time.monotonic()
+        count = sum(len(batch.names) for batch in loader.epoch(epoch))
+        found.append(count / (time.monotonic() - begin))
+    return found
+
+
+def say(line: str) -> None:
+    """Write a line of the table."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """Print a table."""
+    if os.geteuid() != 0:
+        sys.exit("bench_remote: needs root, for a network namespace")
+    with tempfile.TemporaryDirectory() as name, space():
+        top = Path(name)
+        paths = write(top / "local")
+        near = {workers: rate(paths, workers) for workers in (0, 2)}
+        say(f"local disk: {near[0][1]:.1f} clips/s, two workers {near[2][1]:.1f}")
+        with s3.running(top, FAR, ("ip", "netns", "exec", SPACE)) as server:
+            os.environ.update(server.variables)
+            far = write(top / "far")
+            for path in far:
+                remote.send(path, f"s3://{s3.BUCKET}/{path.name}", entries_digest(path))
+            for milliseconds in (0, 20):
+                delay(milliseconds)
+                for workers in (0, 2, 4, 8):
+                    os.environ["AVRSP_CACHE"] = str(top / f"cache-{milliseconds}-{workers}")
+                    first, second = rate(far, workers)
+                    say(
+                        f"S3, {milliseconds} ms, {workers} workers: {first:.1f} clips/s, "
+                        f"the second epoch, of which some is kept, {second:.1f}"
+                    )
+
+
+if __name__ == "__main__":
+    main()
