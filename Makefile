@@ -10,7 +10,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 # Waiting threads soon stop spinning: on a shared machine that is several times faster.
 export GOMP_SPINCOUNT := 10000
 
-.PHONY: help setup repro test test-slow bench lint schema docs format ffmpeg
+.PHONY: help setup repro test test-slow cluster-tools bench lint schema docs format ffmpeg
 .DEFAULT_GOAL := help
 
 help: ## list what can be made
@@ -35,11 +35,14 @@ repro: setup ## run the whole chain; on the default preset: generate, train, eva
 test: setup ## the default tests, under 6 minutes on 2 cores
 	pytest -n 2 -m "not slow"
 
-test-slow: setup ## the longer tests: kills, whole chains, mutations
+cluster-tools: ## what the tests of tests/cluster need beside Python, by apt as root; else they skip
+	@sh workflow/scripts/cluster_tools.sh
+
+test-slow: setup ## the longer tests: kills, whole chains, mutations, clusters
 	pytest -m slow
 
 bench: setup ## speed and memory, as ratios against stated baselines in one run
-	@set -e; for script in tests/benchmarks/bench_*.py; do echo "== $$script"; python $$script; done
+	@set -e; for script in tests/benchmarks/bench_*.py; do echo "== $$script"; PYTHONPATH=. python $$script; done
 
 lint: setup ## formatter, linters, types, floors, workflow
 	ruff format --check
