@@ -6,7 +6,9 @@ tables of models and datasets from the registries. A test fails where a page is 
 
 from __future__ import annotations
 
+import base64
 import inspect
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +29,7 @@ from avrsp.store.ground_truth import EMPTY_RULE
 ROOT: Final = Path(__file__).resolve().parents[1]
 FOLDER: Final = ROOT / "docs" / "reference"
 NOTE: Final = "<!-- Written by `make docs`; change the code, not this page. -->"
+TUTORIAL: Final = ROOT / "docs" / "tutorial.ipynb"
 PRESETS: Final = ("sample", "paper")
 BOUNDS: Final = {
     "exclusiveMinimum": ">",
@@ -46,7 +49,8 @@ def pages() -> dict[Path, str]:
         "datasets.md": dataset_tables(),
         "protocols.md": protocol_table(),
     }
-    return {FOLDER / name: f"{NOTE}\n\n{text.strip()}\n" for name, text in found.items()}
+    generated = {FOLDER / name: f"{NOTE}\n\n{text.strip()}\n" for name, text in found.items()}
+    return {TUTORIAL.with_suffix(".md"): tutorial(), **generated}
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -376,10 +380,52 @@ def _videos(entry: datasets.DatasetSpec) -> str:
     return str(len(sheets.read_sheet(sheet, entry.splits))) if sheet.is_file() else "-"
 
 
+# The tutorial
+
+
+def tutorial() -> str:
+    """Return the notebook as a page: its text, its code, and what that gave."""
+    note = "<!-- Written by `make docs` from tutorial.ipynb; change that, not this page. -->"
+    parts, pictures = [note], 0
+    for cell in _cells():
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "markdown":
+            parts.append(source)
+            continue
+        parts.append(f"```python\n{source}\n```")
+        for output in cell["outputs"]:
+            if "text" in output:
+                parts.append(f"```text\n{''.join(output['text']).rstrip()}\n```")
+            elif "image/png" in output.get("data", {}):
+                pictures += 1
+                parts.append(f"![What the code above draws](tutorial-{pictures}.png)")
+    parts.append("[The notebook itself](tutorial.ipynb)")
+    return "\n\n".join(parts) + "\n"
+
+
+def tutorial_pictures() -> dict[Path, bytes]:
+    """Return the pictures of the notebook by the path at which its page shows them."""
+    outputs = (output for cell in _cells() for output in cell.get("outputs", ()))
+    shown = (
+        output["data"]["image/png"] for output in outputs if "image/png" in output.get("data", {})
+    )
+    return {
+        TUTORIAL.with_name(f"tutorial-{number}.png"): base64.b64decode("".join(content))
+        for number, content in enumerate(shown, 1)
+    }
+
+
+def _cells() -> list[dict[str, Any]]:
+    cells: list[dict[str, Any]] = json.loads(TUTORIAL.read_text())["cells"]
+    return cells
+
+
 def main() -> None:
     """Write every page that is out of date."""
     for path, text in pages().items():
         files.write_text(path, text)
+    for path, content in tutorial_pictures().items():
+        files.write_bytes(path, content)
 
 
 if __name__ == "__main__":

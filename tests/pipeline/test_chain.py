@@ -54,6 +54,22 @@ def test_every_number_of_the_tables_follows_from_the_rows_of_frames(finished: Pa
     assert len(from_csv(finished, "table-i")) >= 5 * 3 * 4  # methods, datasets, metrics
 
 
+def test_the_tutorial_runs(finished: Path, run: Run) -> None:
+    """The notebook, from beginning to end, on what this chain has made."""
+    notebook = finished / "docs" / "tutorial.ipynb"
+    run("jupyter-execute", "--inplace", str(notebook))
+    outputs = [
+        output
+        for cell in json.loads(notebook.read_text())["cells"]
+        for output in cell.get("outputs", ())
+    ]
+    said = "".join("".join(output.get("text", ())) for output in outputs)
+    assert "model     CC " in said
+    assert "the sound moves " in said
+    pictures = [output for output in outputs if "image/png" in output.get("data", {})]
+    assert len(pictures) == 4
+
+
 def test_a_second_run_runs_nothing(finished: Path, run: Run) -> None:
     assert "Data and pipelines are up to date" in run("dvc", "repro").stdout
     said = run("snakemake", "--cores", "all", "preprocess")
