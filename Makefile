@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
+APP := .venv-app
+PURELIB := import sysconfig; print(sysconfig.get_path("purelib"))
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # No service is told that this runs.
 export DVC_NO_ANALYTICS := 1
@@ -10,7 +12,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 # Waiting threads soon stop spinning: on a shared machine that is several times faster.
 export GOMP_SPINCOUNT := 10000
 
-.PHONY: help setup repro test test-slow cluster-tools bench lint schema docs format ffmpeg
+.PHONY: app help setup repro test test-app test-slow cluster-tools bench lint schema docs format ffmpeg
 .DEFAULT_GOAL := help
 
 help: ## list what can be made
@@ -40,6 +42,20 @@ cluster-tools: ## what the tests of tests/cluster need beside Python, by apt as 
 
 test-slow: setup ## the longer tests: kills, whole chains, mutations, clusters
 	pytest -m slow
+
+# gradio wants older versions than are pinned, so its environment lies above the other one.
+$(APP)/ready: requirements-app.lock $(READY)
+	test -x $(APP)/bin/python || $(BIN)/python -m venv $(APP)
+	$(BIN)/python -c '$(PURELIB)' > "$$($(APP)/bin/python -c '$(PURELIB)')/core.pth"
+	$(APP)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement requirements-app.lock
+	$(APP)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+app: setup $(APP)/ready ## serve a page on which to drop a video, at http://127.0.0.1:7860
+	$(APP)/bin/avrsp app
+
+test-app: setup $(APP)/ready ## the page in headless Chromium
+	$(APP)/bin/python -m pytest -m slow tests/app
 
 bench: setup ## speed and memory, as ratios against stated baselines in one run
 	@set -e; for script in tests/benchmarks/bench_*.py; do echo "== $$script"; PYTHONPATH=. python $$script; done

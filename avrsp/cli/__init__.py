@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from avrsp.cli import compare, doctor, evaluate, material, models, predict, recordings
+from avrsp.cli import app, compare, doctor, evaluate, material, models, predict, recordings
 from avrsp.errors import exits_cleanly, interrupted
 
 
@@ -35,6 +35,7 @@ for command in (
     predict.predict,
     evaluate.evaluate,
     compare.compare,
+    app.app,
     doctor.doctor,
     recordings.recordings,
 ):
