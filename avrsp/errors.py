@@ -37,12 +37,11 @@ MACHINE_FAULTS: Final = {
     errno.ENAMETOOLONG: f"the name is too long for this disk; use a shorter name or path {AGAIN}",
     errno.ELOOP: f"links lead in a circle; correct them {AGAIN}",
     errno.ESTALE: f"the network disk has lost the file; mount it again {AGAIN}",
+    errno.ENOENT: f"no such file or folder; make it, or correct the path, {AGAIN}",
+    errno.EISDIR: f"a folder, expected a file; remove it, or correct the path, {AGAIN}",
+    errno.ENOTDIR: f"a file stands where a folder should be; move it {AGAIN}",
     errno.EIO: f"the disk cannot be read or written (input/output error); check it {AGAIN}",
 }
-DEFECTS: Final = frozenset(
-    {errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.EBADF, errno.EINVAL}
-)
-"""Numbers of system errors by which wrong code shows, unless they come from writing a file."""
 
 
 class AvrspError(Exception):
@@ -99,10 +98,9 @@ def one_line(error: BaseException) -> str | None:
     """Say `error` in one line; None where it is a defect of ours, which needs its traceback."""
     if isinstance(error, AvrspError):
         return cleaned(str(error))
-    if isinstance(error, OSError) and error.errno is not None and error.errno not in DEFECTS:
-        place = (
-            f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
-        )
+    if isinstance(error, OSError) and error.errno is not None:
+        named = isinstance(error.filename, str | bytes | os.PathLike)
+        place = f"{os.fsdecode(error.filename)}: " if named else ""
         return cleaned(f"{place}{_advice(error)}")
     return None
 

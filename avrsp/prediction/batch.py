@@ -70,20 +70,12 @@ def predict_videos(
         try:
             _settle(video, name, request)
         except (AvrspError, OSError) as error:
-            line = one_line(error) or _system_fault(error)
+            line = one_line(error)
             if line is None:
                 raise
             sys.stderr.write(f"avrsp: {line}\n")
             failed.append(video)
     return failed
-
-
-def _system_fault(error: Exception) -> str | None:
-    """Say in one line what the system refused, whatever its number; None for other errors."""
-    if not isinstance(error, OSError) or error.errno is None:
-        return None
-    place = f"{os.fspath(error.filename)}: " if error.filename else ""
-    return f"{place}{error.strerror or os.strerror(error.errno)}; correct that and run it again"
 
 
 def predict_video(
