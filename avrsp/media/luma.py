@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avrsp.errors import RawDataError
-from avrsp.media.pipes import complaint, passthrough, running, source
+from avrsp.media.pipes import command, complaint, passthrough, running, source
 from avrsp.media.probe import Media, probe
 
 DEEP: Final = re.compile(r"(?:yuvj?4\d\d|gray)p?(\d\d)le")
@@ -75,6 +75,4 @@ def _command(path: Path, media: Media, depth: int) -> list[str]:
         format="rawvideo",
         pix_fmt="gray" if depth == 8 else f"gray{depth}le",  # noqa: PLR2004
     )
-    quiet = ("-hide_banner", "-nostdin", "-nostats", "-loglevel", "error")
-    command: list[str] = output.global_args(*quiet).compile()
-    return command
+    return command(output)

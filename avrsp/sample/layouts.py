@@ -23,7 +23,7 @@ from scipy.io import savemat, wavfile
 from avrsp.datasets.dataset_registry import ListedVideo, spec
 from avrsp.datasets.stavis_mirror import TREE, TREES
 from avrsp.errors import RawDataError
-from avrsp.media.pipes import Run, address, complaint, running
+from avrsp.media.pipes import Run, address, complaint, passthrough, running
 from avrsp.sample.plan import SPLITS, PlannedVideo
 
 GreyMap = npt.NDArray[np.uint8]
@@ -178,7 +178,8 @@ def take_apart(path: Path, pictures: Path, wave: Path | None) -> None:
         OSError: The disk is full.
     """
     pictures.mkdir(parents=True)
-    images = ["-map", "0:v", "-fps_mode", "passthrough", *JPEG_QUALITY, *EXACT]
+    modes = (word for name, mode in passthrough().items() for word in (f"-{name}", mode))
+    images = ["-map", "0:v", *modes, *JPEG_QUALITY, *EXACT]
     command = [*FFMPEG, "-threads", "1", "-i", address(path), *images]
     command.append(f"{address(pictures).replace('%', '%%')}/img_%05d.jpg")
     if wave is not None:

@@ -2,14 +2,18 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
 from avrsp.errors import RawDataError
 from avrsp.media import pipes
-from avrsp.media.decode import probe, read_frames
+from avrsp.media.decode import probe, read_frames, read_timed
+from avrsp.media.encode import encode
+from avrsp.media.luma import read_luma
 
 Make = Callable[[str, str], Path]
 
@@ -64,3 +68,44 @@ def test_missing_ffmpeg_is_one_line(
     assert shutil.which("ffmpeg") is None
     with pytest.raises(RawDataError, match=r"not found on PATH; install it"):
         probe(path)
+
+
+@pytest.mark.parametrize(
+    ("version", "option"),
+    [
+        ("libavutil      56. 70.100 / 56. 70.100", "vsync"),
+        ("libavutil      57. 17.100 / 57. 17.100", "vsync"),  # FFmpeg 5.0
+        ("libavutil      57. 28.100 / 57. 28.100", "fps_mode"),  # FFmpeg 5.1
+        ("libavutil      60.  8.100 / 60.  8.100", "fps_mode"),
+        ("libavutil      61.  1.100 / 61.  1.100", "fps_mode"),  # FFmpeg 9
+        ("no version at all", "fps_mode"),
+    ],
+)
+def test_the_option_is_the_one_that_the_installed_ffmpeg_knows(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: str, option: str
+) -> None:
+    program = tmp_path / "ffmpeg"
+    program.write_text(f"#!/bin/sh\necho 'ffmpeg version x'\necho '{version}'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert pipes.passthrough() == {option: "passthrough"}
+
+
+def test_frames_come_once_by_the_option_of_ffmpeg_before_5_1(
+    make_video: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    helped = subprocess.run(["ffmpeg", "-h", "full"], capture_output=True, text=True, check=True)
+    if "-vsync" not in helped.stdout:
+        pytest.skip("the installed ffmpeg has no -vsync any more")
+    path = make_video("plain.mp4", f"{PICTURE} {TONE}")
+    expected = [frame.time for frame in read_timed(path, height=24, width=32)]
+    monkeypatch.setattr(pipes, "FRAME_MODE", (99, 0))
+    pipes._passthrough.cache_clear()
+    try:
+        assert pipes.passthrough() == {"vsync": "passthrough"}
+        frames = [*read_timed(path, height=24, width=32)]
+        assert [frame.time for frame in frames] == expected
+        encode(tmp_path / "out.mp4", frames, rate=Fraction(25), sound=probe(path).sound)
+        assert len([*read_luma(tmp_path / "out.mp4")]) == len(frames)
+    finally:
+        pipes._passthrough.cache_clear()
