@@ -143,12 +143,11 @@ class _Video:
         return rows
 
     def _refuses(self, name: ProtocolName, size: tuple[int, ...]) -> bool:
-        wanted = self._store.truth_size
-        if not PROTOCOLS[name].same_size or size == wanted:
+        if not PROTOCOLS[name].same_size or size == self._store.truth_size:
             return False
         self.refused[name] = (
-            f"maps of {size[0]} x {size[1]}, protocol {name} takes the ground truth's "
-            f"{wanted[0]} x {wanted[1]}; resize them"
+            f"left out of protocol {name}, which takes maps of the ground truth's size alone; "
+            "resize them to be scored by it"
         )
         return True
 

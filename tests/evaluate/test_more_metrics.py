@@ -93,7 +93,8 @@ def test_msu_protocols_score_each_frame_by_their_own_code(store: VideoStore) -> 
     by = refused.groupby("protocol")["cc"].count()
     assert (by["msu2024"], by["crowdsal"]) == (12, 0)
     assert said == [
-        "maps of 24 x 32, protocol crowdsal takes the ground truth's 48 x 64; resize them"
+        "left out of protocol crowdsal, which takes maps of the ground truth's size alone; "
+        "resize them to be scored by it"
     ]
 
 
