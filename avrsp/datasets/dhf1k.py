@@ -1,13 +1,14 @@
 """DHF1K: an AVI, three digits to its name, and annotations under four digits.
 
 `video/001.AVI`, `annotation/0001/maps/0001.png` and `annotation/0001/fixation/maps/0001.mat`,
-whose variable `I` is a binary map. Numbers start at 1; the test videos have no annotation.
+whose variable `I` is a binary map. Numbers start at 1; the test videos have no annotation. Copies
+differ in the zeros before a number, which are not looked at: `601` and `0601` are one video.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,11 +20,15 @@ from avrsp.datasets.dataset_registry import ALL_ROLES, Archive, DatasetSpec, reg
 from avrsp.datasets.gaze import Annotation
 from avrsp.datasets.map_images import read_annotation, read_densities
 from avrsp.datasets.raw import Counts, files, run_of
+from avrsp.errors import RawDataError
 from avrsp.media import decode
 from avrsp.media.probe import probe
 from avrsp.store.manifest import EVERY_SPLIT
 
 VARIABLE: Final = "I"
+MAPS, FIXATIONS = "maps", "fixation/maps"
+MOST_DIGITS: Final = 6
+"""Of a number, with its zeros."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +47,10 @@ class Dhf1kVideo:
 
     @property
     def places(self) -> tuple[Path, ...]:
-        """Files and folders that belong to this video alone."""
-        return self._file, self._maps, self._fixations
+        """Files and folders that belong to this video alone, under whichever number's form."""
+        tops = self._called("annotation", 4)
+        folders = [top / each for top in tops for each in (MAPS, FIXATIONS)]
+        return (*self._called("video", 3, (".AVI", ".avi")), *folders)
 
     @property
     def sound(self) -> None:
@@ -54,8 +61,8 @@ class Dhf1kVideo:
         """Count the maps; the frames of a file that is there are counted by decoding."""
         return Counts(
             frames=None if self._file.exists() else 0,
-            maps=_counted(self._maps, "png"),
-            fixations=_counted(self._fixations, "mat"),
+            maps=run_of(_numbered(self._maps, "png")),
+            fixations=run_of(_numbered(self._fixations, "mat")),
         )
 
     def size(self) -> tuple[int, int]:
@@ -69,34 +76,70 @@ class Dhf1kVideo:
 
     def densities(self, count: int) -> Iterator[NDArray[np.uint8]]:
         """Yield the first `count` density maps at their own size."""
-        return read_densities(self._maps / f"{n:04d}.png" for n in range(1, count + 1))
+        found = _numbered(self._maps, "png")
+        return read_densities(found[number] for number in range(1, count + 1))
 
     def annotation(self, count: int, fps: float) -> Annotation:
         """Return the fixations on the first `count` frames."""
-        paths = (self._fixations / f"{n:04d}.mat" for n in range(1, count + 1))
-        return read_annotation(paths, VARIABLE, fps)
+        found = _numbered(self._fixations, "mat")
+        return read_annotation((found[n] for n in range(1, count + 1)), VARIABLE, fps)
 
     @property
     def _file(self) -> Path:
-        return self.raw / self.folder / "video" / f"{self.video}.AVI"
+        return _only(self._called("video", 3, (".AVI", ".avi")))
 
     @property
     def _annotation(self) -> Path:
-        return self.raw / self.folder / "annotation" / f"{int(self.video):04d}"
+        return _only(self._called("annotation", 4))
 
     @property
     def _maps(self) -> Path:
-        return self._annotation / "maps"
+        return self._annotation / MAPS
 
     @property
     def _fixations(self) -> Path:
-        return self._annotation / "fixation" / "maps"
+        return self._annotation / FIXATIONS
+
+    def _called(self, part: str, digits: int, suffixes: Sequence[str] = ("",)) -> list[Path]:
+        """Return what is there by the video's number with whatever zeros; else where it should be.
+
+        Args:
+            part: `video` or `annotation`.
+            digits: Of a number as it is published there.
+            suffixes: Endings, the published one first.
+        """
+        place, bare = self.raw / self.folder / part, self.video.lstrip("0")
+        names = dict.fromkeys([bare.zfill(digits), *map(bare.zfill, range(1, MOST_DIGITS + 1))])
+        paths = [place / f"{name}{suffix}" for name in names for suffix in suffixes]
+        return [path for path in paths if path.exists()] or paths[:1]
 
 
-def _counted(folder: Path, suffix: str) -> int:
-    pattern = re.compile(rf"(\d{{4}})\.{suffix}")
-    found = (pattern.fullmatch(each.name) for each in files([folder]))
-    return run_of(int(match[1]) for match in found if match)
+def _numbered(folder: Path, suffix: str) -> dict[int, Path]:
+    """Return the files of a folder by their numbers.
+
+    Raises:
+        RawDataError: Two have the same one.
+    """
+    pattern = re.compile(rf"(\d{{1,{MOST_DIGITS}}})\.{suffix}", re.ASCII)
+    found: dict[int, list[Path]] = {}
+    for each in files([folder]):
+        if match := pattern.fullmatch(each.name):
+            found.setdefault(int(match[1]), []).append(folder / each.name)
+    return {number: _only(sorted(same)) for number, same in found.items()}
+
+
+def _only(paths: Sequence[Path]) -> Path:
+    """Return the one path, which several names may lead to.
+
+    Raises:
+        RawDataError: There are several, such as `601` and `0601`.
+    """
+    if len(paths) > 1 and len({path.resolve() for path in paths}) > 1:
+        raise RawDataError(
+            f"{paths[0]} and {paths[1].name} are there, and it is not clear which is meant; "
+            "remove one"
+        )
+    return paths[0]
 
 
 DRIVE: Final = "https://drive.google.com/drive/folders/1sW0tf9RQMO4RR7SyKhU8Kmbm4jwkFGpQ"

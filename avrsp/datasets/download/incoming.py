@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -51,8 +52,14 @@ def where(archive: Archive, raw: Path) -> str:
 
 def count(folder: Path, archive: Archive, videos: Sequence[str]) -> int:
     """Return for how many of `videos` there is something in an archive's folder."""
-    wanted = {archive.entry.format(video=video) for video in videos}
-    return len(wanted.intersection(each.name for each in folder.iterdir()))
+    wanted = {_name(archive.entry.format(video=video)) for video in videos}
+    return len(wanted.intersection(_name(each.name) for each in folder.iterdir()))
+
+
+def _name(name: str) -> str:
+    """Return a name; without leading zeros, and in small letters, where it is a number."""
+    match = re.fullmatch(r"0*(\d+)(\.\w+)?", name, re.ASCII)
+    return name if match is None else f"{match[1]}{match[2] or ''}".lower()
 
 
 def rooted(unpacked: Path, archive: Archive, videos: Sequence[str]) -> Path:
@@ -63,29 +70,11 @@ def rooted(unpacked: Path, archive: Archive, videos: Sequence[str]) -> Path:
     Raises:
         RawDataError: There is none.
     """
-    level, seen = [unpacked], [unpacked]
+    level = [unpacked]
     for _ in range(DEPTH + 1):
         for place in level:
             if count(place, archive, videos):
                 return place
         level = [each for place in level for each in sorted(place.iterdir()) if each.is_dir()]
-        seen += level
     example = archive.entry.format(video=min(videos, default=""))
-    raise RawDataError(
-        f"{archive.name}: what was found has no {example} or other listed video"
-        f"{_similar(seen, archive, videos)}"
-    )
-
-
-def _similar(seen: Sequence[Path], archive: Archive, videos: Sequence[str]) -> str:
-    """Name a folder whose name has more or fewer zeros than it should, and what it should be."""
-    wanted = {archive.entry.format(video=video) for video in videos}
-    bare = {_bare(name): name for name in sorted(wanted)}
-    for place in seen:
-        if _bare(place.name) in bare:
-            return f"; {place.name} should be called {bare[_bare(place.name)]}, and so on"
-    return ""
-
-
-def _bare(name: str) -> str:
-    return name.lower().lstrip("0")
+    raise RawDataError(f"{archive.name}: what was found has no {example} or other listed video")

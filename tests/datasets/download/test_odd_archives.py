@@ -137,10 +137,15 @@ def test_a_set_brought_by_halves_is_counted(raw: Path, incoming: Path) -> None:
     ]
 
 
-def test_names_with_other_zeros_are_told(raw: Path, incoming: Path) -> None:
-    (incoming / "dhf1k" / "annotation" / "601").mkdir(parents=True)
-    (line,) = lines_of(raw, "dhf1k", ("601",), means())
-    assert "601 should be called 0601, and so on" in line
+@pytest.mark.parametrize(("film", "annotation"), [("601.AVI", "0601"), ("0601.avi", "601")])
+def test_numbers_may_have_any_zeros(raw: Path, incoming: Path, film: str, annotation: str) -> None:
+    (incoming / "dhf1k" / "annotation" / annotation).mkdir(parents=True)
+    (incoming / "dhf1k" / "video").mkdir()
+    (incoming / "dhf1k" / "video" / film).touch()
+    assert lines_of(raw, "dhf1k", ("601",), means()) == []
+    assert lines_of(raw, "dhf1k", ("601", "602"), means())[0].startswith(
+        "dhf1k: dhf1k/video has something for 1 of 2 videos"
+    )
 
 
 @pytest.mark.parametrize("name", ["Coutrot_db2.ZIP", "coutrot_db2.zip"])
