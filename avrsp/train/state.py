@@ -12,7 +12,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +27,9 @@ from avrsp.train.optimisation import Schedule, TrainingOutput, loss_of, optimise
 from avrsp.train.ranks import ALONE, Ranks
 from avrsp.train.sampling import seed_of
 from avrsp.types import Clip, Sample
+
+LONE: Final = "Expected more than 1 value per channel"
+"""How PyTorch begins to say that a batch has one value of a channel, which has no deviation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +124,16 @@ class Training:
         self.at.updates += 1
 
     def _accumulate(self, batch: Batch, weight: float, share: float) -> None:
-        loss = self._loss(self._shared, batch.sample, counted=bool(batch.names))
+        try:
+            loss = self._loss(self._shared, batch.sample, counted=bool(batch.names))
+        except ValueError as error:
+            if not str(error).startswith(LONE):
+                raise
+            raise AvrspError(
+                f"{', '.join(batch.names)}: alone in its batch, and batch normalisation needs two "
+                "clips to train on; raise `clips_per_video`, or set `batch` so that no batch has a "
+                "single clip"
+            ) from None
         own = len(batch.names)
         value, clips = self.ranks.summed([float(loss.detach()) * weight, own])
         self._check("loss", value / clips, batch.names)

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from avrsp import models
+from avrsp.errors import AvrspError
 from avrsp.models.recipe import MethodRecipe, ParameterGroup
 from avrsp.models.saved import load_model
 from avrsp.params import TrainParams
@@ -130,3 +131,24 @@ def test_another_entry_trains_by_its_own_recipe(videos: Any, tmp_path: Path) -> 
     )
     (row,) = json.loads((out / "history.json").read_text())
     assert row["lr"] == pytest.approx(10 * RECIPE.train.lr)
+
+
+class Pooled(nn.Module):
+    """Normalises the mean of a clip over the batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv3d(3, 4, 3)
+        self.norm = nn.BatchNorm1d(4)
+
+    def forward(self, frames: Tensor, *_: Tensor) -> Tensor:
+        pooled = self.norm(self.conv(frames / 128 - 1).mean((2, 3, 4)))
+        size = len(frames), small.SPEC.height, small.SPEC.width
+        return torch.sigmoid(pooled.sum(1))[:, None, None].expand(size)
+
+
+def test_a_clip_alone_in_its_batch_is_one_line() -> None:
+    training = Training(Pooled(), small.recipe())
+    training.update([small.batch_of(2, 0)])
+    with pytest.raises(AvrspError, match=r"clip0: alone in its batch.*raise `clips_per_video`"):
+        training.update([small.batch_of(1, 0)])
