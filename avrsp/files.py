@@ -8,15 +8,18 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import psutil
 
 from avrsp.errors import WriteError
 
 PACKAGE: Final = Path(__file__).parent
+
+SEAL: Final = "own_sha256"
+"""Key of a JSON file's digest of all else in it, by which damage is noticed."""
 
 
 @contextlib.contextmanager
@@ -71,6 +74,28 @@ def write_text(path: Path, content: str) -> None:
 def write_json(path: Path, content: object) -> None:
     """Write `content` to `path` as indented JSON with sorted keys, atomically; NaN is refused."""
     write_text(path, json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n")
+
+
+def sealed(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a JSON file will hold, with a SHA-256 of it under `SEAL`."""
+    return {**facts, SEAL: hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()}
+
+
+def unsealed(content: bytes) -> Any:  # noqa: ANN401 - JSON holds anything
+    """Return what a JSON file holds, without its seal; one that nobody sealed is taken as it is.
+
+    Raises:
+        ValueError: It is not JSON, or not what was sealed.
+    """
+    try:
+        facts = json.loads(content)
+    except RecursionError:
+        raise ValueError("lists within lists without end") from None
+    if isinstance(facts, dict) and SEAL in facts:
+        seal = facts.pop(SEAL)
+        if sealed(facts)[SEAL] != seal:
+            raise ValueError("not what was written: its own SHA-256 differs")
+    return facts
 
 
 def sha256(path: Path) -> str:

@@ -118,3 +118,21 @@ def test_a_name_as_long_as_the_disk_allows_can_be_written(tmp_path: Path) -> Non
     path = tmp_path / f"{'x' * 242}.zarr.zip"
     files.write_text(path, "content")
     assert [each.name for each in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_sealed_file_is_taken_as_it_was_written_or_not_at_all(tmp_path: Path) -> None:
+    facts = {"fps": 30_000 / 1001, "roles": {"1": "train", "3": "test"}, "notes": ["Überlegung"]}
+    files.write_json(tmp_path / "a.json", files.sealed(facts))
+    content = (tmp_path / "a.json").read_bytes()
+    assert files.unsealed(content) == facts
+    assert files.unsealed(b'{"fps": 25}') == {"fps": 25}
+    for changed in (
+        content.replace(b'"1"', b'"3"'),
+        content.replace(b"train", b"test"),
+        content.replace(b"29.", b"28."),
+        content[:-3],
+        b"[" * 100_000,
+        b"\xff",
+    ):
+        with pytest.raises(ValueError, match=r"."):
+            files.unsealed(changed)

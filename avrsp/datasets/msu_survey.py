@@ -14,11 +14,11 @@ from fractions import Fraction
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from avrsp import files, progress
 from avrsp.datasets import msu_files
@@ -64,7 +64,7 @@ class VideoFacts(BaseModel):
     stamp: str
     paths: tuple[str, str, str]
     frames: int = 1
-    rate: str = "30/1"
+    rate: Annotated[str, Field(pattern=r"^[1-9]\d*(/[1-9]\d*)?$")] = "30/1"
     size: tuple[int, int] = (0, 0)
     rotation: int = 0
     sound: str | None = None
@@ -126,7 +126,7 @@ def read_points(path: Path, size: tuple[int, int]) -> list[FramePoints]:
 def _pairs(path: Path, number: int, points: object) -> NDArray[np.float64]:
     try:
         found = np.asarray(points, np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         found = np.zeros(0)
     found = found.reshape(0, 2) if points == [] else found
     if found.ndim != 2 or found.shape[1] != 2 or not np.isfinite(found).all():  # noqa: PLR2004
@@ -158,7 +158,8 @@ def survey(key: str, raw: Path) -> list[VideoFacts]:
     with ThreadPoolExecutor(THREADS) as pool:
         counted = pool.map(lambda name: _facts(root, name, there[name], former.get(name)), there)
         facts = list(progress.track(counted, total=len(there), label=f"count {key}", unit="video"))
-    files.write_bytes(_place(raw, key), FACTS.dump_json(facts, indent=1))
+    content = FACTS.dump_python(facts, mode="json")
+    files.write_json(_place(raw, key), files.sealed({"videos": content}))
     return facts
 
 
@@ -171,9 +172,11 @@ def listed(raw: Path, key: str) -> dict[str, VideoFacts]:
 @lru_cache(maxsize=8)
 def _read(path: Path, _: int) -> dict[str, VideoFacts]:
     try:
-        return {each.video: each for each in FACTS.validate_json(path.read_bytes())}
-    except ValidationError:
-        return {}  # of another version: it is counted again
+        found = files.unsealed(path.read_bytes())
+        facts = FACTS.validate_python(found["videos"])
+        return {each.video: each for each in facts}
+    except (LookupError, TypeError, ValueError):
+        return {}  # damaged, or of another version: it is counted again
 
 
 def _place(raw: Path, key: str) -> Path:
@@ -265,13 +268,15 @@ def _meta(path: Path, _: int) -> dict[str, dict[str, Any]]:
             str(name).removesuffix(".mp4"): each if isinstance(each, dict) else {"info": each}
             for name, each in content.items()
         }
+    if not isinstance(content, list):
+        raise RawDataError(f"{path}: expected an object or a list of what is known of each video")
     return {_named(each): each for each in content if isinstance(each, dict)}
 
 
 def _lines(path: Path) -> Sequence[dict[str, Any]]:
     try:
         found = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RawDataError(f"{path}: not JSON lines ({error}); fetch it again") from None
     return [each for each in found if isinstance(each, dict)]
 

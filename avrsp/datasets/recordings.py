@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from avrsp import files, progress
 from avrsp.datasets.dataset_registry import DatasetSpec, ListedVideo, register_family
@@ -101,7 +101,8 @@ def count_videos(key: str, folder: Path, raw: Path) -> None:
         known = former.get(name)
         own = fingerprint([path])
         found.append(known if known and known.stamp == own else _counted(name, path, own))
-    files.write_bytes(_place(key, raw), COUNTED.dump_json(found, indent=1))
+    listed = COUNTED.dump_python(found, mode="json")
+    files.write_json(_place(key, raw), files.sealed({"videos": listed}))
 
 
 def list_videos(key: str, about: RecordingsDescription, raw: Path) -> Sequence[ListedVideo]:
@@ -153,9 +154,10 @@ def _counted(name: str, path: Path, own: str) -> CountedVideo:
 
 def _read(key: str, raw: Path) -> list[CountedVideo]:
     try:
-        return COUNTED.validate_json(_place(key, raw).read_bytes())
-    except (FileNotFoundError, ValidationError):
-        return []
+        found = files.unsealed(_place(key, raw).read_bytes())
+        return COUNTED.validate_python(found["videos"])
+    except (FileNotFoundError, LookupError, TypeError, ValueError):
+        return []  # none yet, or damaged: they are counted again
 
 
 def _place(key: str, raw: Path) -> Path:

@@ -13,7 +13,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from avrsp.errors import StoreError
-from avrsp.files import write_text
+from avrsp.files import sealed, unsealed, write_json
 from avrsp.store import remote
 from avrsp.store.members import entries_digest
 
@@ -132,20 +132,25 @@ def read_verdict(path: Path) -> Verdict:
 def _read(path: Path, kind: type[Kind]) -> Kind:
     name = kind.__name__.lower()
     try:
-        return kind.model_validate_json(path.read_bytes())
+        return kind.model_validate(unsealed(path.read_bytes()))
     except FileNotFoundError:
         raise StoreError(f"{path}: no such {name}; run: {COMMAND}") from None
-    except ValidationError as error:
-        fault = error.errors()[0]
-        where = ".".join(map(str, fault["loc"])) or "the file"
+    except ValueError as error:
         raise StoreError(
-            f"{path}: not a {name} ({where}: {fault['msg']}); remove it and run: {COMMAND}"
+            f"{path}: not a {name} ({_said(error)}); remove it and run: {COMMAND}"
         ) from None
 
 
+def _said(error: ValueError) -> str:
+    if not isinstance(error, ValidationError):
+        return str(error)
+    fault = error.errors()[0]
+    return f"{'.'.join(map(str, fault['loc'])) or 'the file'}: {fault['msg']}"
+
+
 def write_record(path: Path, record: Verdict | Manifest) -> None:
-    """Write a verdict or a manifest as JSON, atomically."""
-    write_text(path, record.model_dump_json(indent=2) + "\n")
+    """Write a verdict or a manifest as JSON with a digest of itself, atomically."""
+    write_json(path, sealed(record.model_dump(mode="json")))
 
 
 def store_path(folder: Path, verdict: Verdict) -> Path:

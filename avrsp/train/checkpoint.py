@@ -7,7 +7,6 @@ that is not valid, and the one before it is still there.
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 from collections.abc import Mapping
@@ -53,7 +52,8 @@ def write(folder: Path, state: Checkpoint) -> None:
     files.write_bytes(stem.with_suffix(".safetensors"), content)
     digest = files.sha256(stem.with_suffix(".safetensors"))
     files.write_json(
-        stem.with_suffix(".json"), {"step": state.step, "sha256": digest, "facts": state.facts}
+        stem.with_suffix(".json"),
+        files.sealed({"step": state.step, "sha256": digest, "facts": state.facts}),
     )
     for stale in _descriptions(folder)[KEPT:]:
         stale.unlink()
@@ -88,7 +88,7 @@ def _descriptions(folder: Path) -> list[Path]:
 
 
 def _read(description: Path) -> Checkpoint:
-    said = json.loads(description.read_text())
+    said = files.unsealed(description.read_bytes())
     content = description.with_suffix(".safetensors")
     if files.sha256(content) != said["sha256"]:
         raise ValueError(f"{content.name} is not what was written")

@@ -6,12 +6,12 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from avrsp.datasets.dataset_registry import DatasetSpec
 from avrsp.datasets.download import incoming
 from avrsp.datasets.download.pins import Pin
-from avrsp.files import write_text
+from avrsp.files import sealed, unsealed, write_json
 
 
 class ArchiveSource(BaseModel):
@@ -58,14 +58,14 @@ def place(raw: Path, dataset: str) -> Path:
 def read(path: Path) -> DownloadState | None:
     """Read the state at `path`; None where there is none, or a damaged one."""
     try:
-        return DownloadState.model_validate_json(path.read_bytes())
-    except (FileNotFoundError, ValidationError):
+        return DownloadState.model_validate(unsealed(path.read_bytes()))
+    except (FileNotFoundError, ValueError):
         return None
 
 
 def write(path: Path, state: DownloadState) -> None:
-    """Write a state as JSON, atomically."""
-    write_text(path, state.model_dump_json(indent=2) + "\n")
+    """Write a state as JSON with a digest of itself, atomically."""
+    write_json(path, sealed(state.model_dump(mode="json")))
 
 
 def is_stale(path: Path, dataset: DatasetSpec, raw: Path, mirrors: Sequence[str] | None) -> bool:
