@@ -24,6 +24,7 @@ import numpy as np
 from numpy.lib import format as npy
 from PIL import Image, ImageOps
 
+from avrsp.datasets.images import check_png
 from avrsp.errors import RawDataError, StoreError
 from avrsp.evaluate.map_values import RawMap
 from avrsp.media import decode
@@ -208,6 +209,7 @@ def _picture(path: Path) -> Content:
         with contextlib.closing(picture):
             if picture.height * picture.width > LARGEST_MAP:
                 return f"image of {picture.height} x {picture.width} pixels, {_too_large()}"
+            check_png(path)
             upright = ImageOps.exif_transpose(picture)
             if upright.mode.startswith(("I", "F")) or upright.mode in {"1", "L"}:
                 return np.asarray(upright)

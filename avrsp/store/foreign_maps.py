@@ -10,8 +10,8 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
-from zipfile import BadZipFile, ZipFile
+from typing import IO, Any, Final
+from zipfile import BadZipFile, ZipFile, ZipInfo
 
 import numpy as np
 import zarr  # noqa: TID251 - only avrsp/store knows the store format
@@ -28,6 +28,9 @@ LARGEST_CHUNK: Final = 1 << 30
 
 BLOCK: Final = 1 << 27
 """Bytes of maps that are read at once, unless a single chunk is larger."""
+
+PIECE: Final = 1 << 20
+"""Bytes that are read at a time to compare a checksum."""
 
 DESCRIPTION_LIMIT: Final = 1 << 20
 """Bytes of the largest description."""
@@ -105,7 +108,9 @@ def _maps(array: zarr.Array[Any]) -> Iterator[NDArray[np.number | np.bool_]]:
 
 
 def _check(path: Path) -> bool:
-    """Read every description, and make sure that every entry's name is the one in the list.
+    """Read every description, and every other entry to its end, where its checksum is compared.
+
+    Zarr reads parts of entries, in which damage would pass.
 
     Returns:
         Whether the hierarchy is an array and no group of arrays.
@@ -115,6 +120,7 @@ def _check(path: Path) -> bool:
         for entry in archive.infolist():
             with archive.open(entry) as stream:
                 if entry.filename.rpartition("/")[2] not in DESCRIPTIONS:
+                    _read_to_end(entry, stream)
                     continue
                 if entry.file_size > DESCRIPTION_LIMIT:
                     raise BadZipFile(f"{entry.filename} has {entry.file_size} bytes")
@@ -129,6 +135,13 @@ def _check(path: Path) -> bool:
                 used = [facts.get("compressor"), *(facts.get("filters") or [])]
                 _check_names({each["id"] for each in used if each}, OLD_CODECS)
     return alone
+
+
+def _read_to_end(entry: ZipInfo, stream: IO[bytes]) -> None:
+    if entry.file_size > LARGEST_CHUNK:
+        raise BadZipFile(f"{entry.filename} has {entry.file_size} bytes")
+    while stream.read(PIECE):
+        pass
 
 
 def _check_types(name: object, known: re.Pattern[str]) -> None:
