@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,9 @@ from avrsp.media.sound import Sound
 from avrsp.store.manifest import Verdict
 from avrsp.store.members import entries_digest
 from avrsp.store.video_store import StoreAttributes, write_store
+
+MOST_SOUND: Final = 60.0
+"""Seconds of sound, beyond twice the picture's length, after which none is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,7 @@ class _Conversion:
         used, notes = verify.usable(counts, self.row.frames)
         expected = self.row.frames if counts.frames is None else counts.frames
         recorded = (
-            decode.sound_of(self.video.sound)
+            decode.sound_of(self.video.sound, MOST_SOUND + 2 * used / self.row.fps)
             if self.dataset.viewers_heard_sound and self.video.sound
             else None
         )

@@ -73,6 +73,19 @@ def read(path: Path) -> Gaze:
     return gaze
 
 
+def rows(gaze: Gaze) -> pd.DataFrame:
+    """Return gaze as a table with the columns above; what was lost is NaN."""
+    table = pd.DataFrame(
+        {
+            "observer": np.array(gaze.viewers, object)[gaze.observer],
+            "time": gaze.time,
+            "x": gaze.x,
+            "y": gaze.y,
+        }
+    )
+    return table if gaze.duration is None else table.assign(duration=gaze.duration)
+
+
 def examine(path: Path) -> tuple[Gaze | None, list[str]]:
     """Return what a file holds, and its faults, a line each; nothing where it has one."""
     table, fault = _table(path)
@@ -179,8 +192,8 @@ def write(path: Path, gaze: pd.DataFrame) -> None:
     Times have six decimals, places two, and what was lost is empty.
     """
     columns = [name for name in (*REQUIRED, *OPTIONAL) if name in gaze.columns]
-    rows = gaze[columns].sort_values(["observer", "time"], kind="stable")
+    table = gaze[columns].sort_values(["observer", "time"], kind="stable")
     decimals = {"time": 6, "duration": 6, "x": 2, "y": 2}
-    rows = rows.round({name: digits for name, digits in decimals.items() if name in columns})
-    text = rows.to_csv(index=False, lineterminator="\n")
+    table = table.round({name: digits for name, digits in decimals.items() if name in columns})
+    text = table.to_csv(index=False, lineterminator="\n")
     files.write_text(path, text)

@@ -24,6 +24,10 @@ class Rectangle(NamedTuple):
     height: float
 
 
+MOST_PIXELS: Final = 100_000
+"""Of a screen's side."""
+
+
 class Screen(BaseModel):
     """A screen and how videos were shown on it.
 
@@ -38,8 +42,8 @@ class Screen(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    width: Annotated[int, Field(gt=0)]
-    height: Annotated[int, Field(gt=0)]
+    width: Annotated[int, Field(gt=0, le=MOST_PIXELS)]
+    height: Annotated[int, Field(gt=0, le=MOST_PIXELS)]
     width_cm: PositiveNumber | None = None
     distance_cm: PositiveNumber | None = None
     shown: ShownRectangle = "fit"

@@ -62,7 +62,7 @@ class MsuVideo:
     def counts(self) -> Counts:
         """Count maps and lists; the frames are counted by decoding."""
         _, maps, points = self.places
-        return Counts(None, probe(maps).expected or 0, len(msu_files.read_json(points)))
+        return Counts(None, probe(maps).expected or 0, len(read_points(points, self.size())))
 
     def size(self) -> tuple[int, int]:
         """Return height and width of the frames as they are shown."""

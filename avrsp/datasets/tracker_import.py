@@ -73,7 +73,7 @@ def _written(path: Path, rows: pd.DataFrame) -> None:
             "--observer, or bring one"
         )
     if path.is_file():
-        before = pd.read_csv(path, dtype={"observer": str})
+        before = gaze_csv.rows(gaze_csv.read(path))
         if ("duration" in before) != ("duration" in rows):
             raise RawDataError(
                 f"{path}: holds {'fixations' if 'duration' in before else 'samples'}, not as these "

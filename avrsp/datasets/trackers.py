@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import gzip
 import io
-import json
 import re
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 import numpy as np
 import pandas as pd
+from pydantic import BaseModel, Field
 
 from avrsp.errors import RawDataError
 
@@ -66,7 +67,10 @@ def read(name: str, path: Path) -> list[Export]:
         pd.errors.ParserError,
         pd.errors.EmptyDataError,
         ValueError,
+        OverflowError,
         KeyError,
+        EOFError,
+        zlib.error,
         OSError,
     ) as error:
         if isinstance(error, OSError) and error.errno is not None:
@@ -257,18 +261,29 @@ def smi(path: Path) -> list[Export]:
     return [Export(path.stem, samples, None, messages, screen=screen)]
 
 
+class _Description(BaseModel):
+    """The JSON beside a recording, by BIDS's own names."""
+
+    Columns: list[str] | None = None
+    SamplingFrequency: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    SampleCoordinateSystem: str = "gaze-on-screen"
+
+
 def bids(path: Path) -> list[Export]:
     """BIDS's `*_physio.tsv.gz` with the JSON beside it: the JSON names columns and units."""
     about = path.with_name(path.name.replace(".tsv.gz", ".json"))
     if not about.is_file():
         raise RawDataError(f"{about}: no such file; it names the columns of {path.name}")
-    facts = json.loads(about.read_text(encoding="utf-8"))
-    system = facts.get("SampleCoordinateSystem", "gaze-on-screen")
-    if system != "gaze-on-screen":
-        raise RawDataError(f"SampleCoordinateSystem is {system}; expected gaze-on-screen")
-    table = _zipped(path, facts["Columns"])
+    facts = _Description.model_validate_json(about.read_bytes())
+    if facts.SampleCoordinateSystem != "gaze-on-screen":
+        raise RawDataError(
+            f"SampleCoordinateSystem is {facts.SampleCoordinateSystem}; expected gaze-on-screen"
+        )
+    if facts.Columns is None or facts.SamplingFrequency is None:
+        raise RawDataError(f"{about.name}: expected Columns and SamplingFrequency")
+    table = _zipped(path, facts.Columns)
     time, x, y = (_floats(table[name]) for name in ("timestamp", "x_coordinate", "y_coordinate"))
-    step = float(time.diff().median()) * float(facts["SamplingFrequency"])
+    step = float(time.diff().median()) * facts.SamplingFrequency
     per_second = 10.0 ** (3 * round(np.log10(step) / 3))  # 1, 1000, or a million
     samples = pd.DataFrame({"time": time / per_second, "x": x, "y": y})
     viewer = re.search(r"sub-([A-Za-z0-9]+)", path.name)
@@ -285,7 +300,7 @@ def _bids_events(
         return None, []
     names = ["onset", "duration", "trial_type", "message"]
     if about.is_file():
-        names = json.loads(about.read_text(encoding="utf-8")).get("Columns", names)
+        names = _Description.model_validate_json(about.read_bytes()).Columns or names
     table = _zipped(file, names)
     onset = _floats(table["onset"]) / per_second
     empty = pd.Series([""] * len(table))

@@ -115,9 +115,10 @@ def frame_times(path: Path) -> NDArray[np.float64]:
     return np.array([frame.time for frame in read_timed(path, height=2, width=2)], np.float64)
 
 
-def read_sound(path: Path, *, rate: int) -> NDArray[np.float32]:
+def read_sound(path: Path, *, rate: int, seconds: float | None = None) -> NDArray[np.float32]:
     """Return the sound as mono float32 (N,) in [-1, 1], `rate` samples a second.
 
+    Where `seconds` are given, there are no more: a damaged time stamp can ask for a day of silence.
     Sample 0 is at the time of the first frame; `Soundtrack` says more. The array is empty where
     there is no sound, or none that can be decoded.
 
@@ -126,11 +127,13 @@ def read_sound(path: Path, *, rate: int) -> NDArray[np.float32]:
     """
     sound = Soundtrack(probe(path).sound, rate=rate)
     sound.begin = next(read_timed(path, height=2, width=2, most=1)).time
-    return sound[:]
+    return sound[: None if seconds is None else round(seconds * rate)]
 
 
-def sound_of(path: Path) -> Sound:
+def sound_of(path: Path, seconds: float) -> Sound:
     """Return the sound of a WAV file, or that of a video, which begins with its first frame.
+
+    Of a video no more than `seconds` are decoded.
 
     Raises:
         RawDataError: Neither, or it holds no plausible sound.
@@ -138,7 +141,7 @@ def sound_of(path: Path) -> Sound:
     if path.suffix.lower() == ".wav":
         return read(path)
     track = probe(path).sound
-    waveform = read_sound(path, rate=SOUND_RATE)
+    waveform = read_sound(path, rate=SOUND_RATE, seconds=seconds)
     return (
         Sound(waveform, track.rate or SOUND_RATE, track.channels or 1)
         if track

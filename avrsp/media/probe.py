@@ -178,7 +178,10 @@ def _inspect(path: Path, *, sound: bool = False) -> dict[str, Any]:
             raise RawDataError(
                 f"{path}: ffprobe did not finish in {STALL_SECONDS:.0f} s; re-encode it"
             ) from None
-        found = dict(json.loads(answer.decode(errors="replace") or "{}"))
+        try:
+            found = dict(json.loads(answer.decode(errors="replace")))
+        except ValueError:  # it ended in the middle of its answer, or before
+            found = {}
         # damage among the packets is found again, and said, in decoding
         if run.process.returncode and not found.get("streams"):
             raise RawDataError(

@@ -299,12 +299,12 @@ def load_into(module: nn.Module, path: Path) -> None:
 
 
 def _check_record(path: Path, content: bytes) -> None:
-    record = path.with_suffix(".json")
+    record, found = path.with_suffix(".json"), hashlib.sha256(content).hexdigest()
     try:
-        expected = json.loads(record.read_text())["sha256"] if record.is_file() else None
+        expected = json.loads(record.read_text())["sha256"] if record.is_file() else found
     except (ValueError, LookupError, TypeError) as error:
         raise WeightsError(f"{record}: damaged ({error}); {IMPORT_AGAIN}") from None
-    if expected not in {None, hashlib.sha256(content).hexdigest()}:
+    if expected != found:
         raise WeightsError(
             f"{path}: damaged, its SHA-256 is not that in {record.name}; {IMPORT_AGAIN}"
         )

@@ -76,7 +76,7 @@ def read_truths(
                 for video, facts in content.items()
                 if (dataset, video) in asked
             }
-        except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise RawDataError(
                 f"{path}: not the world's side file ({type(error).__name__}: {error}); remove it "
                 "and run: snakemake --cores all preprocess"

@@ -241,8 +241,10 @@ def histories_in(folder: Path) -> dict[str, pd.DataFrame]:
 def _check_history(path: Path) -> None:
     """Make sure that a history is the one whose digest the model's description has."""
     model = path.with_name("model.json")
-    listed = _json(model).get("sha256", {}) if model.exists() else {}
-    if listed.get(path.name, found := sha256(path)) != found:
+    said = _json(model) if model.exists() else {}
+    listed = said.get("sha256", {}) if isinstance(said, dict) else None
+    found = sha256(path)
+    if not isinstance(listed, dict) or listed.get(path.name, found) != found:
         raise StoreError(
             f"{path}: not what was written (SHA-256 differs); remove it and run: dvc repro"
         )
@@ -260,7 +262,7 @@ def _reliance(path: Path) -> Any:  # noqa: ANN401 - see _json
 def _json(path: Path) -> Any:  # noqa: ANN401 - each kind of file has its own form
     try:
         return json.loads(path.read_text())
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:  # not UTF-8, or not JSON
         raise StoreError(f"{path}: not JSON ({error}); remove it and run: dvc repro") from None
 
 
