@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from avrsp import files
 from avrsp.convert.convert_video import Layout, convert
@@ -15,45 +14,15 @@ from avrsp.convert.verify import TOLERANCE
 from avrsp.datasets.dataset_registry import ListedVideo, spec
 from avrsp.store.manifest import Verdict
 from avrsp.store.video_store import VideoStore
+from tests.mutations.mutate import ON_BYTES
 from tests.raw_videos import LISTED, MirrorFiles
 
-Bytes = NDArray[np.uint8]
 Arrays = dict[str, list[bytes]]
 DAMAGED = 3
 """The number of the frame whose files are damaged."""
 
 ROUNDS = 8
 """Mutations of each of four sorts for each of seven kinds of file: 224 in all."""
-
-
-def flipped(whole: Bytes, rng: np.random.Generator) -> Bytes:
-    bits = np.unpackbits(whole)
-    bits[rng.integers(0, len(bits), rng.integers(1, 9))] ^= 1
-    return np.packbits(bits)
-
-
-def cut(whole: Bytes, rng: np.random.Generator) -> Bytes:
-    return whole[: rng.integers(0, len(whole))]
-
-
-def head_flipped(whole: Bytes, rng: np.random.Generator) -> Bytes:
-    changed = whole.copy()
-    changed[rng.integers(0, min(len(whole), 200), 3)] = rng.integers(0, 256, 3)
-    return changed
-
-
-def spliced(whole: Bytes, rng: np.random.Generator) -> Bytes:
-    start, stop = np.sort(rng.integers(0, len(whole), 2))
-    noise = rng.integers(0, 256, rng.integers(0, 64), np.uint8)
-    return np.concatenate([whole[:start], noise, whole[stop:]])
-
-
-MUTATIONS: Sequence[Callable[[Bytes, np.random.Generator], Bytes]] = (
-    flipped,
-    cut,
-    head_flipped,
-    spliced,
-)
 
 
 def arrays(path: Path) -> Arrays:
@@ -92,7 +61,7 @@ def survive(path: Path, touched: str, again: Callable[[], Verdict], store: Path)
     assert again().kept
     whole, content = arrays(store), path.read_bytes()
     for _ in range(ROUNDS):
-        for mutate in MUTATIONS:
+        for mutate in ON_BYTES:
             path.write_bytes(mutate(np.frombuffer(content, np.uint8), rng).tobytes())
             check(again(), store, whole, touched)
     path.write_bytes(content)
