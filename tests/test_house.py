@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -61,6 +62,26 @@ def test_only_programs_look_for_a_workspace() -> None:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "paths":
                 assert node.attr not in looking, f"{path.name} line {node.lineno}"
+
+
+NAMES_ELSEWHERE = {"models", "runs.py"}
+"""Variants of published networks bear the names of their files; the other one is the one place."""
+
+RUN_NAME = re.compile(r"v|av|AV|(v|av)-split.*")
+
+
+def test_runs_are_named_in_one_place() -> None:
+    """What V and AV are called in files, tables and figures stands in `avrsp.params.runs`."""
+    found = [
+        f"{path.relative_to(PACKAGE)} line {node.lineno}: {node.value!r}"
+        for path in MODULES
+        if NAMES_ELSEWHERE.isdisjoint(path.relative_to(PACKAGE).parts)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and RUN_NAME.fullmatch(node.value)
+    ]
+    assert found == []
 
 
 def test_public_names_are_there() -> None:

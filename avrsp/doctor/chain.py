@@ -13,6 +13,7 @@ from typing import Final
 from avrsp.doctor.finding import Finding
 from avrsp.errors import ParamsError, StoreError, cleaned
 from avrsp.params import EncoderParams
+from avrsp.params.runs import KINDS, PRETRAINING, run_name
 from avrsp.paths import Workspace
 from avrsp.store.manifest import COMMAND, Manifest, check_stores, read_manifest
 
@@ -71,7 +72,7 @@ def weights(here: Workspace, model: str, encoder: EncoderParams) -> Finding:
 
 def trained(here: Workspace, splits: Iterable[int | str]) -> Finding:
     """Look for the trained networks."""
-    names = ["pretrain", *(f"{kind}-split{split}" for kind in ("v", "av") for split in splits)]
+    names = [PRETRAINING, *(run_name(kind, split) for kind in KINDS for split in splits)]
     folder = here.folder / "data" / "models"
     lost = [name for name in names if not (folder / name).is_dir()]
     if not lost:

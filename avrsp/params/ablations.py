@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from avrsp.params.runs import AUDIO_VISUAL, VISUAL
 from avrsp.params.sections import DatasetName, FusionName
 
 DATASETS: Final[tuple[DatasetName, ...]] = ("diem", "avad")
@@ -48,8 +49,8 @@ def _branch(prefix: str, fusion: FusionName | None) -> dict[str, Ablation]:
 
 
 ABLATIONS: Final[dict[str, Ablation]] = {
-    **_branch("v", None),
-    **_branch("av", "ravf"),
+    **_branch(VISUAL, None),
+    **_branch(AUDIO_VISUAL, "ravf"),
     "add": Ablation("add"),
     "mul": Ablation("mul"),
     "concat": Ablation("concat"),

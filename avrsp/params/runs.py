@@ -12,7 +12,10 @@ AUDIO_VISUAL: Final[Kind] = "av"
 KINDS: Final[tuple[Kind, ...]] = (VISUAL, AUDIO_VISUAL)
 PRETRAINING: Final = "pretrain"
 
+TITLES: Final[dict[Kind, str]] = {VISUAL: "V", AUDIO_VISUAL: "AV"}
+"""What people call the two in tables and figures."""
 
-def run_name(kind: Kind, split: int | str) -> str:
-    """Return the name of the run that trains a kind of network on a split, as `av-split1`."""
-    return f"{kind}-split{split}"
+
+def run_name(network: str, split: int | str) -> str:
+    """Return the name of the run that trains a network on a split, as `av-split1`."""
+    return f"{network}-split{split}"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,25 +14,39 @@ from avrsp.compute import device_named
 from avrsp.evaluate.intervals import Paired
 from avrsp.models.saved import load_model
 from avrsp.params import ComputeParams
+from avrsp.params.runs import AUDIO_VISUAL, KINDS, VISUAL, Kind, run_name
 from avrsp.reliance.analysis import Rules, listen_to
 from avrsp.reliance.listening import SoundProbe
-from avrsp.reliance.statements import Following, Measured, pursuits
+from avrsp.reliance.statements import PRIOR, Following, Measured, pursuits
 from avrsp.reliance.truth import Split
 from avrsp.store.video_store import MapStore
-
-SCORES = {"av": "av", "v": "v", "references": "centre prior"}
-"""Run -> the method whose rows are wanted."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReliancePlaces:
-    """Where the chain keeps what is read here, and the world's side files, which may be missing."""
+    """Where a network with sound and its counterpart without are, and what is known of both.
+
+    Attributes:
+        stores: Folder of the videos' stores.
+        models: Folder of `<network>-split<N>`, trained models.
+        maps: Folder of `<network>-split<N>`, their maps.
+        scores: Folder of `<network>-split<N>.parquet`, their scores.
+        references: Folder of `references-split<N>.parquet`, scores of the centre prior.
+        world: Side files of the generated world, which may be missing.
+        networks: What the two are called by their kind.
+    """
 
     stores: Path
     models: Path
     maps: Path
     scores: Path
+    references: Path
     world: Path
+    networks: Mapping[Kind, str] = field(default_factory=lambda: {kind: kind for kind in KINDS})
+
+    def run(self, kind: Kind, split: Split) -> str:
+        """Return the name of the run that trained one of the two on a split."""
+        return run_name(self.networks[kind], split.number)
 
 
 def measure(
@@ -48,15 +62,17 @@ def measure(
     """
     sounds, faults, follows = [], [], list[Following]()
     for split in splits:
-        probe = sound_probe(places.models / _run(split), compute)
-        rows, own = listen_to(probe, places.stores, split, rules, out=out / _run(split))
+        run = places.run(AUDIO_VISUAL, split)
+        probe = sound_probe(places.models / run, compute)
+        rows, own = listen_to(probe, places.stores, split, rules, out=out / run)
         sounds.append(rows)
         faults += own
         follows += _followings(places, split)
+    wanted = {kind: (places.scores, name, name) for kind, name in places.networks.items()}
     scores = {
-        method: pd.concat(parts, ignore_index=True)
-        for run, method in SCORES.items()
-        if (parts := [*_scores(places.scores, run, method, splits)])
+        role: pd.concat(parts, ignore_index=True)
+        for role, source in {**wanted, PRIOR: (places.references, "references", PRIOR)}.items()
+        if (parts := [*_scores(*source, splits)])
     }
     return Measured(scores, pd.concat(sounds, ignore_index=True), follows), faults
 
@@ -70,14 +86,15 @@ def measure_alone(
     """
     sounds, seen, faults = [], [], list[str]()
     for split in splits:
-        probe = sound_probe(places.models / _run(split), compute)
+        probe = sound_probe(places.models / places.run(AUDIO_VISUAL, split), compute)
         rows, own = listen_to(probe, places.stores, split, rules)
-        visual = sound_probe(places.models / f"v-split{split.number}", compute)
+        visual = sound_probe(places.models / places.run(VISUAL, split), compute)
         sounds.append(rows)
         seen.append(listen_to(visual, places.stores, split, rules, names=("true",))[0])
         faults += own
     rows = pd.concat(sounds, ignore_index=True)
-    methods = {"av": rows[rows["sound"] == "true"], "v": pd.concat(seen, ignore_index=True)}
+    true, visual_rows = rows[rows["sound"] == "true"], pd.concat(seen, ignore_index=True)
+    methods = {AUDIO_VISUAL: true, VISUAL: visual_rows}
     return Measured(methods, rows, []), faults
 
 
@@ -92,13 +109,9 @@ def sound_probe(place: Path, compute: ComputeParams) -> SoundProbe:
     return SoundProbe(model.to(device), spec, device, compute.precision, compute.windows)
 
 
-def _run(split: Split) -> str:
-    return f"av-split{split.number}"
-
-
 def _scores(folder: Path, run: str, method: str, splits: Sequence[Split]) -> Iterator[pd.DataFrame]:
     for split in splits:
-        path = folder / f"{run}-split{split.number}.parquet"
+        path = folder / f"{run_name(run, split.number)}.parquet"
         if path.exists():
             rows = pd.read_parquet(path, filters=[("method", "==", method)])
             keys = zip(rows["dataset"], rows["video"], strict=True)
@@ -110,7 +123,12 @@ def _followings(places: ReliancePlaces, split: Split) -> Iterator[Following]:
     for video in split.videos:
         key = (video.dataset, video.video)
         truth = split.truths.get(key)
-        path = places.maps / _run(split) / video.dataset / f"{video.video}.zarr.zip"
+        path = (
+            places.maps
+            / places.run(AUDIO_VISUAL, split)
+            / video.dataset
+            / f"{video.video}.zarr.zip"
+        )
         if truth and truth.changes and path.exists():
             maps = MapStore(path)
             size = (video.height, video.width)

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from avrsp.evaluate.intervals import Paired, interval
+from avrsp.params.runs import KINDS, TITLES
 from avrsp.reliance.analysis import Rules, known
 from avrsp.reliance.truth import ClipTruth, VideoKey
 
@@ -24,6 +25,9 @@ SECONDS: Final = 1.0
 """Median time in which the peak must follow another sounding object."""
 SEPARATION: Final = 0.8
 """AUC at which retention tells sounding clips from clips with music; a target, not a condition."""
+
+PRIOR: Final = "centre prior"
+"""The method that knows nothing of a video; see `evaluate.references`."""
 
 Numbers = NDArray[np.float64]
 
@@ -71,8 +75,8 @@ class Measured:
     """All that statements are made from.
 
     Attributes:
-        rows: Scores of every frame by method ("av", "v", "centre prior"); columns as `evaluate`
-            writes them, and `kind`.
+        rows: Scores of every frame by role: the kinds of networks in `params.runs`, and "centre
+            prior"; columns as `evaluate` writes them, and `kind`.
         sounds: Scores with each sound, as `listen_to` returns them.
         pursuits: Every change of the sounding object.
     """
@@ -106,19 +110,19 @@ def _harms(found: Measured, rules: Rules) -> Iterator[Statement]:
 
 
 def _above_prior(found: Measured, rules: Rules) -> Iterator[Statement]:
-    for method in ("v", "av"):
-        if {method, "centre prior"} <= found.rows.keys():
-            gap = rules.paired(found.rows[method], found.rows["centre prior"], "nss")
+    for method in KINDS:
+        if {method, PRIOR} <= found.rows.keys():
+            gap = rules.paired(found.rows[method], found.rows[PRIOR], "nss")
         else:
             gap = Paired(math.nan, math.nan, math.nan, math.nan, 0)
-        text = f"NSS of {method.upper()} minus NSS of the centre prior"
+        text = f"NSS of {TITLES[method]} minus NSS of the centre prior"
         yield _difference("all", text, gap, "interval above 0", at_least=-math.inf)
 
 
 def _between(found: Measured, kind: str, rules: Rules) -> Paired:
-    if not {"v", "av"} <= found.rows.keys():
+    if not {*KINDS} <= found.rows.keys():
         return Paired(math.nan, math.nan, math.nan, math.nan, 0)
-    v, av = (found.rows[name] for name in ("v", "av"))
+    v, av = (found.rows[kind] for kind in KINDS)
     return rules.paired(av[av["kind"] == kind], v[v["kind"] == kind], "cc")
 
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from avrsp.evaluate.summary import Summary
 from avrsp.files import write_text
+from avrsp.params.runs import AUDIO_VISUAL, VISUAL
 from avrsp.report import paper, texts
 from avrsp.report.comparability import objections
 from avrsp.report.formats import write_tables
@@ -122,7 +123,8 @@ def _number(value: float | None) -> str:
 
 
 FUSIONS: Final = {
-    label: {"v": "none", "av": "ravf"}.get(network, network) for label, network in ROWS["V"].items()
+    label: {VISUAL: "none", AUDIO_VISUAL: "ravf"}.get(network, network)
+    for label, network in ROWS["V"].items()
 }
 """The paper's rows of Table V, and the fusion that each of them is; "none" is V."""
 

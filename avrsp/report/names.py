@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from avrsp.params import runs
+
 HEADINGS: Final = {"sim": "SIM", "cc": "CC", "nss": "NSS", "auc_judd": "AUC-J", "kl": "KL"}
 DIGITS: Final = {"sim": 3, "cc": 3, "nss": 2, "auc_judd": 3, "kl": 3}
 """Decimals of each metric, as the paper prints them."""
@@ -17,8 +19,10 @@ MEAN: Final = "mean"
 
 MEAN_TITLE: Final = "Mean of the datasets"
 
-KINDS: Final = ("V", "AV")
-"""Kinds of models that the chain trains, the visual one first; their runs' names begin so."""
+SEEING: Final = runs.TITLES[runs.VISUAL]
+HEARING: Final = runs.TITLES[runs.AUDIO_VISUAL]
+KINDS: Final = (SEEING, HEARING)
+"""What the kinds of models that the chain trains are called, the visual one first."""
 
 REFERENCES: Final = {
     "uniform": "uniform",
@@ -26,7 +30,9 @@ REFERENCES: Final = {
     "other frame": "other frame †",
 }
 
-RUN: Final = re.compile(r"(v|av|references|uniform|centre-prior|other-frame)-split(\w+)")
+RUN: Final = re.compile(
+    rf"({'|'.join(runs.KINDS)}|references|uniform|centre-prior|other-frame)-split(\w+)"
+)
 """Files of the chain's runs: what was scored, and on which split."""
 
 SHOWN: Final = 26

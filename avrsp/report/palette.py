@@ -11,6 +11,8 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from avrsp.params.runs import AUDIO_VISUAL, TITLES, VISUAL
+
 DPI: Final = 120
 COMPRESSION: Final = 3
 """Of the PNG files: much faster than the usual 6 and hardly larger."""
@@ -28,7 +30,8 @@ class Theme:
 
     def of(self, method: str) -> str:
         """Return the colour of a method."""
-        return {"V": self.visual, "AV": self.audio_visual}.get(method, self.ink)
+        own = {TITLES[VISUAL]: self.visual, TITLES[AUDIO_VISUAL]: self.audio_visual}
+        return own.get(method, self.ink)
 
 
 LIGHT: Final = Theme("#ffffff", "#1d2430", "#d5d9e0", "#2563b0", "#c8480f")
@@ -37,7 +40,7 @@ DARK: Final = Theme("#171b22", "#e6e9ef", "#3a414d", "#7db4ff", "#ff9a5c")
 COLOURS: Final = ("#4477aa", "#ee6677", "#228833", "#b8a01f", "#3fa9c9", "#aa3377")
 """Paul Tol's bright scheme, its yellow and cyan darkened: told apart with colour-blind eyes."""
 
-MARKERS: Final = ("o", "s", "D", "^", "v", "P", "X")
+MARKERS: Final = tuple("osD^vPX")
 
 
 def dataset_styles(datasets: Iterable[str]) -> dict[str, tuple[str, str]]:

@@ -8,6 +8,7 @@ from typing import ClassVar, Final
 
 from avrsp.evaluate.summary import Estimate
 from avrsp.params.ablations import ABLATIONS, DATASETS, SPLIT
+from avrsp.params.runs import AUDIO_VISUAL, VISUAL
 from avrsp.report import paper, texts
 from avrsp.report.inputs import About
 from avrsp.report.names import (
@@ -261,29 +262,28 @@ TITLES: Final[Mapping[str, str]] = {
 
 ROWS: Final[Mapping[str, Mapping[str, str]]] = {
     "III": {
-        "none": "v-none",
-        "MS": "v-ms",
-        "MRG": "v-mrg",
-        "MS + MRG": "v",
-        "audio": "av-none",
-        "audio + MS": "av-ms",
-        "audio + MRG": "av-mrg",
-        "audio + MS + MRG": "av",
+        "none": f"{VISUAL}-none",
+        "MS": f"{VISUAL}-ms",
+        "MRG": f"{VISUAL}-mrg",
+        "MS + MRG": VISUAL,
+        "audio": f"{AUDIO_VISUAL}-none",
+        "audio + MS": f"{AUDIO_VISUAL}-ms",
+        "audio + MRG": f"{AUDIO_VISUAL}-mrg",
+        "audio + MS + MRG": AUDIO_VISUAL,
     },
     "IV": {
-        **{f"Visual-only, {pairs}": f"v-{pairs}" for pairs in (4, 3, 2, 1, 0)},
-        **{f"Audio-Visual, {pairs}": f"av-{pairs}" for pairs in (4, 3, 2, 1, 0)},
-        **{f"Visual-only, {pairs}": name for pairs, name in ((3, "v"), (0, "v-none"))},
-        **{f"Audio-Visual, {pairs}": name for pairs, name in ((3, "av"), (0, "av-none"))},
+        f"{branch}, {pairs}": {3: f"{kind}", 0: f"{kind}-none"}.get(pairs, f"{kind}-{pairs}")
+        for branch, kind in (("Visual-only", VISUAL), ("Audio-Visual", AUDIO_VISUAL))
+        for pairs in (4, 3, 2, 1, 0)
     },
     "V": {
-        "Visual-only baseline": "v",
+        "Visual-only baseline": VISUAL,
         "Element-wise addition": "add",
         "Element-wise multiplication": "mul",
         "Concatenation": "concat",
         "Bilinear": "bilinear",
         "MBT": "mbt",
-        "RAVF(Ours)": "av",
+        "RAVF(Ours)": AUDIO_VISUAL,
     },
 }
 """The paper's rows of each table and the network, by its name in `ABLATIONS`, that each of them is;
@@ -304,7 +304,11 @@ def _ablation(name: str, results: Results, about: About, objections: Sequence[st
     datasets = paper.DATASETS[name]
     columns = [(dataset, metric) for dataset in datasets for metric in paper.METRICS]
     rows = [
-        TableRow(label, cells_of(results, method_name(network), columns), emphasis=network == "av")
+        TableRow(
+            label,
+            cells_of(results, method_name(network), columns),
+            emphasis=network == AUDIO_VISUAL,
+        )
         for label, network in ROWS[name].items()
     ]
     trained = listed(about.titles(DATASETS))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from avrsp.params.runs import TITLES, VISUAL
+
 TITLE: Final = "AVRSP: where people look in a video with sound"
 
 LEAD: Final = (
@@ -135,7 +137,7 @@ TRAINED_ON_TWO: Final = "its networks learn from DIEM and AVAD alone"
 NO_RELIANCE: Final = "Not run: the models were not tried with other sounds. Run: dvc repro reliance"
 
 NO_SCORES: Final = (
-    "Nothing was evaluated, so there is nothing to show here. Run: dvc repro evaluate-v evaluate-av"
+    "Nothing was evaluated, so there is nothing to show here. Run: dvc repro evaluate"
 )
 NO_PAIRS: Final = "Not run: this figure needs the scores of two models."
 NO_HISTORIES: Final = "Not run: no training history was found below data/models."
@@ -172,7 +174,7 @@ def not_ablated(absent: int, networks: int) -> str:
 
 def no_experiments(absent: Sequence[str]) -> str:
     """Say which fusions MLflow does not know, and how to run them."""
-    text = f"Not run: {', '.join(name if name != 'none' else 'V' for name in absent)}."
+    text = f"Not run: {', '.join(name if name != 'none' else TITLES[VISUAL] for name in absent)}."
     wanted = ",".join(name for name in absent if name != "none")
     if not wanted:
         return f"{text} Run: dvc repro"

@@ -15,7 +15,7 @@ from PIL import Image
 from avrsp.errors import StoreError
 from avrsp.report.charts import CELL_WIDTH, DISPLAY_WIDTH, Pixels, mixed
 from avrsp.report.inputs import Inputs, store_of
-from avrsp.report.names import run_name
+from avrsp.report.names import HEARING, run_name
 from avrsp.report.palette import Theme, tidy
 from avrsp.store.video_store import MapStore
 from avrsp.types import SOUND_RATE
@@ -62,7 +62,7 @@ def retention_at(inputs: Inputs, key: SplitVideoKey, label: str) -> RetentionFra
     same = (rows["dataset"] == dataset) & (rows["split"] == split) & (rows["video"] == video)
     frames = np.sort(rows[same & (rows["sound"] == "true")]["frame"].to_numpy())
     place = len(frames) // 2
-    folder = inputs.places.reliance / run_name("AV", split)
+    folder = inputs.places.reliance / run_name(HEARING, split)
     maps = [
         MapStore(store_of(folder, dataset, f"{video}.{name}")).maps(place, place + 1)[0]
         / _largest(inputs, split, name)
@@ -128,7 +128,7 @@ def _largest(inputs: Inputs, split: int | str, name: str) -> float:
     Raises:
         StoreError: There is none.
     """
-    folder = inputs.places.reliance / run_name("AV", split)
+    folder = inputs.places.reliance / run_name(HEARING, split)
     stores = [MapStore(path) for path in sorted(folder.glob(f"*/*.{name}.zarr.zip"))]
     values = [float(store.maps(0, len(store)).max()) for store in stores]
     if not values or max(values) <= 0:

@@ -11,6 +11,7 @@ from avrsp import params, paths
 from avrsp.errors import exits_cleanly
 from avrsp.params import Params
 from avrsp.params.ablations import ABLATIONS, DATASETS, SPLIT
+from avrsp.params.runs import AUDIO_VISUAL
 from avrsp.progress import timed
 from avrsp.reliance.analysis import Rules, as_json
 from avrsp.reliance.truth import Split, read_truths
@@ -22,7 +23,7 @@ from avrsp.stages.report import about
 from avrsp.store.manifest import read_manifest
 
 OTHERS = ("add", "mul", "concat", "bilinear", "mbt")
-RAVF = "av"
+RAVF = AUDIO_VISUAL
 
 
 @exits_cleanly

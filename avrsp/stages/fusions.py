@@ -18,6 +18,7 @@ from avrsp.files import sha256
 from avrsp.params import Params
 from avrsp.progress import timed
 from avrsp.report.fusion_table import FUSIONS, Experiment, Found, write_fusions
+from avrsp.report.names import KINDS
 from avrsp.stages.report import about
 from avrsp.store.manifest import COMMAND
 from avrsp.tracking import evaluations, server
@@ -60,7 +61,7 @@ def collect(loaded: Params, manifest: str, root: Path) -> Found:
         AvrspError: MLflow does not answer.
     """
     name = loaded.tracking.experiment
-    known = [*(each for method in ("V", "AV") for each in evaluations.find(root, name, method))]
+    known = [each for method in KINDS for each in evaluations.find(root, name, method)]
     wanted = evaluations.setting(loaded, manifest)
     newest: dict[str, Evaluation] = {}
     for each in known:

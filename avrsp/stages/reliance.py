@@ -93,6 +93,7 @@ def places_of(loaded: Params) -> ReliancePlaces:
         models=here / "models",
         maps=here / "maps",
         scores=here / "scores",
+        references=here / "scores",
         world=paths.current().raw(loaded.preset) / "world",
     )
 

@@ -12,7 +12,7 @@ from avrsp.params import Params
 from avrsp.progress import timed
 from avrsp.report.build_report import write_report
 from avrsp.report.inputs import About, Inputs, ReportPlaces, gather
-from avrsp.report.names import KINDS, run_name
+from avrsp.report.names import HEARING, KINDS, run_name
 from avrsp.stages.stores import converted
 from avrsp.tracking import evaluations
 from avrsp.tracking.evaluations import Evaluation
@@ -66,7 +66,7 @@ def scored(loaded: Params, found: Inputs) -> Iterator[Evaluation]:
             runs = {split: run_name(method, split) for split in loaded.splits}
             yield Evaluation(
                 method=method,
-                fusion=loaded.fusion if method == "AV" else "none",
+                fusion=loaded.fusion if method == HEARING else "none",
                 setting=evaluations.setting(loaded, found.manifest_digest),
                 scores=read_summary(path).numbers(),
                 trained={

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from avrsp.files import sha256
 from avrsp.params import Params
+from avrsp.params.runs import TITLES
 from avrsp.paths import PARAMS_FILE
 from avrsp.tracking import journal, server
 from avrsp.tracking.journal import Subject
@@ -22,7 +23,7 @@ from avrsp.tracking.journal import Subject
 if TYPE_CHECKING:
     from mlflow.entities import Run  # noqa: TID251 - the one place
 
-NAMES: Final = {"V": "evaluate-v", "AV": "evaluate-av"}
+NAMES: Final = {title: f"evaluate-{kind}" for kind, title in TITLES.items()}
 """Names of the runs by method."""
 
 CHOSEN: Final = "fusion"
