@@ -13,12 +13,14 @@ from avrsp.errors import StoreError
 from avrsp.files import write_bytes, write_text
 from avrsp.params.ablations import ABLATIONS, SPLIT
 from avrsp.report import fusion_table, page_sections, reliance_section, texts
+from avrsp.report.ablation_tables import ablations, not_run
 from avrsp.report.charts import hero
 from avrsp.report.comparability import NOT_RECORDED, objections, start_in_words
+from avrsp.report.compared import published
 from avrsp.report.formats import grid_to_csv, grids_to_markdown, write_tables
 from avrsp.report.fusion_table import Versus
 from avrsp.report.inputs import About, Inputs, best_video, shifted_pair
-from avrsp.report.names import MEAN
+from avrsp.report.names import KINDS, MEAN
 from avrsp.report.page import (
     Block,
     BulletPoints,
@@ -35,15 +37,7 @@ from avrsp.report.page import (
 )
 from avrsp.report.palette import render
 from avrsp.report.results import Results
-from avrsp.report.tables import (
-    Table,
-    TableRows,
-    ablations,
-    compared,
-    comparison,
-    not_run,
-    overview,
-)
+from avrsp.report.tables import Table, TableRows, compared, comparison, overview
 
 
 def write_report(folder: Path, inputs: Inputs) -> None:
@@ -55,12 +49,11 @@ def write_report(folder: Path, inputs: Inputs) -> None:
     page = _page(inputs, tables)
     write_tables(folder, (*tables, *_ablations(inputs)))
     if inputs.reliance:
-        lead, grids = (
-            inputs.reliance["sentence"],
-            reliance_section.grids(inputs.reliance, inputs.about),
-        )
+        lead = inputs.reliance["sentence"]
+        grids = reliance_section.grids(inputs.reliance, inputs.about)
         text = grids_to_markdown(texts.SOUND, lead, grids)
         write_text(folder / "tables" / "reliance.md", text)
+    _write_hearers(folder, inputs)
     if inputs.manifest:
         grids = page_sections.grids(inputs.manifest, inputs.about)
         write_text(folder / "tables" / "datasets.md", grids_to_markdown("Data", texts.ROLES, grids))
@@ -70,6 +63,43 @@ def write_report(folder: Path, inputs: Inputs) -> None:
         write_bytes(folder / "figures" / f"{chart.name}.png", chart.picture.light)
     for clip in clips(page.sections):
         write_bytes(folder / "figures" / f"{clip.name}.mp4", clip.content)
+    write_text(folder / "index.html", to_html(page))
+
+
+def _write_hearers(folder: Path, inputs: Inputs) -> None:
+    """Write the row of every network with sound, where compared methods were tried."""
+    if any(each.reliance for each in inputs.compared):
+        grid = reliance_section.hearers_grid(inputs)
+        text = grids_to_markdown(texts.SOUND, texts.HEARERS_READ, [grid])
+        write_text(folder / "tables" / "hearing.md", text)
+        write_text(folder / "tables" / "hearing.csv", grid_to_csv(grid))
+
+
+def write_compared(folder: Path, inputs: Inputs) -> None:
+    """Write `index.html` and `tables/` of the compared methods; same inputs give the same bytes."""
+    tables = tuple(_tables(inputs))
+    write_tables(folder, tables)
+    _write_hearers(folder, inputs)
+    faults: list[Block] = []
+    if inputs.compared_results.faults:
+        faults = [
+            Notice("Not everything could be evaluated:"),
+            BulletPoints(inputs.compared_results.faults),
+        ]
+    results = PageSection("results", "Results", (Prose(texts.METRICS), *tables, *faults))
+    hearing = (*reliance_section.hearers(inputs),)
+    runs = (Prose(texts.COMPARED_TRAINED), page_sections.compared_runs(inputs))
+    page = Page(
+        title=texts.COMPARED_TITLE,
+        lead=texts.COMPARED_LEAD,
+        warning=_warning(inputs),
+        sections=(
+            results,
+            PageSection("sound", "Does it hear?", hearing),
+            PageSection("runs", "What was run", runs),
+        ),
+        colophon=f"Made by avrsp from preset {inputs.about.preset}.",
+    )
     write_text(folder / "index.html", to_html(page))
 
 
@@ -104,14 +134,31 @@ def _warning(inputs: Inputs) -> str:
 
 
 def _tables(inputs: Inputs) -> Iterator[Table]:
-    about, rows = inputs.about, TableRows(inputs.labels, inputs.results)
-    given = (texts.GIVEN,) if inputs.results.given else ()
+    about, rows = inputs.about, _table_rows(inputs)
+    given = (texts.GIVEN,) if {*inputs.results.given} - {*rows.published} else ()
     yield overview(rows, about, notes=given)
     against = objections(about, inputs.models)
-    for name, datasets in compared(inputs.results, about).items():
-        printed = (texts.PRINTED,) if name else ()
-        notes = (texts.DAGGER, *given, *printed, *_gaps(inputs, datasets))
+    for name, datasets in compared(rows.results, about).items():
+        printed = (texts.PRINTED, texts.ODD[name], texts.NEWER) if name else ()
+        notes = (texts.DAGGER, *given, *_absent(rows), *printed, *_gaps(rows, about, datasets))
         yield comparison(name, datasets, rows, about, objections=against, notes=notes)
+
+
+def _table_rows(inputs: Inputs) -> TableRows:
+    labels = {**inputs.labels, **{each.name: each.label for each in inputs.compared}}
+    return TableRows(
+        labels=labels,
+        results=inputs.results.joined(inputs.compared_results),
+        published=published(inputs.imported, inputs.results.methods),
+    )
+
+
+def _absent(rows: TableRows) -> Iterator[str]:
+    """Say how the rows of the compared methods come about, where there are none."""
+    if not {*rows.labels} - {*KINDS}:
+        yield texts.NOT_COMPARED
+    if not rows.published:
+        yield texts.NOT_PUBLISHED
 
 
 def _ablations(inputs: Inputs) -> tuple[Table, ...]:
@@ -122,13 +169,13 @@ def _ablations(inputs: Inputs) -> tuple[Table, ...]:
     )
 
 
-def _gaps(inputs: Inputs, datasets: Iterable[str]) -> Iterator[str]:
+def _gaps(rows: TableRows, about: About, datasets: Iterable[str]) -> Iterator[str]:
     """Say for which datasets a method has no map of some frames."""
-    for method, scored in inputs.results.methods.items():
+    for method, scored in rows.results.methods.items():
         for dataset in datasets:
             if dataset in scored and scored[dataset].missing:
                 count = scored[dataset].missing
-                yield f"{method} has no map for {count:,} frames of {inputs.about.title(dataset)}."
+                yield f"{method} has no map for {count:,} frames of {about.title(dataset)}."
 
 
 def _tiles(inputs: Inputs) -> Iterator[Tile]:

@@ -59,11 +59,16 @@ def to_markdown(table: Table) -> str:
         for metric in table.metrics
     ]
     lines = [f"## {markdown(table.title)}", "", markdown(table.caption), ""]
-    lines += [_line(["Method", *heads]), _line([":---", *["---:"] * len(heads)])]
+    last = ["Source"] * table.has_sources
+    lines += [
+        _line(["Method", *heads, *last]),
+        _line([":---", *["---:"] * len(heads), *[":---" for _ in last]]),
+    ]
     for group in table.groups:
-        lines.append(_line([f"***{markdown(group.heading)}***", *[""] * len(heads)]))
+        lines.append(_line([f"***{markdown(group.heading)}***", *[""] * len([*heads, *last])]))
         for row in group.rows:
             cells = [_bold(row.cell(column), "**") for column in table.columns]
+            cells += [markdown(row.source) for _ in last]
             lines.append(_line([markdown(row.method), *cells]))
     for note in table.notes:
         lines += ["", markdown(note)]
@@ -74,17 +79,22 @@ def to_csv(table: Table) -> str:
     """Return `table` as CSV, one method a line.
 
     This run's values have six decimals and, beside each, its 95 % interval; the paper's rows
-    hold the printed digits. A cell that was not run says so.
+    hold the printed digits. A cell that was not run says so. The last column is the rows' source.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     names = [f"{dataset}_{metric}" for dataset, metric in table.columns]
     writer.writerow(
-        ["source", "method", *(f"{name}{end}" for name in names for end in ("", "_low", "_high"))]
+        [
+            *("group", "method"),
+            *(f"{name}{end}" for name in names for end in ("", "_low", "_high")),
+            "source",
+        ]
     )
     for group in table.groups:
         for row in group.rows:
-            writer.writerow([group.source, plain(row.method), *_with_intervals(row, table)])
+            values = _with_intervals(row, table)
+            writer.writerow([group.source, plain(row.method), *values, plain(row.source)])
     return text.getvalue()
 
 
@@ -121,16 +131,16 @@ def to_latex(table: Table) -> str:
     lines = [
         r"\begin{table*}",
         rf"\caption{{{latex(f'{table.title}. {table.caption}')}}}",
-        rf"\begin{{tabular}}{{l{'r' * len(table.columns)}}}",
+        rf"\begin{{tabular}}{{l{'r' * len(table.columns)}{'l' * table.has_sources}}}",
         r"\toprule",
-        rf" & {heads} \\",
+        rf" & {heads}{' &' * table.has_sources} \\",
         rules,
-        rf"Method & {metrics} \\",
+        rf"Method & {metrics}{' & Source' * table.has_sources} \\",
     ]
     for group in table.groups:
         lines += [
             r"\midrule",
-            rf"\multicolumn{{{1 + len(table.columns)}}}{{l}}"
+            rf"\multicolumn{{{1 + len(table.columns) + table.has_sources}}}{{l}}"
             rf"{{\emph{{{latex(group.heading)}}}}} \\",
         ]
         lines += [_latex_row(row, table) for row in group.rows]
@@ -195,4 +205,5 @@ def _number(text: str) -> bool:
 def _latex_row(row: TableRow, table: Table) -> str:
     cells = [row.cell(column) for column in table.columns]
     texts = [rf"\textbf{{{cell.text}}}" if cell.best else cell.text for cell in cells]
+    texts += [latex(row.source)] * table.has_sources
     return rf"{latex(row.method)} & {' & '.join(texts)} \\"

@@ -9,8 +9,9 @@ from typing import Final
 
 from avrsp.evaluate.summary import Summary
 from avrsp.files import write_text
-from avrsp.params.runs import AUDIO_VISUAL, VISUAL
+from avrsp.params.ablations import ABLATIONS
 from avrsp.report import paper, texts
+from avrsp.report.ablation_tables import ROWS
 from avrsp.report.comparability import objections
 from avrsp.report.formats import write_tables
 from avrsp.report.inputs import About
@@ -29,7 +30,6 @@ from avrsp.report.page import (
 from avrsp.report.page_sections import SHORT
 from avrsp.report.results import Results
 from avrsp.report.tables import (
-    ROWS,
     RowGroup,
     Table,
     TableRow,
@@ -123,8 +123,7 @@ def _number(value: float | None) -> str:
 
 
 FUSIONS: Final = {
-    label: {VISUAL: "none", AUDIO_VISUAL: "ravf"}.get(network, network)
-    for label, network in ROWS["V"].items()
+    label: ABLATIONS[network].fusion or "none" for label, network in ROWS["V"].items()
 }
 """The paper's rows of Table V, and the fusion that each of them is; "none" is V."""
 

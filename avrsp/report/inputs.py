@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,15 @@ import pandas as pd
 from avrsp import datasets
 from avrsp.errors import StoreError
 from avrsp.files import sha256
+from avrsp.report.compared import (
+    ComparedMethod,
+    ComparedPlaces,
+    read_compared,
+    read_json,
+    read_reliance,
+    results_of,
+    title_of,
+)
 from avrsp.report.names import (
     MEAN,
     MEAN_TITLE,
@@ -21,7 +29,6 @@ from avrsp.report.names import (
     RUN,
     in_order,
     method_name,
-    model_label,
     own,
     run_name,
 )
@@ -96,6 +103,7 @@ class ReportPlaces:
         sounds: The summary of these, `reliance.json`.
         pooled: Folder of `<method>.json`, all splits together.
         ablations: Folder of `<network>.json`, scores of the networks of Tables III to V.
+        compared: What the pipeline of the compared methods left.
     """
 
     manifest: Path
@@ -109,6 +117,7 @@ class ReportPlaces:
     sounds: Path
     pooled: Path
     ablations: Path
+    compared: ComparedPlaces
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +130,11 @@ class Inputs:
         rows: Per-frame scores of all runs, with the column `model`: "V", "AV" or another method.
         results: Scores of whole datasets.
         ablations: Scores of the networks of Tables III to V.
+        compared: The compared methods that were trained here.
+        compared_results: Their scores.
         histories: By run, loss by epoch.
         models: By run, what `model.json` says.
+        imported: Likewise of published weights, by the names of their folders.
         reliance: What other sounds do; None where that was not run.
         sound_rows: Per-frame scores with each sound, of `SOUND_ROWS`.
     """
@@ -136,6 +148,9 @@ class Inputs:
     ablations: Results
     histories: Mapping[str, pd.DataFrame]
     models: Mapping[str, Mapping[str, Any]]
+    compared: tuple[ComparedMethod, ...] = ()
+    compared_results: Results = field(default_factory=Results)
+    imported: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     reliance: Mapping[str, Any] | None = None
     sound_rows: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=[*SOUND_ROWS]))
 
@@ -166,7 +181,7 @@ class Inputs:
     def labels(self) -> dict[str, str]:
         """Return what the chain's models are called in tables, by kind."""
         entries = {method_name(run): facts.get("model") for run, facts in self.models.items()}
-        return {kind: model_label(kind, entries.get(kind) or "avrsp") for kind in self.own}
+        return {kind: f"{title_of(entries.get(kind) or 'avrsp')}({kind})" for kind in self.own}
 
     @property
     def with_sound(self) -> set[tuple[str, str]]:
@@ -187,7 +202,8 @@ def gather(places: ReportPlaces, about: About) -> Inputs:
     Raises:
         StoreError: A file is there but is not what it should be.
     """
-    there = places.manifest.exists()
+    there, compared = places.manifest.exists(), read_compared(places.compared)
+    models = models_in(places.models)
     return Inputs(
         about=about,
         places=places,
@@ -199,8 +215,11 @@ def gather(places: ReportPlaces, about: About) -> Inputs:
         ),
         ablations=read_results(places.ablations),
         histories=histories_in(places.models),
-        models=models_in(places.models),
-        reliance=_reliance(places.sounds),
+        models={name: facts for name, facts in models.items() if not facts.get("source")},
+        compared=compared,
+        compared_results=results_of(compared, places.compared),
+        imported={name: facts for name, facts in models.items() if facts.get("source")},
+        reliance=read_reliance(places.sounds),
         sound_rows=_sound_rows(places.reliance / "rows.parquet"),
     )
 
@@ -221,7 +240,7 @@ def _rows(folders: Sequence[Path], about: About) -> pd.DataFrame:
 
 def models_in(folder: Path) -> dict[str, Mapping[str, Any]]:
     """Return what `model.json` says of each run."""
-    return {path.parent.name: _json(path) for path in _each(folder, "*/model.json")}
+    return {path.parent.name: read_json(path) for path in _each(folder, "*/model.json")}
 
 
 def _sound_rows(path: Path) -> pd.DataFrame:
@@ -235,13 +254,13 @@ def histories_in(folder: Path) -> dict[str, pd.DataFrame]:
     found = {path.parent.name: path for path in folder.glob("*/history.json")}
     for path in found.values():
         _check_history(path)
-    return {run: pd.DataFrame(_json(found[run])) for run in sorted(found, key=in_order)}
+    return {run: pd.DataFrame(read_json(found[run])) for run in sorted(found, key=in_order)}
 
 
 def _check_history(path: Path) -> None:
     """Make sure that a history is the one whose digest the model's description has."""
     model = path.with_name("model.json")
-    said = _json(model) if model.exists() else {}
+    said = read_json(model) if model.exists() else {}
     listed = said.get("sha256", {}) if isinstance(said, dict) else None
     found = sha256(path)
     if not isinstance(listed, dict) or listed.get(path.name, found) != found:
@@ -252,18 +271,6 @@ def _check_history(path: Path) -> None:
 
 def _each(folder: Path, pattern: str) -> list[Path]:
     return sorted(folder.glob(pattern))
-
-
-def _reliance(path: Path) -> Any:  # noqa: ANN401 - see _json
-    found = _json(path) if path.exists() else None
-    return None if found is None or "absent" in found else found
-
-
-def _json(path: Path) -> Any:  # noqa: ANN401 - each kind of file has its own form
-    try:
-        return json.loads(path.read_text())
-    except (ValueError, RecursionError) as error:  # not UTF-8, or not JSON
-        raise StoreError(f"{path}: not JSON ({error}); remove it and run: dvc repro") from None
 
 
 CANDIDATES = 300

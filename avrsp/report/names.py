@@ -39,11 +39,6 @@ SHOWN: Final = 26
 """Characters of a video's name that fit beside a strip."""
 
 
-def model_label(kind: str, model: str = "avrsp") -> str:
-    """Return what a model of the chain is called in tables: its entry's name, and its kind."""
-    return f"{model.upper()}({kind})"
-
-
 def own(methods: Iterable[str]) -> tuple[str, ...]:
     """Return those of `methods` that are models of the chain, the visual one first."""
     found = set(methods)

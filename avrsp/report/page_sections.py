@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 
@@ -12,6 +12,7 @@ from avrsp.datasets.sheets import defects
 from avrsp.errors import StoreError
 from avrsp.params.ablations import ABLATIONS
 from avrsp.report import texts
+from avrsp.report.ablation_tables import not_run
 from avrsp.report.charts import Moment, learning_curves, methods_of, moment, per_video, strip
 from avrsp.report.comparability import start_in_words
 from avrsp.report.films import clips
@@ -29,7 +30,7 @@ from avrsp.report.page import (
     Prose,
 )
 from avrsp.report.palette import render
-from avrsp.report.tables import Table, not_run
+from avrsp.report.tables import Table
 from avrsp.store.manifest import DatasetEntry, Manifest, Verdict
 
 OWN_PAGE: Final = "ablations/index.html"
@@ -350,6 +351,26 @@ def _runs(inputs: Inputs) -> Block:
         *("Encoders started from", "MLflow run"),
     )
     return Grid("Training runs", heads, rows, (0, 4, 5))
+
+
+def compared_runs(inputs: Inputs) -> Grid:
+    """Return the training runs of the compared methods, and what each network is."""
+    rows = tuple(
+        (
+            *(run, method.label, _settings(facts)),
+            *(start_in_words(facts), str(facts.get("mlflow_run") or "not recorded")),
+        )
+        for method in inputs.compared
+        for run, facts in method.models.items()
+    )
+    heads = ("Training run", "Network", "Settings", "Encoders started from", "MLflow run")
+    return Grid("Training runs", heads, rows, (0, 1, 2, 3, 4))
+
+
+def _settings(facts: Mapping[str, Any]) -> str:
+    size = f"{facts.get('length')} x {facts.get('height')} x {facts.get('width')}"
+    settings = ", ".join(f"{key} {value}" for key, value in facts.get("settings", {}).items())
+    return f"windows of {size}; {settings}"
 
 
 def _training_in_numbers(history: pd.DataFrame | None) -> tuple[str, str, str]:

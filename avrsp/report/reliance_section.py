@@ -12,6 +12,7 @@ from avrsp.errors import StoreError
 from avrsp.report import texts
 from avrsp.report.charts import moment, strip
 from avrsp.report.inputs import About, Inputs
+from avrsp.report.names import HEARING
 from avrsp.report.page import Block, BulletPoints, Chart, Grid, Notice, PageSection, Prose
 from avrsp.report.palette import render
 from avrsp.report.traces import (
@@ -201,11 +202,12 @@ def reliance(inputs: Inputs) -> PageSection:
     """Show what other sounds do to the audio-visual model."""
     found = inputs.reliance
     if found is None:
-        return PageSection("sound", texts.SOUND, (Notice(texts.NO_RELIANCE),))
+        return PageSection("sound", texts.SOUND, (Notice(texts.NO_RELIANCE), *hearers(inputs)))
     blocks: list[Block] = [
         Prose(found["sentence"]),
         Prose(texts.SOUNDS),
         *grids(found, inputs.about),
+        *hearers(inputs),
     ]
     blocks += [*changing(inputs), *retained(inputs)]
     absent = _absent(inputs, found)
@@ -214,6 +216,49 @@ def reliance(inputs: Inputs) -> PageSection:
     if found["faults"]:
         blocks += [Notice("Not every video could be shown:"), BulletPoints(tuple(found["faults"]))]
     return PageSection("sound", texts.SOUND, tuple(blocks))
+
+
+def hearers(inputs: Inputs) -> list[Block]:
+    """Show what other sounds do to every network with sound, the chain's first."""
+    if not any(each.reliance for each in inputs.compared):
+        return [Notice(texts.NO_HEARERS)]
+    said = tuple(f"{label}: {each['sentence']}" for label, each in hearing(inputs).items())
+    return [Prose(texts.HEARERS_READ), hearers_grid(inputs), BulletPoints(said)]
+
+
+def hearing(inputs: Inputs) -> dict[str, Mapping[str, Any]]:
+    """Return what other sounds do to each network that was tried, by what tables call it."""
+    own = {inputs.labels.get(HEARING, HEARING): inputs.reliance}
+    others = {each.label: each.reliance for each in inputs.compared}
+    return {label: found for label, found in {**own, **others}.items() if found}
+
+
+def hearers_grid(inputs: Inputs) -> Grid:
+    """Return a row for each network with sound: its CC, and what other sounds take from it."""
+    heads = (
+        *("Network", "Clips", "Videos", "CC, its own sound", "CC lost with another clip's sound"),
+        *("CC lost without sound", "CC between maps, own and another's"),
+    )
+    rows = tuple(_hearer(label, found) for label, found in hearing(inputs).items())
+    return Grid(texts.HEARERS, heads, rows, words=(0, 1))
+
+
+def _hearer(label: str, found: Mapping[str, Any]) -> tuple[str, ...]:
+    named = {(each["by"], each["name"]): each for each in found["groups"]}
+    group = named.get(("kind", "sounding")) or found["groups"][0]
+    sounds = group["sounds"]
+    lost = (_lost(sounds.get(name, {}).get("cc_difference")) for name in ("other", "silence"))
+    return (
+        *(label, group["name"], str(group["videos"]), _number(sounds["true"]["cc"]), *lost),
+        _number(sounds.get("other", {}).get("maps_cc")),
+    )
+
+
+def _lost(cc: Mapping[str, Any] | None) -> str:
+    if cc is None:
+        return NOT_DEFINED
+    ends = "" if cc["low"] is None else f" ({cc['low']:+.3f} to {cc['high']:+.3f})"
+    return f"{_number(cc['difference'], '+.3f')}{ends}"
 
 
 def grids(found: Mapping[str, Any], about: About) -> tuple[Grid, ...]:
@@ -253,17 +298,9 @@ def _changes(group: Mapping[str, Any], about: About) -> Iterator[tuple[str, ...]
         found = group["sounds"].get(name)
         if name != "true" and found:
             cc, nss = found["cc_difference"], found["nss_difference"]
-            ends = "" if cc["low"] is None else f" ({cc['low']:+.3f} to {cc['high']:+.3f})"
-            lost = f"{_number(cc['difference'], '+.3f')}{ends}"
             yield (
-                *(
-                    _name(group, about),
-                    words,
-                    lost,
-                    _number(cc["p"]),
-                    _number(nss["difference"], "+.2f"),
-                ),
-                _number(found["maps_cc"]),
+                *(_name(group, about), words, _lost(cc), _number(cc["p"])),
+                *(_number(nss["difference"], "+.2f"), _number(found["maps_cc"])),
             )
 
 

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Final
 
 from avrsp.evaluate.summary import Estimate
-from avrsp.params.ablations import ABLATIONS, DATASETS, SPLIT
-from avrsp.params.runs import AUDIO_VISUAL, VISUAL
-from avrsp.report import paper, texts
+from avrsp.report import paper
 from avrsp.report.inputs import About
 from avrsp.report.names import (
     DIGITS,
+    KINDS,
     LOWER_IS_BETTER,
     MEAN,
     REFERENCES,
     given_name,
     listed,
-    method_name,
 )
 from avrsp.report.results import Results
 
 NOT_RUN: Final = "not run"
+NOT_KNOWN: Final = "not known"
+"""Of a printed row: a number that its source does not have, or that nobody here has read."""
+
+TRAINED: Final = "trained here"
 
 TableColumn = tuple[str, str]
 """A dataset and a metric."""
@@ -39,7 +41,7 @@ class Cell:
     @property
     def known(self) -> bool:
         """Whether there is a number."""
-        return self.text != NOT_RUN
+        return self.text not in {NOT_RUN, NOT_KNOWN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +51,30 @@ class TableRow:
     Attributes:
         emphasis: Whether the row is one of this project's models.
         contends: Whether the row may hold a best value.
+        source: Where its numbers come from; empty where its group says so.
+        absent: What a cell without a number says.
     """
 
     method: str
     cells: dict[TableColumn, Cell]
     emphasis: bool = False
     contends: bool = True
+    source: str = ""
+    absent: str = NOT_RUN
 
     def cell(self, column: TableColumn) -> Cell:
         """Return the cell in `column`."""
-        return self.cells.get(column, Cell(NOT_RUN))
+        return self.cells.get(column, Cell(self.absent))
 
 
 @dataclass(frozen=True, slots=True)
 class RowGroup:
-    """Rows of one source under a heading that says where their numbers come from."""
+    """Rows of one kind under a heading that says where their numbers come from.
+
+    Attributes:
+        source: Which kind, in a word or two.
+        ours: Whether this project computed the numbers.
+    """
 
     source: str
     heading: str
@@ -90,6 +101,11 @@ class Table:
     def columns(self) -> tuple[TableColumn, ...]:
         """Return the columns from left to right."""
         return tuple((dataset, metric) for dataset in self.datasets for metric in self.metrics)
+
+    @property
+    def has_sources(self) -> bool:
+        """Whether any row says where its numbers come from, which takes a column."""
+        return any(row.source for group in self.groups for row in group.rows)
 
     @property
     def has_intervals(self) -> bool:
@@ -119,7 +135,7 @@ def comparison(
     objections: Sequence[str] = (),
     notes: Sequence[str] = (),
 ) -> Table:
-    """Return Table I or II: this run's rows, then the paper's of the same datasets.
+    """Return Table I or II: this run's rows, then what was printed of the same datasets.
 
     Args:
         name: Which of the two; empty for datasets that the paper does not have.
@@ -130,11 +146,10 @@ def comparison(
         notes: Further remarks below the table.
     """
     shown = listed(about.titles(datasets))
-    groups = [measured(rows, datasets, paper.METRICS)]
+    own = sourced(measured(rows, datasets, paper.METRICS), rows)
+    groups = [own, *published(rows, datasets, paper.METRICS)]
     if name:
-        groups.append(
-            RowGroup("paper", remark(objections), printed_rows(name, datasets), ours=False)
-        )
+        groups += printed_groups(name, datasets, objections)
     counts = (f"{_videos(rows.results, key)} {about.title(key)}" for key in datasets)
     return Table(
         name=f"table-{name.lower() or 'others'}",
@@ -171,17 +186,63 @@ def overview(rows: TableRows, about: About, *, notes: Sequence[str] = ()) -> Tab
         datasets=(MEAN,),
         headings=about.titles([MEAN]),
         metrics=metrics,
-        groups=(measured(rows, (MEAN,), metrics),),
+        groups=(measured(rows, (MEAN,), metrics), *published(rows, (MEAN,), metrics)),
         notes=tuple(notes),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class TableRows:
-    """This run's rows: the chain's models by kind with their labels, and what was scored."""
+    """This run's rows.
+
+    Attributes:
+        labels: What was trained here, by its name in the results, and what tables call it.
+        results: What was scored.
+        published: Networks with published weights that were scored, by their name in the results:
+            what tables call them, and whose weights they are.
+    """
 
     labels: Mapping[str, str]
     results: Results
+    published: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+
+def sourced(group: RowGroup, rows: TableRows) -> RowGroup:
+    """Return the rows of `measured`, of which those trained here say so."""
+    trained = {*rows.labels.values()}
+    own = (replace(row, source=TRAINED) if row.method in trained else row for row in group.rows)
+    return replace(group, rows=tuple(own))
+
+
+def published(
+    rows: TableRows, datasets: Iterable[str], metrics: Sequence[str]
+) -> Iterator[RowGroup]:
+    """Yield the rows of networks with published weights, where there are any, with no best value.
+
+    They learnt from other videos, perhaps from those that are tested here.
+    """
+    columns = [(dataset, metric) for dataset in datasets for metric in metrics]
+    found = tuple(
+        TableRow(label, cells_of(rows.results, method, columns), source=source)
+        for method, (label, source) in rows.published.items()
+    )
+    if found:
+        yield RowGroup("published weights", "Published weights, scored here", found, ours=True)
+
+
+def printed_groups(
+    name: str, datasets: Iterable[str], objections: Sequence[str]
+) -> Iterator[RowGroup]:
+    """Yield what was printed of the datasets of Table I or II, each row with its source."""
+    headings: dict[paper.Group, str] = {
+        "paper": remark(objections),
+        "elsewhere": "The same methods, where others print other numbers",
+        "newer": "Newer methods, quoted as reported",
+    }
+    for group, heading in headings.items():
+        found = printed_rows(name, datasets, group)
+        if found:
+            yield RowGroup(group, heading, found, ours=False)
 
 
 def measured(rows: TableRows, datasets: Iterable[str], metrics: Iterable[str]) -> RowGroup:
@@ -190,12 +251,13 @@ def measured(rows: TableRows, datasets: Iterable[str], metrics: Iterable[str]) -
     The reference that looks at the ground truth of another frame takes no part in that.
     """
     columns = [(dataset, metric) for dataset in datasets for metric in metrics]
-    given = {method: given_name(method) for method in rows.results.given}
+    known = {*rows.labels, *rows.published}
+    given = {name: given_name(name) for name in rows.results.given if name not in known}
     found = [
         TableRow(
             label,
             cells_of(rows.results, method, columns),
-            emphasis=method in rows.labels,
+            emphasis=method in KINDS,
             contends=method != "other frame",
         )
         for method, label in {**rows.labels, **given, **REFERENCES}.items()
@@ -242,87 +304,20 @@ def _best(rows: Iterable[TableRow], column: TableColumn) -> str | None:
     return better(texts, key=float, default=None)
 
 
-def printed_rows(name: str, datasets: Iterable[str]) -> tuple[TableRow, ...]:
-    """Return the rows of a table as the paper prints them, for some of its datasets."""
-    rows: dict[str, dict[TableColumn, Cell]] = {}
+def printed_rows(
+    name: str, datasets: Iterable[str], group: paper.Group = "paper"
+) -> tuple[TableRow, ...]:
+    """Return the rows that are printed in a table or beside it, for some of its datasets.
+
+    Those of Tables I and II have sources of their own.
+    """
+    rows: dict[tuple[str, str], dict[TableColumn, Cell]] = {}
     wanted = {*datasets}
-    for entry in (each for each in paper.printed(name) if each.dataset in wanted):
-        cells = rows.setdefault(entry.method, {})
+    for entry in (each for each in paper.printed(name, group) if each.dataset in wanted):
+        source = entry.remark if name in paper.COMPARED else ""
+        cells = rows.setdefault((entry.method, source), {})
         cells.update({(entry.dataset, metric): Cell(text) for metric, text in entry.values.items()})
-    return tuple(TableRow(method, cells) for method, cells in rows.items())
-
-
-NAMES: Final = ("III", "IV", "V")
-
-TITLES: Final[Mapping[str, str]] = {
-    "III": "Table III. Sound, MS and MRG",
-    "IV": "Table IV. Number of MS and MRG pairs",
-    "V": "Table V. Ways to join sound and picture",
-}
-
-ROWS: Final[Mapping[str, Mapping[str, str]]] = {
-    "III": {
-        "none": f"{VISUAL}-none",
-        "MS": f"{VISUAL}-ms",
-        "MRG": f"{VISUAL}-mrg",
-        "MS + MRG": VISUAL,
-        "audio": f"{AUDIO_VISUAL}-none",
-        "audio + MS": f"{AUDIO_VISUAL}-ms",
-        "audio + MRG": f"{AUDIO_VISUAL}-mrg",
-        "audio + MS + MRG": AUDIO_VISUAL,
-    },
-    "IV": {
-        f"{branch}, {pairs}": {3: f"{kind}", 0: f"{kind}-none"}.get(pairs, f"{kind}-{pairs}")
-        for branch, kind in (("Visual-only", VISUAL), ("Audio-Visual", AUDIO_VISUAL))
-        for pairs in (4, 3, 2, 1, 0)
-    },
-    "V": {
-        "Visual-only baseline": VISUAL,
-        "Element-wise addition": "add",
-        "Element-wise multiplication": "mul",
-        "Concatenation": "concat",
-        "Bilinear": "bilinear",
-        "MBT": "mbt",
-        "RAVF(Ours)": AUDIO_VISUAL,
-    },
-}
-"""The paper's rows of each table and the network, by its name in `ABLATIONS`, that each of them is;
-Table IV's rows of three pairs are the whole networks, and those of none are Table III's."""
-
-
-def ablations(results: Results, about: About, objections: Sequence[str]) -> tuple[Table, ...]:
-    """Return Tables III to V; a network that was not run leaves cells that say so."""
-    return tuple(_ablation(name, results, about, objections) for name in NAMES)
-
-
-def not_run(results: Results) -> tuple[str, ...]:
-    """Return the networks that were not scored, by name."""
-    return tuple(name for name in ABLATIONS if method_name(name) not in results.methods)
-
-
-def _ablation(name: str, results: Results, about: About, objections: Sequence[str]) -> Table:
-    datasets = paper.DATASETS[name]
-    columns = [(dataset, metric) for dataset in datasets for metric in paper.METRICS]
-    rows = [
-        TableRow(
-            label,
-            cells_of(results, method_name(network), columns),
-            emphasis=network == AUDIO_VISUAL,
-        )
-        for label, network in ROWS[name].items()
-    ]
-    trained = listed(about.titles(DATASETS))
-    printed = printed_rows(name, datasets)
-    return Table(
-        name=f"table-{name.lower()}",
-        title=TITLES[name],
-        caption=f"{replace(about, splits=(SPLIT,)).setting}. Trained on {trained} alone.",
-        datasets=datasets,
-        headings=about.titles(datasets),
-        metrics=paper.METRICS,
-        groups=(
-            RowGroup("this run", "This run", tuple(mark_best(rows, columns)), ours=True),
-            RowGroup("paper", remark(objections), printed, ours=False),
-        ),
-        notes=(texts.PAIRS,) if name == "IV" else (),
+    return tuple(
+        TableRow(method, cells, source=source, absent=NOT_KNOWN)
+        for (method, source), cells in rows.items()
     )

@@ -37,6 +37,29 @@ GIVEN: Final = (
     "same protocol. This project did not make them and does not know what they were trained on."
 )
 
+NOT_COMPARED: Final = (
+    "The compared methods were not trained here. Run: dvc repro workflow/methods/dvc.yaml"
+)
+
+NOT_PUBLISHED: Final = (
+    "No published weights were scored here: docs/models.md says how to import and to score them."
+)
+
+ODD: Final = {
+    "I": "Odd in the paper's table: the rows TSFP-Net(V) and TSFP-Net(AV) are identical on real "
+    "DIEM, as they are on real Coutrot1 and real Coutrot2. On real ETMD, Ours(AV) is behind "
+    "CASP-Net(AV) in SIM, CC and AUC-J.",
+    "II": "Odd in the paper's table: the rows TSFP-Net(V) and TSFP-Net(AV) are identical on real "
+    "Coutrot1 and real Coutrot2, as they are on real DIEM. On real SumMe, Ours(AV) is behind "
+    "CASP-Net(AV) in SIM and AUC-J.",
+}
+"""What a reader of Tables I and II, as printed, may stumble over."""
+
+NEWER: Final = (
+    "Of the newer methods AAM reports higher numbers than AVRSP's on every one of these datasets. "
+    "Quoted numbers come from the evaluation code of whoever printed them; none was checked here."
+)
+
 PRINTED: Final = (
     "The paper calls AVRSP “Ours”. Its rows hold the numbers as printed there and were not "
     "computed by this project."
@@ -80,9 +103,35 @@ SOUNDS: Final = (
     "intervals and p values rest on whole videos, paired."
 )
 
+HEARERS: Final = "Every network with sound, shown the same test clips"
+
+HEARERS_READ: Final = (
+    "Each network that takes sound sees the test clips again and hears something else. Shown are "
+    "clips whose sound belongs to something visible, where that is known, else all clips with "
+    "sound. A network whose maps hardly change with another sound does not listen."
+)
+
+NO_HEARERS: Final = (
+    "The compared networks with sound were not tried with other sounds. Run: "
+    "dvc repro workflow/methods/dvc.yaml"
+)
+
 PAIRS: Final = (
     "Rows of three pairs are the whole networks and stand in Tables III and V too; those of none "
     "are Table III's without MS and MRG. Each network was run once."
+)
+
+COMPARED_TITLE: Final = "AVRSP and the methods that it is compared with"
+
+COMPARED_LEAD: Final = (
+    "Methods of others with public code, written anew, trained here on the same stores and scored "
+    "by the same protocol, beside what was printed of them."
+)
+
+COMPARED_TRAINED: Final = (
+    "Each method is trained by its authors' recipe: first on the pretraining set, then on all "
+    "audio-visual sets of a split. docs/models.md says what this project cannot do as the authors "
+    "did, and what preset sample makes smaller. AVRSP's rows are those of the main pipeline."
 )
 
 ABLATIONS: Final = (

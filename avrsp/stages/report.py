@@ -11,8 +11,10 @@ from avrsp.evaluate.summary import read_summary
 from avrsp.params import Params
 from avrsp.progress import timed
 from avrsp.report.build_report import write_report
+from avrsp.report.compared import ComparedPlaces
 from avrsp.report.inputs import About, Inputs, ReportPlaces, gather
 from avrsp.report.names import HEARING, KINDS, run_name
+from avrsp.stages.places import METHODS
 from avrsp.stages.stores import converted
 from avrsp.tracking import evaluations
 from avrsp.tracking.evaluations import Evaluation
@@ -30,32 +32,44 @@ def main() -> None:
         ParamsError: A parameter is missing, unknown or wrong.
         StoreError: A result is there but is not what it should be.
     """
-    loaded, here = params.load(paths.params_file()), paths.workspace()
-    places = ReportPlaces(
-        manifest=paths.current().manifest(loaded.preset),
-        stores=paths.current().stores(loaded.preset),
-        models=here / "data" / "models",
-        maps=here / "data" / "maps",
-        scores=here / "data" / "scores",
-        others=here / "data" / "others",
-        metrics=here / "reports" / "metrics",
-        reliance=here / "data" / "reliance",
-        sounds=here / "reports" / "reliance.json",
-        pooled=here / "reports" / "pooled",
-        ablations=here / "reports" / "ablations" / "metrics",
-    )
+    loaded = params.load(paths.params_file())
+    places = places_of(loaded)
     if loaded.data.stores is not None:
         converted(loaded)
     found = gather(places, about(loaded))
-    write_report(here / "reports", found)
+    write_report(paths.workspace() / "reports", found)
     tracking.relog_missing(sorted(places.models.glob(f"*/{tracking.JOURNAL}")), paths.root())
     for each in scored(loaded, found):
         evaluations.record(
             paths.root(),
             each,
             experiment=evaluations.experiment(loaded),
-            pipeline=evaluations.pipeline(loaded, here),
+            pipeline=evaluations.pipeline(loaded, paths.workspace()),
         )
+
+
+def places_of(loaded: Params) -> ReportPlaces:
+    """Return where the pipelines of the chosen preset leave their results."""
+    data, reports = paths.workspace() / "data", paths.workspace() / "reports"
+    return ReportPlaces(
+        manifest=paths.current().manifest(loaded.preset),
+        stores=paths.current().stores(loaded.preset),
+        models=data / "models",
+        maps=data / "maps",
+        scores=data / "scores",
+        others=data / "others",
+        metrics=reports / "metrics",
+        reliance=data / "reliance",
+        sounds=reports / "reliance.json",
+        pooled=reports / "pooled",
+        ablations=reports / "ablations" / "metrics",
+        compared=ComparedPlaces(
+            models=data / METHODS,
+            metrics=reports / METHODS / "metrics",
+            pooled=reports / METHODS / "pooled",
+            reliance=reports / METHODS / "reliance",
+        ),
+    )
 
 
 def scored(loaded: Params, found: Inputs) -> Iterator[Evaluation]:

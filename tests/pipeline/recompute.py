@@ -41,7 +41,8 @@ def disagreements(folder: Path) -> list[str]:
 def from_csv(folder: Path, name: str) -> list[tuple[str, str, str]]:
     """Return method, column and text of this run's numbers in a table's CSV file."""
     table = pd.read_csv(folder / "reports" / "tables" / f"{name}.csv", dtype=str)
-    own = table[table["source"] == "this run"].drop(columns="source").melt("method").dropna()
+    own = table[table["group"] == "this run"].drop(columns=["group", "source"])
+    own = own.melt("method").dropna()
     return [(str(method), str(column), str(text)) for method, column, text in own.to_numpy()]
 
 
@@ -53,12 +54,12 @@ def from_markdown(folder: Path, name: str) -> list[tuple[str, str, str]]:
         for line in content.splitlines()
         if line.startswith("|")
     ]
-    columns = [column_named(cell.rstrip("↑↓ ")) for cell in rows[0][1:]]
+    columns = [column_named(cell.rstrip("↑↓ ")) for cell in rows[0][1:] if cell != "Source"]
     printed = next((n for n, row in enumerate(rows) if row[0].startswith("Printed")), len(rows))
     return [
         (row[0], column, text)
         for row in rows[3:printed]
-        for column, text in zip(columns, row[1:], strict=True)
+        for column, text in zip(columns, row[1 : 1 + len(columns)], strict=True)
     ]
 
 

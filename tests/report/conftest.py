@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from avrsp.report import charts, palette
+from avrsp.report.compared import ComparedPlaces
 from avrsp.report.inputs import About, ReportPlaces
 from tests.report.videos import COUNT, TRUTH, write_video
 
@@ -45,6 +46,12 @@ def places_in(folder: Path) -> ReportPlaces:
         sounds=folder / "reliance.json",
         pooled=folder / "pooled",
         ablations=folder / "ablations",
+        compared=ComparedPlaces(
+            models=folder / "methods",
+            metrics=folder / "methods" / "metrics",
+            pooled=folder / "methods" / "pooled",
+            reliance=folder / "methods" / "reliance",
+        ),
     )
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from avrsp.report import paper
+from avrsp import datasets
+from avrsp.report import paper, texts
 
 TEXT = Path(__file__).parents[3] / "shared" / "paper" / "avrsp.txt"
 
@@ -67,3 +68,69 @@ def _body(table: str) -> list[str]:
 
 def _numbers(line: str) -> list[str]:
     return [cell.strip() for cell in line.split("|") if re.fullmatch(r" \d\.\d+ ", cell)]
+
+
+CASP, OURS = "CASP-Net(AV)", "Ours(AV)"
+
+
+def values(method: str, dataset: str) -> dict[str, float]:
+    tables = [entry for name in paper.COMPARED for entry in paper.printed(name)]
+    (found,) = (each for each in tables if (each.method, each.dataset) == (method, dataset))
+    return {name: float(text) for name, text in found.values.items()}
+
+
+def test_the_footnotes_name_what_is_odd_in_the_numbers() -> None:
+    six = [key for name in paper.COMPARED for key in paper.DATASETS[name]]
+    same = {key for key in six if values("TSFP-Net(V)", key) == values("TSFP-Net(AV)", key)}
+    assert same == {"diem", "coutrot1", "coutrot2"}
+    behind = {
+        key: [name for name, value in values(OURS, key).items() if value < values(CASP, key)[name]]
+        for key in six
+    }
+    behind = {key: metrics for key, metrics in behind.items() if metrics}
+    assert behind == {"etmd": ["sim", "cc", "auc_judd"], "summe": ["sim", "auc_judd"]}
+    assert "On real ETMD, Ours(AV) is behind CASP-Net(AV) in SIM, CC and AUC-J" in texts.ODD["I"]
+    assert "On real SumMe, Ours(AV) is behind CASP-Net(AV) in SIM and AUC-J" in texts.ODD["II"]
+    for name in paper.COMPARED:
+        assert all(f"real {datasets.title(key, 'paper')}" in texts.ODD[name] for key in same)
+
+
+def test_a_newer_method_is_ahead_on_every_dataset() -> None:
+    quoted = [each for name in paper.COMPARED for each in paper.printed(name, "newer")]
+    ahead = [each for each in quoted if each.method == "AAM(AV)"]
+    assert len(ahead) == 6
+    for each in ahead:
+        ours = values(OURS, each.dataset)
+        assert all(float(text) > ours[name] for name, text in each.values.items())
+
+
+def test_quoted_numbers_differ_from_the_papers_and_name_their_source() -> None:
+    for name in paper.COMPARED:
+        for each in paper.printed(name, "elsewhere"):
+            ours = values(each.method, each.dataset)
+            assert all(float(text) != ours[metric] for metric, text in each.values.items())
+        assert all(each.source for each in paper.everything())
+        lost = {each.method for each in paper.printed(name) if "no public code" in each.remark}
+        assert {method.partition("(")[0] for method in lost} == {*paper.NO_CODE}
+
+
+HEADER = "\t".join(paper.COLUMNS)
+LINE = "I\telsewhere\tTheirs(V)\tdiem\t\t0.500\t2.1\t\ttheir paper"
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (["table\tmethod"], "found the columns"),
+        ([HEADER, LINE.replace("2.1", "2.10"), LINE.replace("2.1", "2.10")], "two lines"),
+        ([HEADER, LINE], "numbers such as"),
+        ([HEADER, LINE.replace("2.1", "")[:-12]], "cells"),
+        ([HEADER, LINE.replace("diem", "summe")], "a dataset that it has"),
+        ([HEADER, LINE.replace("elsewhere", "paper").replace("2.1", "2.10")], "all four"),
+        ([HEADER, LINE.replace("elsewhere", "there")], "a group of"),
+        ([HEADER, LINE.replace("their paper", "")], "a method and a source"),
+    ],
+)
+def test_the_file_is_read_strictly(lines: list[str], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        paper.read(lines)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from avrsp.report import texts
 from avrsp.report.build_report import write_report
 from avrsp.report.formats import grids_to_markdown
 from avrsp.report.inputs import About, Inputs, ReportPlaces, gather
@@ -67,6 +68,7 @@ def test_the_section_answers_and_shows_its_numbers(tried: Inputs) -> None:
     blocks = reliance(tried).blocks
     assert blocks[0] == Prose("This model uses the sound: it does.")
     statements, scores, changes = (block for block in blocks if isinstance(block, Grid))
+    assert Notice(texts.NO_HEARERS) in blocks
     assert [row[-1] for row in statements.rows] == ["yes", "not run"]
     assert scores.rows[0] == (DIEM, "3", "0.700", "n/a", "0.500", "n/a", "n/a")
     lost = "+0.200 (+0.100 to +0.300)"
@@ -84,15 +86,17 @@ def test_the_section_answers_and_shows_its_numbers(tried: Inputs) -> None:
     assert f"{DIEM}, one" in charts[0].caption
     said = [block.text for block in blocks if isinstance(block, Notice)]
     assert said == [
+        texts.NO_HEARERS,
         "Not run with other sounds: AVAD (generated).",
         "Not every video could be shown:",
     ]
 
 
 def test_what_was_not_run_is_said_in_its_place(finished: ReportPlaces, about: About) -> None:
-    (only,) = reliance(gather(finished, about)).blocks
-    assert isinstance(only, Notice)
-    assert "dvc repro reliance" in only.text
+    own, others = reliance(gather(finished, about)).blocks
+    assert isinstance(own, Notice)
+    assert "dvc repro reliance" in own.text
+    assert others == Notice(texts.NO_HEARERS)
 
 
 def test_clips_of_no_known_kind_are_ranked_by_retention(tried: Inputs) -> None:

@@ -54,7 +54,7 @@ def table(objections: Sequence[str] = ("preset sample",), note: str = "A note.")
 
 
 def read(text: str) -> dict[tuple[str, str], dict[str, str]]:
-    return {(row["source"], row["method"]): row for row in csv.DictReader(io.StringIO(text))}
+    return {(row["group"], row["method"]): row for row in csv.DictReader(io.StringIO(text))}
 
 
 def test_equal_printed_digits_are_both_best() -> None:
@@ -77,10 +77,12 @@ def test_low_kl_is_the_best() -> None:
 
 
 def test_printed_rows_are_apart_and_never_marked() -> None:
-    ours, printed = table().groups
+    ours, printed, elsewhere, newer = table().groups
     assert not any("Ours" in row.method for row in ours.rows)
     assert len(printed.rows) == 12
-    assert not any(cell.best for row in printed.rows for cell in row.cells.values())
+    quoted = (*printed.rows, *elsewhere.rows, *newer.rows)
+    assert not any(cell.best for row in quoted for cell in row.cells.values())
+    assert all(row.source for row in quoted)
     assert "not comparable" in printed.heading
     assert "preset sample" in printed.heading
     assert "not comparable" not in table(()).groups[1].heading
@@ -99,8 +101,11 @@ def test_csv_has_intervals_and_says_what_was_not_run() -> None:
 def test_markdown_is_rectangular_and_bold() -> None:
     text = to_markdown(table())
     lines = [line for line in text.splitlines() if line.startswith("|")]
-    assert {line.count("|") for line in lines} == {14}
+    assert {line.count("|") for line in lines} == {15}
     assert "| AVRSP(AV) | **0.420** | **0.500** | **1.20** | 0.800 | not run |" in text
+    assert text.splitlines()[4].endswith("| AVAD AUC-J ↑ | Source |")
+    assert "| Ours(AV) | 0.559 |" in text
+    assert "| 0.933 | AVRSP, arXiv 2411.11454, Table I |" in text
     assert text.startswith(
         "## Table I. DIEM, ETMD and AVAD\n\nPreset paper, protocol avrsp, split 1. "
     )
@@ -109,7 +114,7 @@ def test_markdown_is_rectangular_and_bold() -> None:
 def test_latex_has_as_many_cells_as_columns() -> None:
     text = to_latex(table())
     body = text.split(r"\midrule")[1].splitlines()[2:-1]
-    assert {line.count("&") for line in body} == {12}
+    assert {line.count("&") for line in body} == {13}
     assert r"\textbf{0.420}" in text
     assert "†" not in text
 
@@ -134,13 +139,13 @@ def test_markup_in_names_and_notes_is_shown_as_it_is() -> None:
     shown = replace(table(note=EVIL), headings=(EVIL, "ETMD", "AVAD"), title=EVIL)
     group = shown.groups[0]
     rows = (replace(group.rows[0], method=EVIL), *group.rows[1:])
-    shown = replace(shown, groups=(replace(group, rows=rows), shown.groups[1]))
+    shown = replace(shown, groups=(replace(group, rows=rows), *shown.groups[1:]))
     text = to_markdown(shown)
     assert "<img" not in text
     assert not re.search(r"(?<!\\)[*]b", text)
     assert {
         len(re.findall(r"(?<!\\)\|", line)) for line in text.splitlines() if line[:1] == "|"
-    } == {14}
+    } == {15}
     tex = to_latex(shown)
     assert r"\input" not in tex
     assert tex.count("{") - tex.count(r"\{") == tex.count("}") - tex.count(r"\}")

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from avrsp import params, paths
+from avrsp.report.compared import ComparedPlaces
 from avrsp.report.inputs import About, ReportPlaces, gather
 from avrsp.stages.report import scored
 from avrsp.tracking import evaluations
@@ -22,7 +23,9 @@ def test_scores_are_told_with_their_fusion_data_and_trainings(workspace: Path) -
     path.write_text(text.replace("fusion: ravf", "fusion: mbt"))
     loaded = params.load(paths.params_file())
     names = ReportPlaces.__dataclass_fields__
-    places = ReportPlaces(**{name: workspace / name for name in names})
+    compared = ComparedPlaces(*[workspace / "methods"] * 4)
+    folders = {name: workspace / name for name in names if name != "compared"}
+    places = ReportPlaces(**folders, compared=compared)
     places.manifest.write_text('{"preset": "sample", "datasets": {}}')
     entry = {**ENTRY, **OTHERS, **{f"{name}_interval": [0.0, 2.0] for name in OTHERS}}
     summary = {"datasets": {"diem": entry}, "mean": entry, "faults": []}
