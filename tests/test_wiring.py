@@ -11,16 +11,22 @@ import grimp
 import pytest
 import yaml  # noqa: TID251 - a test may read what it checks
 
+from avrsp import models
+from avrsp.models.recipe import MethodRecipe
 from avrsp.params.ablations import ABLATIONS as NETWORKS
+from avrsp.params.runs import AUDIO_VISUAL, VISUAL
 from avrsp.report import paper
-from avrsp.report.tables import NAMES, ROWS
+from avrsp.report.ablation_tables import NAMES, ROWS
+from avrsp.stages.networks import Network, networks, visual
 
 ROOT = Path(__file__).parents[1]
 MAIN: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 ABLATIONS: dict[str, Any] = yaml.safe_load((ROOT / "workflow/ablations/dvc.yaml").read_text())
+METHODS: dict[str, Any] = yaml.safe_load((ROOT / "workflow/methods/dvc.yaml").read_text())
 STAGES: dict[str, Any] = {
     **MAIN["stages"],
     **{f"ablations/{name}": stage for name, stage in ABLATIONS["stages"].items()},
+    **{f"methods/{name}": stage.get("do", stage) for name, stage in METHODS["stages"].items()},
 }
 PROGRAMS = {
     name: match.group(1)
@@ -42,6 +48,7 @@ READS = {
     "ablations/tables": {
         "compute", "datasets", "evaluate", "metrics", "models", "reliance", "store", "types",
     },
+    "methods/tables": {"datasets", "models", "store", "types"},
 }  # fmt: skip
 
 
@@ -91,8 +98,33 @@ def test_only_the_manifest_persists() -> None:
     assert persistent == ["preprocess"]
 
 
-def test_the_chain_does_not_depend_on_the_ablations() -> None:
+def test_the_chain_does_not_depend_on_the_ablations_or_the_compared_methods() -> None:
     assert "ablations" not in str(MAIN)
+    assert "methods" not in str(MAIN)
+
+
+def test_every_published_network_is_a_compared_method() -> None:
+    listed = {key: value for part in METHODS["vars"][1:] for key, value in part.items()}
+    published = [name for name in models.names() if models.spec(name).checkpoints]
+    assert sorted(listed["models"]) == published
+    wanted = [each for each in networks().values() if each.model in published]
+    assert sorted(listed["methods"]) == sorted(each.name for each in wanted)
+    hearing = {each.name: visual(each).name for each in wanted if each.kind == AUDIO_VISUAL}
+    assert listed["hearing"] == hearing
+    own = {f"{model}-v" for model in published} | {f"vinet-{each}" for each in listed["variants"]}
+    assert own | {"stavis-av"} == {each.name for each in wanted}
+
+
+def test_what_a_compared_method_starts_from_is_what_its_recipe_says() -> None:
+    starts = {each.name: recipe_of(each).follows for each in networks().values()}
+    assert {name for name, start in starts.items() if start == VISUAL} == {"stavis-av"}
+    assert "stavis-v/models/stavis-v-split" in str(STAGES["methods/train-stavis"]["deps"])
+    for name in ("methods/train-v", "methods/train-vinet"):
+        assert "data/methods/pretraining/" in str(STAGES[name]["deps"])
+
+
+def recipe_of(network: Network) -> MethodRecipe:
+    return models.spec(network.model).recipe_for(audio=network.kind == AUDIO_VISUAL)
 
 
 def test_every_network_of_the_ablations_is_listed_once() -> None:
@@ -107,10 +139,13 @@ def test_every_printed_row_has_its_network(name: str) -> None:
     assert set(ROWS[name].values()) <= NETWORKS.keys()
 
 
-def test_ablations_are_not_cached() -> None:
+@pytest.mark.parametrize("pipeline", ["ablations", "methods"])
+def test_pipelines_beside_the_chain_are_not_cached(pipeline: str) -> None:
     """Else `dvc exp apply` fails where they never ran."""
-    for stage in ABLATIONS["stages"].values():
-        for out in stage["outs"]:
-            ((name, settings),) = out.items()
-            assert name.startswith(("data/ablations/", "reports/ablations/"))
+    for name, stage in STAGES.items():
+        if not name.startswith(f"{pipeline}/"):
+            continue
+        for out in stage["outs"] + stage.get("metrics", []):
+            ((place, settings),) = out.items()
+            assert place.startswith((f"data/{pipeline}/", f"reports/{pipeline}/"))
             assert settings == {"cache": False}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,39 +14,46 @@ from avrsp.compute import device_named
 from avrsp.evaluate.intervals import Paired
 from avrsp.models.saved import load_model
 from avrsp.params import ComputeParams
-from avrsp.params.runs import AUDIO_VISUAL, KINDS, VISUAL, Kind, run_name
+from avrsp.params.runs import AUDIO_VISUAL, VISUAL, Kind, run_name
 from avrsp.reliance.analysis import Rules, listen_to
 from avrsp.reliance.listening import SoundProbe
 from avrsp.reliance.statements import PRIOR, Following, Measured, pursuits
 from avrsp.reliance.truth import Split
+from avrsp.store.manifest import store_path
 from avrsp.store.video_store import MapStore
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkPlaces:
+    """Where a network's results lie: in `home` the folders `models`, `maps` and `scores`.
+
+    Attributes:
+        name: By which its runs are called, `<name>-split<N>`, and its rows in the scores.
+    """
+
+    name: str
+    home: Path
+
+    def of(self, split: Split, folder: str) -> Path:
+        """Return what `folder` holds of a split; of scores, without the ending."""
+        return self.home / folder / run_name(self.name, split.number)
+
+
+@dataclass(frozen=True, slots=True)
 class ReliancePlaces:
-    """Where a network with sound and its counterpart without are, and what is known of both.
+    """Where a network with sound and its counterpart without are, and what both are judged by.
 
     Attributes:
         stores: Folder of the videos' stores.
-        models: Folder of `<network>-split<N>`, trained models.
-        maps: Folder of `<network>-split<N>`, their maps.
-        scores: Folder of `<network>-split<N>.parquet`, their scores.
-        references: Folder of `references-split<N>.parquet`, scores of the centre prior.
+        networks: The two, by kind.
+        references: Whose scores hold the centre prior's rows.
         world: Side files of the generated world, which may be missing.
-        networks: What the two are called by their kind.
     """
 
     stores: Path
-    models: Path
-    maps: Path
-    scores: Path
-    references: Path
+    networks: Mapping[Kind, NetworkPlaces]
+    references: NetworkPlaces
     world: Path
-    networks: Mapping[Kind, str] = field(default_factory=lambda: {kind: kind for kind in KINDS})
-
-    def run(self, kind: Kind, split: Split) -> str:
-        """Return the name of the run that trained one of the two on a split."""
-        return run_name(self.networks[kind], split.number)
 
 
 def measure(
@@ -62,17 +69,18 @@ def measure(
     """
     sounds, faults, follows = [], [], list[Following]()
     for split in splits:
-        run = places.run(AUDIO_VISUAL, split)
-        probe = sound_probe(places.models / run, compute)
-        rows, own = listen_to(probe, places.stores, split, rules, out=out / run)
+        model = places.networks[AUDIO_VISUAL].of(split, "models")
+        probe = sound_probe(model, compute)
+        rows, own = listen_to(probe, places.stores, split, rules, out=out / model.name)
         sounds.append(rows)
         faults += own
         follows += _followings(places, split)
-    wanted = {kind: (places.scores, name, name) for kind, name in places.networks.items()}
+    wanted: dict[str, tuple[NetworkPlaces, str]] = {PRIOR: (places.references, PRIOR)}
+    wanted |= {kind: (network, network.name) for kind, network in places.networks.items()}
     scores = {
         role: pd.concat(parts, ignore_index=True)
-        for role, source in {**wanted, PRIOR: (places.references, "references", PRIOR)}.items()
-        if (parts := [*_scores(*source, splits)])
+        for role, (network, method) in wanted.items()
+        if (parts := [*_scores(network, method, splits)])
     }
     return Measured(scores, pd.concat(sounds, ignore_index=True), follows), faults
 
@@ -86,16 +94,15 @@ def measure_alone(
     """
     sounds, seen, faults = [], [], list[str]()
     for split in splits:
-        probe = sound_probe(places.models / places.run(AUDIO_VISUAL, split), compute)
+        probe = sound_probe(places.networks[AUDIO_VISUAL].of(split, "models"), compute)
         rows, own = listen_to(probe, places.stores, split, rules)
-        visual = sound_probe(places.models / places.run(VISUAL, split), compute)
+        visual = sound_probe(places.networks[VISUAL].of(split, "models"), compute)
         sounds.append(rows)
         seen.append(listen_to(visual, places.stores, split, rules, names=("true",))[0])
         faults += own
     rows = pd.concat(sounds, ignore_index=True)
     true, visual_rows = rows[rows["sound"] == "true"], pd.concat(seen, ignore_index=True)
-    methods = {AUDIO_VISUAL: true, VISUAL: visual_rows}
-    return Measured(methods, rows, []), faults
+    return Measured({AUDIO_VISUAL: true, VISUAL: visual_rows}, rows, []), faults
 
 
 def sound_probe(place: Path, compute: ComputeParams) -> SoundProbe:
@@ -109,9 +116,9 @@ def sound_probe(place: Path, compute: ComputeParams) -> SoundProbe:
     return SoundProbe(model.to(device), spec, device, compute.precision, compute.windows)
 
 
-def _scores(folder: Path, run: str, method: str, splits: Sequence[Split]) -> Iterator[pd.DataFrame]:
+def _scores(network: NetworkPlaces, method: str, splits: Sequence[Split]) -> Iterator[pd.DataFrame]:
     for split in splits:
-        path = folder / f"{run_name(run, split.number)}.parquet"
+        path = network.of(split, "scores").with_suffix(".parquet")
         if path.exists():
             rows = pd.read_parquet(path, filters=[("method", "==", method)])
             keys = zip(rows["dataset"], rows["video"], strict=True)
@@ -123,12 +130,7 @@ def _followings(places: ReliancePlaces, split: Split) -> Iterator[Following]:
     for video in split.videos:
         key = (video.dataset, video.video)
         truth = split.truths.get(key)
-        path = (
-            places.maps
-            / places.run(AUDIO_VISUAL, split)
-            / video.dataset
-            / f"{video.video}.zarr.zip"
-        )
+        path = store_path(places.networks[AUDIO_VISUAL].of(split, "maps"), video)
         if truth and truth.changes and path.exists():
             maps = MapStore(path)
             size = (video.height, video.width)

@@ -1,4 +1,4 @@
-"""Score a split's test videos (DVC stages `evaluate` and `references`)."""
+"""Score a split's test videos (stages `evaluate`, and `references`)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from avrsp import params, paths
-from avrsp.errors import exits_cleanly
+from avrsp.errors import StoreError, exits_cleanly
 from avrsp.evaluate.averages import summarise
 from avrsp.evaluate.references import REFERENCES
 from avrsp.evaluate.run import (
@@ -18,18 +18,25 @@ from avrsp.evaluate.run import (
 )
 from avrsp.evaluate.summary import no_scores, write_summary
 from avrsp.params import split_name
-from avrsp.params.runs import KINDS, run_name
+from avrsp.params.runs import run_name
 from avrsp.progress import timed
 from avrsp.stages import absent
+from avrsp.stages.places import data_of, reports_of
 from avrsp.stages.stores import converted
 
 
 @exits_cleanly
 @timed
 def main() -> None:
-    """Write `data/scores/<what>-split<N>.parquet` and `reports/metrics/<method>-split<N>.json`."""
+    """Write `scores/<what>-split<N>.parquet` and `metrics/<method>-split<N>.json`.
+
+    The main pipeline's lie in `data` and `reports`, those of a compared method in its folders.
+
+    Raises:
+        StoreError: There are no maps of that network.
+    """
     parser = argparse.ArgumentParser(prog="python -m avrsp.stages.evaluate")
-    parser.add_argument("what", choices=[*KINDS, "references"])
+    parser.add_argument("what", help="v, av, references, or a compared method")
     parser.add_argument("--split", type=split_name, required=True)
     wanted = parser.parse_args()
     what, split = wanted.what, wanted.split
@@ -37,19 +44,20 @@ def main() -> None:
     manifest, stores = converted(loaded)
     test = manifest.videos(loaded.audio_visual_sets, split, "test")
     run, protocol = run_name(what, split), loaded.evaluation.protocol
-    out = paths.workspace() / "data" / "scores" / f"{run}.parquet"
+    out, reports = data_of(what) / "scores" / f"{run}.parquet", reports_of(what) / "metrics"
     training = manifest.videos(loaded.audio_visual_sets, split, "train")
     if what == "references":
         faults, remarks = evaluate_references(
             stores, test, training, split=split, out=out, seed=loaded.seed, names=(protocol,)
         )
     else:
-        maps = paths.workspace() / "data" / "maps" / run
+        maps = data_of(what) / "maps" / run
+        if not maps.is_dir():
+            raise StoreError(f"{maps}: no maps of {what!r}; predict them first")
         why = absent.reason(maps)
         if why:
             write_no_rows(out)
-            place = paths.workspace() / "reports" / "metrics" / f"{run}.json"
-            write_summary(place, no_scores(protocol, loaded.preset))
+            write_summary(reports / f"{run}.json", no_scores(protocol, loaded.preset))
             return
         faults, remarks = evaluate_run(
             maps,
@@ -74,8 +82,7 @@ def main() -> None:
             faults,
             preset=loaded.preset,
         )
-        name = f"{method.replace(' ', '-')}-split{split}.json"
-        write_summary(paths.workspace() / "reports" / "metrics" / name, summary)
+        write_summary(reports / f"{run_name(method.replace(' ', '-'), split)}.json", summary)
     refuse_faults(faults, allowed=loaded.evaluation.allow_missing)
 
 

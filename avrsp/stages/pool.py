@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -14,8 +14,10 @@ from avrsp.evaluate.references import REFERENCES
 from avrsp.evaluate.run import read_rows
 from avrsp.evaluate.summary import write_summary
 from avrsp.files import write_json
-from avrsp.params.runs import KINDS
+from avrsp.params import Params
+from avrsp.params.runs import KINDS, run_name
 from avrsp.progress import timed
+from avrsp.stages.places import data_of
 
 RUNS: dict[str, tuple[str, ...]] = {kind: (kind,) for kind in KINDS} | {"references": REFERENCES}
 """What was evaluated, and the methods that its rows hold."""
@@ -32,12 +34,22 @@ def main() -> None:
     A video that two splits test is drawn with all its entries, so intervals do not follow from
     those of the splits.
     """
-    loaded = params.load(paths.params_file())
-    scores = paths.workspace() / "data" / "scores"
-    chosen, reports = loaded.evaluation, paths.workspace() / "reports"
+    pool(params.load(paths.params_file()), RUNS, paths.workspace() / "reports")
+
+
+def pool(loaded: Params, runs: Mapping[str, Sequence[str]], reports: Path) -> None:
+    """Write `pooled/<method>.json` and `metrics.json` into a folder, from the scores of runs.
+
+    Args:
+        loaded: The parameters.
+        runs: By what was evaluated, the methods that its rows hold.
+        reports: The folder.
+    """
+    chosen = loaded.evaluation
     means: dict[str, dict[str, float]] = {}
-    for what, methods in RUNS.items():
-        files_of = [scores / f"{what}-split{split}.parquet" for split in loaded.splits]
+    for what, methods in runs.items():
+        scores = data_of(what) / "scores"
+        files_of = [scores / f"{run_name(what, split)}.parquet" for split in loaded.splits]
         found = [path for path in files_of if path.exists()]
         for method in methods if found else ():
             rows = [*rows_of(method, found)]

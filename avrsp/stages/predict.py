@@ -1,31 +1,40 @@
-"""Predict the test videos of a split (DVC stage `predict`)."""
+"""Predict the test videos of a split (stages `predict`)."""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from avrsp import params, paths
-from avrsp.errors import exits_cleanly
+from avrsp.errors import ParamsError, exits_cleanly
+from avrsp.models.saved import CONFIG
 from avrsp.params import split_name
 from avrsp.params.runs import KINDS, run_name
 from avrsp.prediction.testset import write_test_maps
 from avrsp.progress import timed
 from avrsp.stages import absent
+from avrsp.stages.networks import networks
+from avrsp.stages.places import data_of
 from avrsp.stages.stores import converted
 
 
 @exits_cleanly
 @timed
 def main() -> None:
-    """Write `data/maps/{v,av}-split<N>/<dataset>/<video>.zarr.zip`."""
+    """Write `maps/<network>-split<N>/<dataset>/<video>.zarr.zip` beside the network's `models`.
+
+    Of imported weights, a folder in `data/models`, into `data/others/maps/<that folder>`.
+
+    Raises:
+        ParamsError: There is no such network.
+    """
     parser = argparse.ArgumentParser(prog="python -m avrsp.stages.predict")
-    parser.add_argument("kind", choices=KINDS)
+    parser.add_argument("network", help="v, av, a compared method, or a folder in data/models")
     parser.add_argument("--split", type=split_name, required=True)
     wanted = parser.parse_args()
     loaded = params.load(paths.params_file())
     manifest, stores = converted(loaded)
-    run = run_name(wanted.kind, wanted.split)
-    model, maps = (paths.workspace() / "data" / each / run for each in ("models", "maps"))
+    model, maps = folders(wanted.network, wanted.split)
     why = absent.reason(model)
     if why:
         absent.write(why, [maps])
@@ -37,6 +46,25 @@ def main() -> None:
         loaded.active.compute,
         maps,
     )
+
+
+def folders(network: str, split: int | str) -> tuple[Path, Path]:
+    """Return where a network lies and where its maps go.
+
+    Raises:
+        ParamsError: There is no such network.
+    """
+    data = data_of(network)
+    if network in {*KINDS, *networks()}:
+        run = run_name(network, split)
+        return data / "models" / run, data / "maps" / run
+    imported = paths.workspace() / "data" / "models" / network
+    if not (imported / CONFIG).is_file():
+        raise ParamsError(
+            f"no network {network!r}; expected {', '.join((*KINDS, *networks()))}, or the name of "
+            "a folder in data/models that avrsp import-weights made"
+        )
+    return imported, paths.workspace() / "data" / "others" / "maps" / network
 
 
 if __name__ == "__main__":

@@ -5,19 +5,27 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from avrsp import files, params, paths
 from avrsp.errors import exits_cleanly
 from avrsp.params import Params
-from avrsp.params.runs import AUDIO_VISUAL, run_name
+from avrsp.params.runs import AUDIO_VISUAL, VISUAL, Kind, run_name
 from avrsp.progress import timed
 from avrsp.reliance.analysis import Rules, known, summarise_sounds
-from avrsp.reliance.experiment import ReliancePlaces, measure, measure_alone, verdict
+from avrsp.reliance.experiment import (
+    NetworkPlaces,
+    ReliancePlaces,
+    measure,
+    measure_alone,
+    verdict,
+)
 from avrsp.reliance.statements import Measured, Statement, statements
 from avrsp.reliance.truth import Split, read_truths
 from avrsp.stages import absent
+from avrsp.stages.networks import networks, visual
+from avrsp.stages.places import data_of, reports_of
 from avrsp.stages.stores import converted
 from avrsp.store.manifest import Role
 
@@ -28,7 +36,8 @@ def main() -> None:
     """Write `data/reliance/` and `reports/reliance.json`, and print the statements.
 
     With `--role validation` only print what can be said on validation videos, by which choices
-    are made.
+    are made. With `--method NAME` try a compared method that takes sound, and write
+    `data/methods/NAME/reliance/` and `reports/methods/reliance/NAME.json`.
 
     Raises:
         ParamsError: A parameter is missing, unknown or wrong.
@@ -37,14 +46,16 @@ def main() -> None:
     """
     parser = argparse.ArgumentParser(prog="python -m avrsp.stages.reliance")
     parser.add_argument("--role", choices=["test", "validation"], default="test")
-    role = parser.parse_args().role
-    loaded = params.load(paths.params_file())
+    hearing = [name for name, each in networks().items() if each.kind == AUDIO_VISUAL]
+    parser.add_argument("--method", choices=hearing)
+    wanted = parser.parse_args()
+    role, loaded = wanted.role, params.load(paths.params_file())
     evaluation, compute = loaded.evaluation, loaded.active.compute
     rules = Rules(evaluation.protocol, evaluation.resamples, loaded.seed, loaded.reliance.frames)
-    places = places_of(loaded)
-    out = paths.workspace() / "data" / "reliance"
-    summary = paths.workspace() / "reports" / "reliance.json"
-    why = absent.reason(places.models / run_name(AUDIO_VISUAL, loaded.splits[0]))
+    places = places_of(loaded, wanted.method)
+    out, summary = outs_of(wanted.method)
+    name = wanted.method or AUDIO_VISUAL
+    why = absent.reason(data_of(name) / "models" / run_name(name, loaded.splits[0]))
     if why:
         shutil.rmtree(out, ignore_errors=True)
         absent.write(why, [out, summary])
@@ -85,17 +96,25 @@ def write(
     files.write_json(summary, content)
 
 
-def places_of(loaded: Params) -> ReliancePlaces:
-    """Return where the chain of the chosen preset keeps what is read."""
-    here = paths.workspace() / "data"
+def places_of(loaded: Params, method: str | None = None) -> ReliancePlaces:
+    """Return where the chain of the chosen preset keeps what is read, or that of a method."""
+    pair: Mapping[Kind, str] = {VISUAL: VISUAL, AUDIO_VISUAL: AUDIO_VISUAL}
+    if method is not None:
+        pair = {VISUAL: visual(networks()[method]).name, AUDIO_VISUAL: method}
     return ReliancePlaces(
         stores=paths.current().stores(loaded.preset),
-        models=here / "models",
-        maps=here / "maps",
-        scores=here / "scores",
-        references=here / "scores",
+        networks={kind: NetworkPlaces(name, data_of(name)) for kind, name in pair.items()},
+        references=NetworkPlaces("references", data_of("references")),
         world=paths.current().raw(loaded.preset) / "world",
     )
+
+
+def outs_of(method: str | None) -> tuple[Path, Path]:
+    """Return the folder of the rows and the file of the summary."""
+    if method is None:
+        here = paths.workspace()
+        return here / "data" / "reliance", here / "reports" / "reliance.json"
+    return data_of(method) / "reliance", reports_of(method) / "reliance" / f"{method}.json"
 
 
 def splits_of(loaded: Params, places: ReliancePlaces, role: Role) -> list[Split]:

@@ -1,4 +1,4 @@
-"""Train one run of the chain: the pretraining, V or AV of a split, or a network of Tables III to V.
+"""Train one run: the pretraining, V or AV of a split, an ablation, or a compared method.
 
 V does not read `fusion`, so that another fusion does not repeat its training.
 """
@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final, NamedTuple
 
 from avrsp import models, params, paths
 from avrsp.errors import exits_cleanly
@@ -21,6 +22,8 @@ from avrsp.params.runs import AUDIO_VISUAL, PRETRAINING, VISUAL, Kind, run_name
 from avrsp.progress import timed
 from avrsp.stages import absent, training
 from avrsp.stages.launch import launched
+from avrsp.stages.networks import Network, networks, visual
+from avrsp.stages.places import METHODS, data_of
 from avrsp.train.plan_phase import Phase, settings_for
 from avrsp.train.state import Recipe
 
@@ -28,19 +31,24 @@ PRETRAINING_SPLIT: Final = 1
 """The pretraining set has the same roles in every split."""
 
 ABLATION_FOLDERS: Final = ("data/ablations/models", "reports/ablations/training")
+METHOD_PRETRAINING: Final = (f"data/{METHODS}/pretraining", f"reports/{METHODS}/training")
 
 
 @exits_cleanly
 @launched
 @timed
 def main() -> None:
-    """Write `data/models/<run>/` and `reports/training/<run>.json`, or an ablation's."""
+    """Write `data/models/<run>/` and `reports/training/<run>.json`, or likewise of another run."""
     wanted = arguments()
     loaded = params.load(paths.params_file())
     if wanted.run == PRETRAINING:
         pretrain(loaded)
     elif wanted.run == "ablation":
         ablate(loaded, wanted.name)
+    elif wanted.run == "method-pretraining":
+        pretrain_method(loaded, wanted.model)
+    elif wanted.run == "method":
+        train_method(loaded, networks()[wanted.name], wanted.split)
     else:
         finetune(loaded, wanted.run, wanted.split)
 
@@ -55,33 +63,78 @@ def arguments() -> argparse.Namespace:
         run.add_argument("--split", required=True, help="a name in `splits` of params.yaml")
     ablation = runs.add_parser("ablation", help="a network of Tables III to V")
     ablation.add_argument("name", choices=ABLATIONS)
+    first = runs.add_parser("method-pretraining", help="what networks of a method start from")
+    first.add_argument("model", choices=models.names())
+    method = runs.add_parser("method", help="a compared method on the audio-visual sets")
+    method.add_argument("name", choices=networks())
+    method.add_argument("--split", required=True, help="a name in `splits` of params.yaml")
     return parser.parse_args()
 
 
-def pretrain(loaded: Params) -> None:
+def pretrain(
+    loaded: Params, run: str = PRETRAINING, folders: tuple[str, str] = training.FOLDERS
+) -> None:
     """Train the visual network on the pretraining set."""
     entry = models.spec(loaded.model)
     schedule = entry.recipe.train(loaded.preset, "pretrain", loaded.active.pretrain)
-    phase = _phase(loaded, PRETRAINING, entry, schedule, [loaded.pretraining_set])
-    training.run(phase, loaded, datasets=[loaded.pretraining_set], split=PRETRAINING_SPLIT)
+    datasets = [loaded.pretraining_set]
+    phase = _phase(loaded, run, entry, schedule, datasets)
+    training.run(phase, loaded, datasets=datasets, split=PRETRAINING_SPLIT, folders=folders)
+
+
+def pretrain_method(loaded: Params, model: str) -> None:
+    """Train what all networks of a compared method start from, into `data/methods/pretraining`."""
+    chosen = loaded.model_copy(update={"model": model, "variant": None, "settings": {}})
+    pretrain(chosen, model, METHOD_PRETRAINING)
+
+
+def train_method(loaded: Params, network: Network, split: str) -> None:
+    """Train a compared method on the audio-visual sets, into `data/methods/<name>/models`."""
+    folders = f"data/{METHODS}/{network.name}/models", METHOD_PRETRAINING[1]
+    seeing = visual(network).name
+    starts = {
+        PRETRAINING: paths.workspace() / METHOD_PRETRAINING[0] / network.model,
+        VISUAL: data_of(seeing) / "models" / run_name(seeing, split),
+    }
+    run = FineTuning(run_name(network.name, split), starts, folders)
+    _finetune(network.chosen(loaded), network.kind, split, run)
 
 
 def finetune(loaded: Params, kind: Kind, split: str) -> None:
     """Train V or AV on the audio-visual sets; say so where the network has no AV."""
-    entry, run = models.spec(loaded.model), run_name(kind, split)
+    entry, run, here = models.spec(loaded.model), run_name(kind, split), paths.workspace()
     if kind == AUDIO_VISUAL and not entry.audio_visual:
-        why, here = f"{entry.name} takes no sound: there is no {run}", paths.workspace()
+        why = f"{entry.name} takes no sound: there is no {run}"
         sys.stdout.write(f"{why}\n")
         summary = here / "reports" / "training" / f"{run}.json"
         absent.write(why, [here / "data" / "models" / run, summary])
         return
+    models_here = here / "data" / "models"
+    seeing = models_here / run_name(VISUAL, split)
+    starts = {PRETRAINING: models_here / PRETRAINING, VISUAL: seeing}
+    _finetune(loaded, kind, split, FineTuning(run, starts, training.FOLDERS))
+
+
+class FineTuning(NamedTuple):
+    """A run on the audio-visual sets: its name, what it may start from, where its results go.
+
+    Attributes:
+        starts: Folder of the network by what a recipe says that training follows.
+    """
+
+    name: str
+    starts: Mapping[str, Path]
+    folders: tuple[str, str]
+
+
+def _finetune(loaded: Params, kind: Kind, split: str, run: FineTuning) -> None:
+    entry, datasets = models.spec(loaded.model), loaded.audio_visual_sets
     recipe = entry.recipe_for(audio=kind == AUDIO_VISUAL)
     schedule = recipe.train(loaded.preset, "finetune", loaded.active.finetune)
     fusion = loaded.fusion if kind == AUDIO_VISUAL else None
-    datasets = loaded.audio_visual_sets
-    start = PRETRAINING if recipe.follows == PRETRAINING else run_name(recipe.follows, split)
-    phase = _phase(loaded, run, entry, schedule, datasets, fusion=fusion, start=start)
-    training.run(phase, loaded, datasets=[*datasets], split=split)
+    start = run.starts[recipe.follows]
+    phase = _phase(loaded, run.name, entry, schedule, datasets, fusion=fusion, start=start)
+    training.run(phase, loaded, datasets=[*datasets], split=split, folders=run.folders)
 
 
 def ablate(loaded: Params, name: str) -> None:
@@ -95,7 +148,7 @@ def ablate(loaded: Params, name: str) -> None:
         schedule,
         ABLATION_SETS,
         fusion=chosen.fusion,
-        start=PRETRAINING,
+        start=paths.workspace() / "data" / "models" / PRETRAINING,
         ablation=chosen,
     )
     folders = ABLATION_FOLDERS
@@ -110,7 +163,7 @@ def _phase(  # noqa: PLR0913 - what differs between the runs
     datasets: Iterable[str],
     *,
     fusion: FusionName | None = None,
-    start: str | None = None,
+    start: Path | None = None,
     ablation: Ablation | None = None,
 ) -> Phase:
     preset, network = loaded.active, loaded.network
@@ -143,7 +196,7 @@ def _phase(  # noqa: PLR0913 - what differs between the runs
             method=entry.recipe_for(audio=fusion is not None),
         ),
         compute=preset.compute,
-        start=paths.workspace() / "data" / "models" / start if start else None,
+        start=start,
         reset=ablation.reset(loaded.network.pairs) if ablation else left_behind,
         learnt_from=training.learnt_from(loaded.preset, datasets),
         root=paths.root(),

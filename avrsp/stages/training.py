@@ -25,6 +25,9 @@ from avrsp.train.phase import encoder_starts, run_phase
 from avrsp.train.plan_phase import Phase, Videos, phase_digest
 from avrsp.train.ranks import joined
 
+FOLDERS = ("data/models", "reports/training")
+"""Of the main pipeline's trained models, and of what each training ended with."""
+
 
 def run(
     phase: Phase,
@@ -32,7 +35,7 @@ def run(
     *,
     datasets: list[str],
     split: int | str,
-    folders: tuple[str, str] = ("data/models", "reports/training"),
+    folders: tuple[str, str] = FOLDERS,
 ) -> None:
     """Train `phase` on the training videos of a split and judge it by its validation videos.
 
