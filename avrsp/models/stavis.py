@@ -112,7 +112,8 @@ class Fusion(nn.Module):
         positions = x[:, :, middle - 1 : middle + 1].mean(2).movedim(1, -1)  # b c h w -> b h w c
         visual = F.relu(self.affine_rgb(positions)).contiguous()
         audio = F.relu(self.affine_audio(sound))[:, None, None].expand_as(visual).contiguous()
-        fused = self.w_a_rgb(visual, audio).movedim(-1, 1)
+        dtype = self.w_a_rgb.weight.dtype  # on a CPU, autocasting does not know of bilinear maps
+        fused = self.w_a_rgb(visual.to(dtype), audio.to(dtype)).movedim(-1, 1)
         return F.interpolate(fused, scale_factor=ENLARGED, mode="bilinear", align_corners=False)
 
 

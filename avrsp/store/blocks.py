@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-import json
 import os
 import struct
 import zlib
@@ -21,7 +20,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, BinaryIO, Final, TypeAlias
 from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 import numpy as np
@@ -50,6 +49,11 @@ LEVEL: Final = 3
 
 THREADS: Final = min(4, available_threads())
 DESCRIPTION: Final = "zarr.json"
+BROKEN_ZIP: Final = (
+    *(BadZipFile, NotImplementedError, LookupError, ValueError, OverflowError, struct.error),
+)
+"""What `zipfile` raises on a file whose directory is damaged, besides OSError with EINVAL."""
+
 CODECS: Final = {"zstd": Zstd(LEVEL), "blosc": Blosc()}
 """By zarr's name; what they read says how it was compressed."""
 
@@ -109,7 +113,7 @@ class Blocks:
 
         def fill(key: str, block: NDArray[Any]) -> None:
             if key in self.source:
-                CODECS[self.codec].decode(self.source.content(key), out=block)
+                decode(self.codec, key, self.source.content(key), block)
             else:
                 block[...] = 0
 
@@ -121,51 +125,16 @@ class Blocks:
         return found
 
 
-def described(source: ZipSource) -> tuple[dict[str, Any], dict[str, Blocks]]:
-    """Return the attributes of the hierarchy in a zip file, and its arrays by name.
+def decode(codec: str, key: str, content: bytes, block: NDArray[Any]) -> None:
+    """Decompress the entry `key` into a block.
 
     Raises:
-        BadZipFile: A description is damaged.
-        LookupError: One is not there, or lacks something.
-        TypeError: One has another form than zarr's third format gives it.
-        ValueError: Likewise, or it is not JSON, or not as `write` and zarr lay arrays out here.
+        BadZipFile: It is not what that codec wrote.
     """
-    arrays = {}
-    for key in source:
-        name, _, last = key.rpartition("/")
-        if name and last == DESCRIPTION:
-            arrays[name] = _blocks(source, name, json.loads(source.content(key)))
-    return json.loads(source.content(DESCRIPTION))["attributes"], arrays
-
-
-def _blocks(source: ZipSource, name: str, facts: dict[str, Any]) -> Blocks:
-    """Return an array by its description, of which nothing is passed over that says how to read."""
-    shape, chunks = (
-        tuple(facts["shape"]),
-        tuple(facts["chunk_grid"]["configuration"]["chunk_shape"]),
-    )
-    dtype, codec = np.dtype(facts["data_type"]), facts["codecs"][-1]["name"]
-    order = {"endian": "little"} if dtype.itemsize > 1 else None
-    read_here = {
-        "zarr_format": 3,
-        "node_type": "array",
-        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [*chunks]}},
-        "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
-        "storage_transformers": [],
-        "fill_value": 0,
-    }
-    for key, expected in read_here.items():
-        if facts.get(key, []) != expected:
-            raise ValueError(f"array {name} has {key} {facts.get(key)}, expected {expected}")
-    first = facts["codecs"][0]
-    plain = first["name"] == "bytes" and first.get("configuration") in ({}, order)
-    if len(facts["codecs"]) != len(("bytes", codec)) or not plain or codec not in CODECS:
-        known = " or ".join(f"bytes, {each}" for each in CODECS)
-        names = ", ".join(str(each["name"]) for each in facts["codecs"])
-        raise ValueError(f"array {name} is stored by {names}, expected {known}")
-    if chunks[1:] != shape[1:] or not all(side > 0 for side in chunks) or dtype.kind not in "iuf":
-        raise ValueError(f"array {name} is {dtype} {shape} in chunks {chunks}")
-    return Blocks(source, name, shape, chunks[0], dtype, codec)
+    try:
+        CODECS[codec].decode(content, out=block)
+    except (RuntimeError, ValueError) as error:
+        raise BadZipFile(f"{key}: {error}") from None
 
 
 def write(
@@ -225,8 +194,6 @@ READABLE = 0o644 << 16
 LOCAL_HEADER, LENGTHS = 30, 26
 """Bytes before an entry's name in the file, and where those of its name and extra are counted."""
 
-BROKEN_ZIP = (BadZipFile, NotImplementedError, LookupError, ValueError, OverflowError, struct.error)
-"""What `zipfile` raises on a file whose directory is damaged, besides OSError with EINVAL."""
 
 EXTRA = 64
 """Bytes of an entry's extra fields that are read with it from object storage; ours have none."""
@@ -318,8 +285,8 @@ class ZipSource:
         if self._remote:
             self._entries = _far_entries(self._remote)
         else:
-            with path.open("rb") as stream, ZipFile(stream) as archive:
-                self._entries = {entry.filename: entry for entry in archive.infolist()}
+            with path.open("rb") as stream:
+                self._entries, _ = _listed(stream)
 
     def __contains__(self, key: str) -> bool:
         return key in self._entries
@@ -329,6 +296,8 @@ class ZipSource:
 
     def content(self, key: str) -> bytes:
         """Return the bytes of an entry."""
+        if key not in self._entries:
+            raise BadZipFile(f"{key}: is missing")
         entry = self._entries[key]
         found = self._near(entry) if self._remote is None else self._far(self._remote, entry)
         if not _fits(entry, found) and self._remote:  # what was kept here may have been damaged
@@ -359,19 +328,32 @@ class ZipSource:
         return found[begin : begin + entry.file_size]
 
 
+def _listed(stream: BinaryIO) -> tuple[dict[str, ZipInfo], int]:
+    """Return the entries of a zip file, and where the list of them begins.
+
+    Raises:
+        BadZipFile: The list is damaged.
+    """
+    try:
+        with ZipFile(stream) as archive:
+            return {entry.filename: entry for entry in archive.infolist()}, archive.start_dir
+    except BROKEN_ZIP as error:
+        raise BadZipFile(str(error) or type(error).__name__) from None
+
+
 def _far_entries(file: remote.RemoteFile) -> dict[str, ZipInfo]:
     """Return the entries of a store in object storage; a list that was kept here may be damaged."""
     try:
         return _checked_entries(file)
-    except BROKEN_ZIP:
+    except BadZipFile:
         file.forget(remote.DIRECTORY)
         return _checked_entries(file)
 
 
 def _checked_entries(file: remote.RemoteFile) -> dict[str, ZipInfo]:
-    with file.opened() as stream, ZipFile(stream) as archive:
-        found = {entry.filename: entry for entry in archive.infolist()}
-        stream.seek(archive.start_dir)
+    with file.opened() as stream:
+        found, start = _listed(stream)
+        stream.seek(start)
         if hashlib.sha256(stream.read()).hexdigest() != file.entries:
             raise BadZipFile("the object storage has another store here")
     return found

@@ -13,7 +13,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from avrsp.errors import StoreError
-from avrsp.files import sealed, unsealed, write_json
+from avrsp.files import sealed, sha256, unsealed, write_json
 from avrsp.store import remote
 from avrsp.store.members import entries_digest
 
@@ -156,6 +156,12 @@ def write_record(path: Path, record: Verdict | Manifest) -> None:
 def store_path(folder: Path, verdict: Verdict) -> Path:
     """Return where the store of a kept video lies below `folder`."""
     return folder / verdict.dataset / f"{verdict.video}.zarr.zip"
+
+
+def store_digest(store: Path) -> str:
+    """Return the SHA-256 of a store, all of which is read, here or in object storage."""
+    far = remote.pointer(store)
+    return remote.content_digest(far) if far else sha256(store)
 
 
 def verdict_path(folder: Path, dataset: str, video: str) -> Path:

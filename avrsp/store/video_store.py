@@ -37,7 +37,8 @@ from zarr.storage import MemoryStore  # noqa: TID251
 
 from avrsp.errors import StoreError
 from avrsp.store import blocks
-from avrsp.store.blocks import Blocks, ZipSource, described
+from avrsp.store.blocks import Blocks, ZipSource
+from avrsp.store.descriptions import described
 from avrsp.store.members import check_entries
 from avrsp.types import Samples
 
@@ -211,12 +212,6 @@ class StoreAttributes:
     credit: str = ""
 
 
-DAMAGED_DESCRIPTION = (BadZipFile, RuntimeError, LookupError, TypeError, ValueError)
-"""What a description that another program wrote, or that is damaged, raises when it is read."""
-
-DAMAGED_BLOCK = (BadZipFile, RuntimeError, ValueError)
-"""What a block raises when it is decoded; anything else is a defect of ours."""
-
 OF_THE_FILE = {errno.ENOENT, errno.EINVAL, None}
 """Numbers of system errors by which a file is gone, or its directory points outside itself."""
 
@@ -258,25 +253,24 @@ class _Hierarchy:
     def _open(self) -> None:
         if self._owner == os.getpid():
             return
-        with self._reading("zarr.json", DAMAGED_DESCRIPTION):
+        with self._reading("zarr.json"):
             source = ZipSource(self.path)
             self._facts, self._arrays = described(source)
             if (found := self._facts.pop("format", None)) != FORMAT:
-                raise ValueError(f"format {found}, this version reads {FORMAT}")
+                raise BadZipFile(f"format {found}, this version reads {FORMAT}")
             check_entries(source, self._arrays)
         self._owner = os.getpid()
 
     @contextlib.contextmanager
-    def _reading(
-        self, name: str, damage: tuple[type[Exception], ...] = DAMAGED_BLOCK
-    ) -> Iterator[None]:
+    def _reading(self, name: str) -> Iterator[None]:
+        """Turn damage of the file into a `StoreError`; anything else is a defect of ours."""
         try:
             yield
         except OSError as error:
             if error.errno not in OF_THE_FILE:  # the computer's fault says nothing about the file
                 raise
             raise self._damaged(f"{name}: {error}") from None
-        except damage as error:
+        except BadZipFile as error:
             raise self._damaged(f"{name}: {error}") from None
 
     def _damaged(self, reason: str) -> StoreError:
@@ -361,7 +355,8 @@ def is_own(path: Path) -> bool:
         return False
     except BadZipFile as error:
         raise StoreError(f"{path}: not a readable store ({error}); make it again") from None
-    return isinstance(facts, dict) and "format" in facts.get("attributes", {})
+    attributes = facts.get("attributes") if isinstance(facts, dict) else None
+    return isinstance(attributes, dict) and "format" in attributes
 
 
 class MapStore(_Hierarchy):

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from avrsp import models
+from avrsp.compute import autocasting
 from avrsp.errors import ParamsError
 from avrsp.models.registry import ModelSpec, WindowSize
 from avrsp.models.saved import ModelConfig, save_model
@@ -73,6 +74,14 @@ def test_every_part_that_learns_has_a_share_in_what_the_loss_is_of(name: str, au
     torch.autograd.backward(torch.stack([each.sum() for each in parts]).sum())
     learning = {key: each for key, each in model.named_parameters() if each.requires_grad}
     assert [key for key, each in learning.items() if each.grad is None] == []
+
+
+@each_kind
+def test_it_predicts_in_bf16_on_the_cpu(name: str, audio: bool) -> None:
+    model, spec, _, _ = made(name, audio=audio)
+    frames, sound = clips(spec, 1)
+    with torch.no_grad(), autocasting(torch.device("cpu"), "bf16"):
+        assert model.eval()(frames, sound).isfinite().all()
 
 
 @each_kind

@@ -124,7 +124,8 @@ class BilinearSound(AViNet):
     def fuse(self, coarsest: Tensor, sound: Tensor) -> Tensor:
         """Combine the largest value over time at every second column with the steps of sound."""
         picture = coarsest.amax(2)[..., ::2].flatten(2)  # a pooling whose stride leaves columns out
-        fused: Tensor = self.bilinear(picture, sound)
+        dtype = self.bilinear.weight.dtype  # on a CPU, autocasting does not know of bilinear maps
+        fused: Tensor = self.bilinear(picture.to(dtype), sound.to(dtype))
         return fused.view(coarsest.shape)
 
 
