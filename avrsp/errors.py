@@ -131,6 +131,11 @@ def cleaned(text: str) -> str:
     return SECRET.sub(r"\1...", USER_WITH_SLASHES.sub("", USER.sub("", text)))
 
 
+def has_secret(text: str) -> bool:
+    """Say whether an address in `text` holds a user, a password or a secret parameter."""
+    return any(pattern.search(text) for pattern in (USER, USER_WITH_SLASHES, SECRET))
+
+
 @contextlib.contextmanager
 def _raising(*numbers: signal.Signals) -> Iterator[None]:
     """Let signals that would end the process at once raise `Terminated`, so that it cleans up.

@@ -124,6 +124,29 @@ def test_what_is_no_parameter_file_is_said_in_one_line(tmp_path: Path, content: 
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://me:word@mirror.org/sets",
+        "https://token@mirror.org",
+        "https://mirror.org/sets?token=word",
+        "ftp://me:wo/rd@mirror.org",
+    ],
+)
+@pytest.mark.parametrize("key", ["mirrors", "sheets"])
+def test_a_password_is_refused_without_being_shown(address: str, key: str, tmp_path: Path) -> None:
+    said = SHIPPED.read_text().replace(f"{key}: null", f"{key}: {json.dumps([address])}", 1)
+    (tmp_path / "params.yaml").write_text(said)
+    with pytest.raises(ParamsError) as caught:
+        params.load(tmp_path / "params.yaml")
+    line = str(caught.value)
+    assert line.startswith(f"params.yaml: data.{key}: an address with a password")
+    assert "~/.netrc" in line
+    assert "$NETRC" in line
+    assert "word" not in line.replace("password", "")
+    assert "token" not in line
+
+
 def test_a_missing_file_says_where_to_run(tmp_path: Path) -> None:
     with pytest.raises(ParamsError, match="inside a clone"):
         params.load(tmp_path / "params.yaml")

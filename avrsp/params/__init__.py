@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from ruamel.yaml import YAML  # noqa: TID251 - the one place
 from ruamel.yaml.error import YAMLError  # noqa: TID251
 
 from avrsp import paths
-from avrsp.errors import ParamsError
+from avrsp.errors import ParamsError, has_secret
 from avrsp.params.sections import (
     FUSIONS,
     AblationParams,
@@ -92,8 +93,16 @@ def parse(content: object, name: str = paths.PARAMS_FILE) -> Params:
     """Check parameters that were already read from a file called `name`.
 
     Raises:
-        ParamsError: A key is missing, unknown or wrong; the message names all such keys.
+        ParamsError: A key is missing, unknown or wrong; the message names all such keys. Or an
+            address has a password in it.
     """
+    for key, text in _texts(content):
+        if has_secret(text):
+            raise ParamsError(
+                f"{name}: {key}: an address with a password, which DVC and git would keep; take it "
+                "out, and write it into ~/.netrc or the file that $NETRC names: machine HOST login "
+                "NAME password WORD"
+            )
     try:
         return Params.model_validate(content)
     except ValidationError as error:
@@ -124,6 +133,18 @@ def read_yaml(path: Path) -> Any:  # noqa: ANN401 - YAML holds anything until it
         raise ParamsError(
             f"{path.name}: not YAML ({said}); correct it, `git diff {path.name}` shows what changed"
         ) from None
+
+
+def _texts(content: object, key: str = "") -> Iterator[tuple[str, str]]:
+    """Yield every text in parameters, with its key."""
+    if isinstance(content, str):
+        yield key, content
+    elif isinstance(content, Mapping):
+        for name, value in content.items():
+            yield from _texts(value, f"{key}.{name}".lstrip("."))
+    elif isinstance(content, list):
+        for value in content:
+            yield from _texts(value, key)
 
 
 def _describe(fault: ErrorDetails) -> str:

@@ -6,6 +6,7 @@ import functools
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,6 +20,9 @@ from avrsp.errors import RawDataError
 
 ENDING: Final = ".prediction.json"
 Settings = Mapping[str, object]
+
+BEGINNING: Final = b'{\n  "'
+"""Of every record; a person's file of that name which is no JSON begins otherwise."""
 
 LONGEST: Final = 160
 """Bytes of a result's name before its ending, so that temporary names beside it fit, too."""
@@ -113,8 +117,12 @@ class PredictionRecord:
         elif self.path.exists() and not said:
             raise self._foreign(self.path)
         for name in names:
-            if name not in known and os.path.lexists(self.stem.with_name(name)):
-                raise self._foreign(self.stem.with_name(name))
+            path = self.stem.with_name(name)
+            if name not in known and os.path.lexists(path):
+                raise self._foreign(path)
+            inside = path.iterdir() if path.is_dir() else ()
+            if stranger := next(filter(_is_stranger, inside), None):
+                raise self._foreign(stranger)
         same = said.get("video") == self.source()
         kept = [each for each in listed if same and each["name"] not in names]
         earlier = known - set(names) - {each["name"] for each in kept}
@@ -162,7 +170,8 @@ class PredictionRecord:
         except FileNotFoundError:
             return {}
         except (ValueError, RecursionError):
-            return {"damaged": True}
+            own = self.path.read_bytes().startswith(BEGINNING)
+            return {"damaged": True} if own else {}
         if not isinstance(said, dict) or not isinstance(said.get("video"), dict):
             return {}
         listed, earlier = said.get("files"), said.get("earlier", [])
@@ -197,6 +206,11 @@ class PredictionRecord:
 def code() -> str:
     """Return the digest of the code that results depend on."""
     return files.code_digest("media", "models", "prediction")
+
+
+def _is_stranger(path: Path) -> bool:
+    """Say whether a file in a folder of maps is none of them: a person put it there."""
+    return not re.fullmatch(r"\d{6,}\.png", path.name)
 
 
 def remove(path: Path) -> None:

@@ -85,6 +85,37 @@ def test_facts_never_overwrite_a_persons_json(
     assert predict_videos([video], out, predictor, wanted) == [video]
 
 
+def test_what_a_person_put_among_the_results_is_left_alone(
+    video: Path, tmp_path: Path, predictor: Predictor, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    pictures = OutputChoice(overlay=False, maps="png")
+    assert predict_videos([video], out, predictor, pictures) == []
+    notes = out / "clip.maps" / "notes.txt"
+    notes.write_text("mine")
+    again = OutputChoice(overlay=False, maps="png", stride=2)
+    assert predict_videos([video], out, predictor, again) == [video]
+    assert f"{notes}: is there already" in capsys.readouterr().err
+    assert notes.read_text() == "mine"
+    assert len(list((out / "clip.maps").glob("*.png"))) == 5
+    notes.unlink()
+    assert predict_videos([video], out, predictor, again) == []
+
+
+def test_a_record_that_is_no_json_is_not_ours_unless_it_begins_so(
+    video: Path, tmp_path: Path, predictor: Predictor
+) -> None:
+    out = tmp_path / "out"
+    assert predict_videos([video], out, predictor, MAPS) == []
+    record, maps = out / "clip.prediction.json", out / "clip.maps.npz"
+    record.write_bytes(record.read_bytes()[:-20])
+    assert predict_videos([video], out, predictor, MAPS) == []
+    for path in (record, maps):
+        path.write_text("my notes")
+    assert predict_videos([video], out, predictor, MAPS) == [video]
+    assert record.read_text() == maps.read_text() == "my notes"
+
+
 def test_another_video_of_the_same_name_gets_another_name(
     make_video: Make, tmp_path: Path, predictor: Predictor
 ) -> None:

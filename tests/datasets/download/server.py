@@ -23,6 +23,7 @@ class Server:
         self.files: dict[str, bytes] = {}
         self.faults: defaultdict[str, list[Fault]] = defaultdict(list)
         self.asked: list[tuple[str, str | None]] = []
+        self.authorised: list[str | None] = []
         self.tag = '"one"'
         self.over = threading.Event()
         self.address = ""
@@ -56,6 +57,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         asked = self.headers.get("Range")
         self.state.asked.append((self.path, asked))
+        self.state.authorised.append(self.headers.get("Authorization"))
         faults = self.state.faults[self.path]
         fault = faults.pop(0) if faults else None
         if fault == "hang":

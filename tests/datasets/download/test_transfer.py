@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import random
 import signal
@@ -100,6 +101,15 @@ def test_a_password_is_not_shown(server: Server, tmp_path: Path) -> None:
     with pytest.raises(TransferError) as failed:
         transfer(address, tmp_path / "y", PATIENCE)
     assert str(failed.value) == f"{server.address}/y: it answers 404 Not Found"
+
+
+def test_a_password_comes_from_netrc(
+    server: Server, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    transfer(address, tmp_path / "x", PATIENCE)
+    assert server.authorised == [f"Basic {base64.b64encode(b'me:secret').decode()}"]
 
 
 def test_too_little_room_is_said_before_anything_comes(
