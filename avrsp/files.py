@@ -104,6 +104,14 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def with_own_digest(description: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return what a JSON file says, with the file's own digest under `name` in its `sha256`."""
+    others = {each: value for each, value in description["sha256"].items() if each != name}
+    content = json.dumps({**description, "sha256": others}, sort_keys=True)
+    own = hashlib.sha256(content.encode()).hexdigest()
+    return {**description, "sha256": {**others, name: own}}
+
+
 def digest(paths: Iterable[Path]) -> str:
     """Return one SHA-256 over the names and contents of `paths`, in sorted order."""
     joint = hashlib.sha256()

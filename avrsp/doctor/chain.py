@@ -16,6 +16,7 @@ from avrsp.params import EncoderParams
 from avrsp.params.runs import KINDS, PRETRAINING, run_name
 from avrsp.paths import Workspace
 from avrsp.store.manifest import COMMAND, Manifest, check_stores, read_manifest
+from avrsp.tracking import server
 
 MAY_BE_LINKS: Final = ("data/raw", "data/store", "data/checkpoints")
 RESULTS: Final = ("data", "data/models", "data/maps", "data/scores", "data/reliance", "reports")
@@ -106,22 +107,23 @@ def mlflow(here: Workspace, experiment: str) -> Finding:
     try:
         with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:
             (count,) = connection.execute("SELECT COUNT(*) FROM runs").fetchone()
-            found = connection.execute(
-                "SELECT experiment_id FROM experiments "
-                "WHERE name = ? AND lifecycle_stage = 'deleted'",
+            known = connection.execute(
+                "SELECT name, experiment_id, lifecycle_stage, artifact_location FROM experiments "
+                "WHERE name = ?",
                 (experiment,),
             ).fetchone()
     except sqlite3.Error as error:
         found = f"{database} cannot be read ({error})"
         return Finding("MLflow", "missing", found, f"mv {database} {database}.broken")
-    if found:
-        return Finding(
-            "MLflow",
-            "missing",
-            f"the experiment {experiment} was deleted, so that nothing is recorded in it",
+    fault = known and server.unusable(here.root, *known)
+    if fault:
+        _, number, stage, _ = known
+        restored = (
             f"MLFLOW_TRACKING_URI=sqlite:///{database} mlflow experiments restore "
-            f"--experiment-id {found[0]}",
+            f"--experiment-id {number}"
         )
+        command = restored if stage == "deleted" else f"mv {database} {database}.moved"
+        return Finding("MLflow", "missing", fault.partition("; ")[0], command)
     return Finding("MLflow", "ready", f"{count} runs in {database.name}")
 
 

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict
 from avrsp.errors import ParamsError, StoreError
 from avrsp.evaluate.intervals import entries, paired
 from avrsp.evaluate.protocols import PROTOCOLS
-from avrsp.evaluate.run import read_rows
+from avrsp.evaluate.score_table import read_rows
 from avrsp.evaluate.summary import COLUMNS
 from avrsp.params import ProtocolName
 

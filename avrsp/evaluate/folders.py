@@ -18,7 +18,8 @@ from avrsp.evaluate.jobs import NamedStore, map_job, reference_jobs
 from avrsp.evaluate.map_files import STORE
 from avrsp.evaluate.map_values import Values
 from avrsp.evaluate.references import REFERENCES, centre_prior
-from avrsp.evaluate.run import evaluate, read_rows, scoring_context
+from avrsp.evaluate.run import evaluate, scoring_context
+from avrsp.evaluate.score_table import read_rows
 from avrsp.evaluate.summary import Summaries, Summary, table, write_summary
 from avrsp.params import EvaluationParams, ProtocolName
 from avrsp.store.manifest import Role, read_manifest, store_path

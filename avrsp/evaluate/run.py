@@ -7,13 +7,12 @@ import hashlib
 import json
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import parquet
@@ -23,11 +22,12 @@ from avrsp.evaluate import references, scores
 from avrsp.evaluate.jobs import NamedStore, ScoringJob, map_job, reference_jobs, state
 from avrsp.evaluate.map_readers import Findings
 from avrsp.evaluate.map_values import REMARKS
+from avrsp.evaluate.score_table import read_tables, write_rows
 from avrsp.evaluate.scores import NO_CONTEXT, ScoringContext
 from avrsp.evaluate.shuffle import draw
 from avrsp.evaluate.summary import COLUMNS
 from avrsp.evaluate.workers import default_workers, map_in_workers
-from avrsp.files import code_digest, replacing
+from avrsp.files import code_digest
 from avrsp.params import ProtocolName
 from avrsp.processes import only_one
 from avrsp.progress import track
@@ -42,13 +42,6 @@ LONGEST_WAIT: Final = 3600.0
 
 FINDINGS = b"findings"
 """Key of what was found wrong, in the metadata of a video's rows."""
-
-
-DIGESTS = b"digests"
-"""Key of the digest of each video's rows, in the metadata of the whole file."""
-
-UNREADABLE: Final = (pa.ArrowException, OSError, LookupError, TypeError, ValueError)
-"""What pyarrow and JSON raise on a damaged file."""
 
 
 class Outcome(NamedTuple):
@@ -246,7 +239,7 @@ def _score(
 ) -> ScoredPart:
     job, part = work
     try:
-        found = _findings(part) if part.exists() else _evaluate_video(job, part, names, context)
+        found = _findings(part) or _evaluate_video(job, part, names, context)
     except AvrspError as error:
         return ScoredPart(Findings([str(one_line(error))]), usable=False)
     return ScoredPart(found, usable=True)
@@ -255,53 +248,6 @@ def _score(
 def _remark(reason: str, videos: Sequence[str]) -> str:
     more = f" and {len(videos) - 1} more" if len(videos) > 1 else ""
     return f"maps of {videos[0]}{more}: {REMARKS.get(reason, reason)}"
-
-
-def refuse_faults(faults: Sequence[str], *, allowed: bool) -> None:
-    """End a stage whose scores leave something out, unless that is allowed.
-
-    Raises:
-        StoreError: Something could not be evaluated; what was, has been written.
-    """
-    if faults and not allowed:
-        raise StoreError(
-            f"not everything could be evaluated ({len(faults)}, named above); make those maps "
-            "again, or set evaluation.allow_missing in params.yaml to true"
-        )
-
-
-def read_rows(path: Path) -> Iterator[pd.DataFrame]:
-    """Yield the rows of a file that `evaluate` wrote, a video at a time.
-
-    Raises:
-        StoreError: It is not there or damaged.
-    """
-    try:
-        with parquet.ParquetFile(path) as file:
-            digests = json.loads(file.metadata.metadata[DIGESTS])
-            if len(digests) != file.num_row_groups:
-                raise ValueError(f"{file.num_row_groups} videos, expected {len(digests)}")
-            for group, expected in enumerate(digests):
-                rows = file.read_row_group(group).to_pandas()
-                if _digest(rows) != expected:
-                    raise ValueError("rows that are not those that were written")
-                yield rows
-    except FileNotFoundError:
-        raise StoreError(f"{path}: no such scores; run: dvc repro, or avrsp evaluate") from None
-    except UNREADABLE as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
-        said = " ".join(str(error).split()) or type(error).__name__
-        raise StoreError(
-            f"{path}: damaged scores ({said}); remove them and make them again, by dvc repro or "
-            "avrsp evaluate"
-        ) from None
-
-
-def _digest(rows: pd.DataFrame) -> str:
-    """Return the SHA-256 over the names of columns and a hash of each row."""
-    hashes = pd.util.hash_pandas_object(rows, index=False).to_numpy()
-    return hashlib.sha256(repr([*rows]).encode() + hashes.tobytes()).hexdigest()
 
 
 def _evaluate_video(
@@ -321,27 +267,21 @@ def _evaluate_video(
         raise StoreError("; ".join(findings.faults) or "no frame has a map")
     table = pa.Table.from_pandas(rows, preserve_index=False)
     said = json.dumps([findings.faults, sorted(findings.remarks)]).encode()
-    with replacing(part) as temporary:
-        described = {**(table.schema.metadata or {}), FINDINGS: said}
-        parquet.write_table(table.replace_schema_metadata(described), temporary)
+    described = {**(table.schema.metadata or {}), FINDINGS: said}
+    write_rows(part, [table], table.schema.with_metadata(described))
     return findings
 
 
-def _findings(part: Path) -> Findings:
-    faults, remarks = json.loads(parquet.read_schema(part).metadata[FINDINGS])
+def _findings(part: Path) -> Findings | None:
+    """Return what was found when `part` was written; None where that is not there or damaged."""
+    try:
+        (table,) = read_tables(part)
+    except StoreError:
+        return None
+    faults, remarks = json.loads(table.schema.metadata[FINDINGS])
     return Findings(faults, set(remarks))
 
 
 def _join(parts: Sequence[Path], out: Path) -> None:
-    tables = (parquet.read_table(part).replace_schema_metadata() for part in parts)
+    tables = (each.replace_schema_metadata() for part in parts for each in read_tables(part))
     write_rows(out, tables, parquet.read_schema(parts[0]).remove_metadata())
-
-
-def write_rows(out: Path, videos: Iterable[pa.Table], schema: pa.Schema) -> None:
-    """Write the rows of several videos as `read_rows` reads them, atomically."""
-    digests = []
-    with replacing(out) as temporary, parquet.ParquetWriter(temporary, schema) as writer:
-        for table in videos:
-            writer.write_table(table)
-            digests.append(_digest(table.to_pandas()))
-        writer.add_key_value_metadata({DIGESTS.decode(): json.dumps(digests)})

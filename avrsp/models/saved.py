@@ -98,15 +98,7 @@ def save_model(
     files.write_bytes(folder / WEIGHTS, serialised(tensors))
     digests = {name: files.sha256(folder / name) for name in (WEIGHTS, *beside)}
     description = {**config.model_dump(mode="json"), "sha256": digests}
-    files.write_json(folder / CONFIG, sealed(description))
-
-
-def sealed(description: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a model's description with the digest of its own content among those it lists."""
-    others = {name: each for name, each in description["sha256"].items() if name != CONFIG}
-    content = json.dumps({**description, "sha256": others}, sort_keys=True)
-    own = hashlib.sha256(content.encode()).hexdigest()
-    return {**description, "sha256": {**others, CONFIG: own}}
+    files.write_json(folder / CONFIG, files.with_own_digest(description, CONFIG))
 
 
 def load(folder: str | Path) -> tuple[nn.Module, InputSpec]:
@@ -224,7 +216,7 @@ def read_config(path: Path) -> ModelConfig:
     except (ValidationError, UnicodeDecodeError) as error:
         reason: Any = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
         raise WeightsError(f"{path}: not a model's description ({reason})") from None
-    if config.sha256 and sealed(found) != found:
+    if config.sha256 and files.with_own_digest(found, CONFIG) != found:
         raise WeightsError(
             f"{path}: damaged or changed by hand (its own SHA-256 differs); get it again, or "
             f"remove {path.parent} and run: dvc repro"

@@ -12,6 +12,7 @@ import torch
 
 from avrsp.compute import device_named
 from avrsp.evaluate.intervals import Paired
+from avrsp.evaluate.score_table import read_rows
 from avrsp.models.saved import load_model
 from avrsp.params import ComputeParams
 from avrsp.params.runs import AUDIO_VISUAL, VISUAL, Kind, run_name
@@ -120,9 +121,10 @@ def _scores(network: NetworkPlaces, method: str, splits: Sequence[Split]) -> Ite
     for split in splits:
         path = network.of(split, "scores").with_suffix(".parquet")
         if path.exists():
-            rows = pd.read_parquet(path, filters=[("method", "==", method)])
-            keys = zip(rows["dataset"], rows["video"], strict=True)
-            yield rows.assign(kind=[split.kind(*key) for key in keys])
+            for rows in read_rows(path):
+                if rows["method"].iat[0] == method:
+                    key = str(rows["dataset"].iat[0]), str(rows["video"].iat[0])
+                    yield rows.assign(kind=split.kind(*key))
 
 
 def _followings(places: ReliancePlaces, split: Split) -> Iterator[Following]:

@@ -33,6 +33,7 @@ from avrsp.report.page import (
     Tile,
     charts,
     clips,
+    faults,
     to_html,
 )
 from avrsp.report.palette import render
@@ -40,10 +41,13 @@ from avrsp.report.results import Results
 from avrsp.report.tables import Table, TableRows, compared, comparison, overview
 
 
-def write_report(folder: Path, inputs: Inputs) -> None:
+def write_report(folder: Path, inputs: Inputs) -> tuple[str, ...]:
     """Write `index.html`, `tables/` and `figures/` into `folder`.
 
     The same inputs give the same bytes.
+
+    Returns:
+        What is not shown because a file is damaged or gone, a line each.
     """
     tables = tuple(_tables(inputs))
     page = _page(inputs, tables)
@@ -64,6 +68,7 @@ def write_report(folder: Path, inputs: Inputs) -> None:
     for clip in clips(page.sections):
         write_bytes(folder / "figures" / f"{clip.name}.mp4", clip.content)
     write_text(folder / "index.html", to_html(page))
+    return faults(page.sections)
 
 
 def _write_hearers(folder: Path, inputs: Inputs) -> None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from avrsp.errors import ParamsError, StoreError
+from avrsp.errors import ParamsError
 from avrsp.evaluate.summary import DatasetScores, read_summary
 from avrsp.params.runs import AUDIO_VISUAL, TITLES, VISUAL
 from avrsp.report.results import Results
+from avrsp.report.trainings import read_json, read_model
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,18 +104,6 @@ def title_of(model: str) -> str:
         return model
 
 
-def read_json(path: Path) -> Any:  # noqa: ANN401 - each kind of file has its own form
-    """Return what a JSON file of the chain holds.
-
-    Raises:
-        StoreError: It is no JSON.
-    """
-    try:
-        return json.loads(path.read_text())
-    except (ValueError, RecursionError) as error:  # not UTF-8, or not JSON
-        raise StoreError(f"{path}: not JSON ({error}); remove it and run: dvc repro") from None
-
-
 def read_reliance(path: Path) -> Mapping[str, Any] | None:
     """Return what other sounds do, as a stage wrote it; None where it was not run."""
     found = read_json(path) if path.exists() else None
@@ -140,7 +128,7 @@ def _method(name: str, places: ComparedPlaces) -> ComparedMethod:
 
 def _models(name: str, folder: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for path in sorted(folder.glob(f"{name}/models/{name}-split*/model.json")):
-        yield path.parent.name, read_json(path)
+        yield path.parent.name, read_model(path)
 
 
 def _place(method: ComparedMethod) -> tuple[str, bool, str]:

@@ -46,7 +46,7 @@ def clips(inputs: Inputs) -> list[Block]:
             store = inputs.store(dataset, video)
             blocks.append(_clip(store, maps, name, caption=_caption(rank, model), rank=rank))
         except (StoreError, RawDataError) as error:
-            blocks.append(Notice(f"{name}: {error}"))
+            blocks.append(Notice(f"{name}: {error}", fault=True))
     return blocks
 
 

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from avrsp import datasets
-from avrsp.errors import StoreError
+from avrsp.evaluate.score_table import read_rows
 from avrsp.files import sha256
 from avrsp.report.compared import (
     ComparedMethod,
     ComparedPlaces,
     read_compared,
-    read_json,
     read_reliance,
     results_of,
     title_of,
@@ -27,14 +26,16 @@ from avrsp.report.names import (
     MEAN_TITLE,
     REFERENCES,
     RUN,
-    in_order,
     method_name,
     own,
     run_name,
 )
 from avrsp.report.results import Results, read_outside, read_results
+from avrsp.report.trainings import histories_in, models_in
 from avrsp.store.manifest import Manifest, read_manifest
 from avrsp.store.video_store import MapStore, VideoStore
+
+Found = TypeVar("Found")
 
 ROWS = ("dataset", "split", "video", "frame", "method", "fixations", "cc")
 """Columns of the per-frame scores that the figures need."""
@@ -203,7 +204,7 @@ def gather(places: ReportPlaces, about: About) -> Inputs:
         StoreError: A file is there but is not what it should be.
     """
     there, compared = places.manifest.exists(), read_compared(places.compared)
-    models = models_in(places.models)
+    models = _asked_for(models_in(places.models), about)
     return Inputs(
         about=about,
         places=places,
@@ -214,7 +215,7 @@ def gather(places: ReportPlaces, about: About) -> Inputs:
             read_outside(places.others / "scores", about.protocol)
         ),
         ablations=read_results(places.ablations),
-        histories=histories_in(places.models),
+        histories=_asked_for(histories_in(places.models), about),
         models={name: facts for name, facts in models.items() if not facts.get("source")},
         compared=compared,
         compared_results=results_of(compared, places.compared),
@@ -224,49 +225,31 @@ def gather(places: ReportPlaces, about: About) -> Inputs:
     )
 
 
+def _asked_for(found: Mapping[str, Found], about: About) -> dict[str, Found]:
+    """Leave out runs of other splits, which are left of earlier parameters."""
+    splits = set(map(str, about.splits))
+    runs = {run: RUN.fullmatch(run) for run in found}
+    return {run: found[run] for run, parts in runs.items() if parts is None or parts[2] in splits}
+
+
 def _rows(folders: Sequence[Path], about: About) -> pd.DataFrame:
     """Return the rows of the splits that were asked for: others are left of earlier parameters."""
-    kept = [("protocol", "==", about.protocol)]
     splits = set(map(str, about.splits))
     parts = []
     for path in (path for folder in folders for path in _each(folder, "*.parquet")):
         run = RUN.fullmatch(path.stem)
         if not path.stem.endswith(".references") and (run is None or run[2] in splits):
-            rows = pd.read_parquet(path, columns=list(ROWS), filters=kept)
-            named = rows["method"].map(method_name) if run else rows["method"]
-            parts.append(rows.assign(model=named))
+            for video in read_rows(path):
+                rows = video.loc[video["protocol"] == about.protocol, [*ROWS]]
+                named = rows["method"].map(method_name) if run else rows["method"]
+                parts.append(rows.assign(model=named))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*ROWS, "model"])
-
-
-def models_in(folder: Path) -> dict[str, Mapping[str, Any]]:
-    """Return what `model.json` says of each run."""
-    return {path.parent.name: read_json(path) for path in _each(folder, "*/model.json")}
 
 
 def _sound_rows(path: Path) -> pd.DataFrame:
     if not path.exists():
         return pd.DataFrame(columns=[*SOUND_ROWS])
-    return pd.read_parquet(path, columns=[*SOUND_ROWS])
-
-
-def histories_in(folder: Path) -> dict[str, pd.DataFrame]:
-    """Return the loss by epoch of each run."""
-    found = {path.parent.name: path for path in folder.glob("*/history.json")}
-    for path in found.values():
-        _check_history(path)
-    return {run: pd.DataFrame(read_json(found[run])) for run in sorted(found, key=in_order)}
-
-
-def _check_history(path: Path) -> None:
-    """Make sure that a history is the one whose digest the model's description has."""
-    model = path.with_name("model.json")
-    said = read_json(model) if model.exists() else {}
-    listed = said.get("sha256", {}) if isinstance(said, dict) else None
-    found = sha256(path)
-    if not isinstance(listed, dict) or listed.get(path.name, found) != found:
-        raise StoreError(
-            f"{path}: not what was written (SHA-256 differs); remove it and run: dvc repro"
-        )
+    return pd.concat([rows[[*SOUND_ROWS]] for rows in read_rows(path)], ignore_index=True)
 
 
 def _each(folder: Path, pattern: str) -> list[Path]:

@@ -103,6 +103,8 @@ class Notice:
     kind: ClassVar[str] = "notice"
 
     text: str
+    fault: bool = False
+    """Whether a damaged file is what is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +221,12 @@ def charts(sections: Sequence[PageSection]) -> tuple[Chart, ...]:
     return tuple(
         block for section in sections for block in section.blocks if isinstance(block, Chart)
     )
+
+
+def faults(sections: Sequence[PageSection]) -> tuple[str, ...]:
+    """Return what could not be shown because a file is damaged or gone, in reading order."""
+    blocks = (block for section in sections for block in section.blocks)
+    return tuple(block.text for block in blocks if isinstance(block, Notice) and block.fault)
 
 
 def clips(sections: Sequence[PageSection]) -> tuple[FilmBlock, ...]:

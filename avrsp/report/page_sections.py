@@ -17,7 +17,7 @@ from avrsp.report.charts import Moment, learning_curves, methods_of, moment, per
 from avrsp.report.comparability import start_in_words
 from avrsp.report.films import clips
 from avrsp.report.inputs import About, Inputs, TypicalFrame, typical, video_means
-from avrsp.report.names import KINDS, in_order, shortened
+from avrsp.report.names import KINDS, in_order, listed, shortened
 from avrsp.report.page import (
     Block,
     BulletPoints,
@@ -114,7 +114,15 @@ def training(inputs: Inputs) -> PageSection:
         + ", ".join(_curve_in_words(name, frame) for name, frame in inputs.histories.items()),
         picture=render(lambda theme: learning_curves(inputs.histories, theme)),
     )
-    return PageSection("training", "Training", (chart,))
+    return PageSection("training", "Training", (chart, *_trained_without(inputs)))
+
+
+def _trained_without(inputs: Inputs) -> Iterator[Block]:
+    """Name the videos that trainings left out because their stores were damaged."""
+    for run in sorted(inputs.models, key=in_order):
+        videos = [*inputs.models[run].get("left_out", {})]
+        if videos:
+            yield Notice(f"{run} was trained without {listed(videos)}: damaged stores.")
 
 
 def _strip_or_notice(inputs: Inputs, dataset: str) -> Block:
@@ -124,7 +132,7 @@ def _strip_or_notice(inputs: Inputs, dataset: str) -> Block:
     try:
         return _strip(inputs, dataset, choices)
     except StoreError as error:
-        return Notice(f"{inputs.about.title(dataset)}: {error}")
+        return Notice(f"{inputs.about.title(dataset)}: {error}", fault=True)
 
 
 def _strip(inputs: Inputs, dataset: str, choices: Sequence[TypicalFrame]) -> Chart:

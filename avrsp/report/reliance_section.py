@@ -38,7 +38,7 @@ def changing(inputs: Inputs) -> list[Block]:
     try:
         return [_sequence(inputs, key, change["change"]), _timeline(inputs, key)]
     except StoreError as error:
-        return [Notice(f"{inputs.about.clip(key[0], key[2])}: {error}")]
+        return [Notice(f"{inputs.about.clip(key[0], key[2])}: {error}", fault=True)]
 
 
 def retained(inputs: Inputs) -> list[Block]:
@@ -49,7 +49,7 @@ def retained(inputs: Inputs) -> list[Block]:
     try:
         shown = [retention_at(inputs, key, label) for label, key in chosen]
     except StoreError as error:
-        return [Notice(str(error))]
+        return [Notice(str(error), fault=True)]
     return [Prose(texts.RETENTION), _retention(shown, inputs)]
 
 

@@ -8,11 +8,13 @@ import sys
 from avrsp import params, paths
 from avrsp.errors import exits_cleanly
 from avrsp.evaluate.averages import summarise
-from avrsp.evaluate.run import evaluate_run, read_rows, refuse_faults
+from avrsp.evaluate.run import evaluate_run
+from avrsp.evaluate.score_table import read_rows
 from avrsp.evaluate.summary import write_summary
 from avrsp.params.ablations import ABLATIONS, DATASETS, SPLIT
 from avrsp.prediction.testset import write_test_maps
 from avrsp.progress import timed
+from avrsp.stages import left_out
 from avrsp.stages.stores import converted
 
 
@@ -49,7 +51,8 @@ def main() -> None:
     )
     place = paths.workspace() / "reports" / "ablations" / "metrics" / f"{name}.json"
     write_summary(place, summary)
-    refuse_faults(faults, allowed=evaluation.allow_missing)
+    left_out.note_damaged(loaded.preset, "networks-score", name, videos, faults)
+    left_out.refuse_faults(faults, allowed=evaluation.allow_missing)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import pandas as pd
 
 from avrsp import params, paths
 from avrsp.errors import exits_cleanly
+from avrsp.evaluate.score_table import read_rows
 from avrsp.params import Params
 from avrsp.params.ablations import ABLATIONS, DATASETS, SPLIT
 from avrsp.params.runs import AUDIO_VISUAL
@@ -17,8 +18,8 @@ from avrsp.reliance.analysis import Rules, as_json
 from avrsp.reliance.truth import Split, read_truths
 from avrsp.report.build_report import Ablated, write_ablations
 from avrsp.report.fusion_table import Versus
-from avrsp.report.inputs import histories_in, models_in
 from avrsp.report.results import read_results
+from avrsp.report.trainings import histories_in, models_in
 from avrsp.stages.report import about
 from avrsp.store.manifest import read_manifest
 
@@ -64,7 +65,7 @@ def sounding(loaded: Params, scores: Path) -> tuple[dict[str, pd.DataFrame], str
     for name in ABLATIONS:
         path = scores / f"{name}.parquet"
         if path.exists():
-            own = pd.read_parquet(path)
+            own = pd.concat(read_rows(path), ignore_index=True)
             pairs = zip(own["dataset"], own["video"], strict=True)
             kept = [not named or split.kind(*pair) == "sounding" for pair in pairs]
             rows[name] = own[kept]

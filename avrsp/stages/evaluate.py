@@ -12,15 +12,15 @@ from avrsp.evaluate.references import REFERENCES
 from avrsp.evaluate.run import (
     evaluate_references,
     evaluate_run,
-    read_rows,
-    refuse_faults,
     write_no_rows,
 )
+from avrsp.evaluate.score_table import read_rows
 from avrsp.evaluate.summary import no_scores, write_summary
 from avrsp.params import split_name
-from avrsp.params.runs import run_name
+from avrsp.params.runs import KINDS, run_name
 from avrsp.progress import timed
-from avrsp.stages import absent
+from avrsp.stages import absent, left_out
+from avrsp.stages.left_out import Step
 from avrsp.stages.places import data_of, reports_of
 from avrsp.stages.stores import converted
 
@@ -83,7 +83,15 @@ def main() -> None:
             preset=loaded.preset,
         )
         write_summary(reports / f"{run_name(method.replace(' ', '-'), split)}.json", summary)
-    refuse_faults(faults, allowed=loaded.evaluation.allow_missing)
+    left_out.note_damaged(loaded.preset, step_of(what), run, test, faults)
+    left_out.refuse_faults(faults, allowed=loaded.evaluation.allow_missing)
+
+
+def step_of(what: str) -> Step:
+    """Return by what name DVC is told which videos a scoring left out."""
+    if what == "references":
+        return "references"
+    return "evaluate" if what in KINDS else "compared-score"
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from avrsp import params, paths
 from avrsp.errors import exits_cleanly
 from avrsp.evaluate.averages import summarise
 from avrsp.evaluate.references import REFERENCES
-from avrsp.evaluate.run import read_rows
+from avrsp.evaluate.score_table import read_rows
 from avrsp.evaluate.summary import write_summary
 from avrsp.files import write_json
 from avrsp.params import Params

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from avrsp import files, params, paths
 from avrsp.errors import exits_cleanly
+from avrsp.evaluate.score_table import write_frames
 from avrsp.params import Params
 from avrsp.params.runs import AUDIO_VISUAL, VISUAL, Kind, run_name
 from avrsp.progress import timed
@@ -23,7 +24,8 @@ from avrsp.reliance.experiment import (
 )
 from avrsp.reliance.statements import Measured, Statement, statements
 from avrsp.reliance.truth import Split, read_truths
-from avrsp.stages import absent
+from avrsp.stages import absent, left_out
+from avrsp.stages.left_out import Step
 from avrsp.stages.networks import networks, visual
 from avrsp.stages.places import data_of, reports_of
 from avrsp.stages.stores import converted
@@ -41,7 +43,7 @@ def main() -> None:
 
     Raises:
         ParamsError: A parameter is missing, unknown or wrong.
-        StoreError: A store is missing, or no video could be shown.
+        StoreError: A store is missing, or a video could not be shown and that is not allowed.
         WeightsError: A model is missing or damaged.
     """
     parser = argparse.ArgumentParser(prog="python -m avrsp.stages.reliance")
@@ -70,6 +72,11 @@ def main() -> None:
     for fault in faults:
         sys.stderr.write(f"avrsp: {fault}\n")
     sys.stdout.write(f"{table(statements(found, rules))}\n{verdict(found.sounds, rules)}\n")
+    if role == "test":
+        videos = [video for split in splits for video in split.videos]
+        step: Step = "compared-reliance" if wanted.method else "reliance"
+        left_out.note_damaged(loaded.preset, step, name, videos, faults)
+    left_out.refuse_faults(faults, allowed=evaluation.allow_missing)
 
 
 def write(
@@ -77,8 +84,7 @@ def write(
 ) -> None:
     """Write the rows into a folder, and what they come to into a file."""
     out, summary = outs
-    with files.replacing(out / "rows.parquet") as temporary:
-        found.sounds.to_parquet(temporary, index=False)
+    write_frames(out / "rows.parquet", found.sounds, by=("split", "dataset", "video"))
     content = {
         "preset": loaded.preset,
         "protocol": rules.protocol,

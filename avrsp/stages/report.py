@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Iterator
 
 from avrsp import params, paths, tracking
-from avrsp.errors import exits_cleanly
+from avrsp.errors import cleaned, exits_cleanly
 from avrsp.evaluate.summary import read_summary
 from avrsp.params import Params
 from avrsp.progress import timed
@@ -14,6 +15,7 @@ from avrsp.report.build_report import write_report
 from avrsp.report.compared import ComparedPlaces
 from avrsp.report.inputs import About, Inputs, ReportPlaces, gather
 from avrsp.report.names import HEARING, KINDS, run_name
+from avrsp.stages import left_out
 from avrsp.stages.places import METHODS
 from avrsp.stages.stores import converted
 from avrsp.tracking import evaluations
@@ -30,14 +32,15 @@ def main() -> None:
 
     Raises:
         ParamsError: A parameter is missing, unknown or wrong.
-        StoreError: A result is there but is not what it should be.
+        StoreError: A result is there but is not what it should be, or something could not be shown
+            and that is not allowed.
     """
     loaded = params.load(paths.params_file())
     places = places_of(loaded)
     if loaded.data.stores is not None:
         converted(loaded)
     found = gather(places, about(loaded))
-    write_report(paths.workspace() / "reports", found)
+    faults = write_report(paths.workspace() / "reports", found)
     tracking.relog_missing(sorted(places.models.glob(f"*/{tracking.JOURNAL}")), paths.root())
     for each in scored(loaded, found):
         evaluations.record(
@@ -46,6 +49,12 @@ def main() -> None:
             experiment=evaluations.experiment(loaded),
             pipeline=evaluations.pipeline(loaded, paths.workspace()),
         )
+    for fault in faults:
+        sys.stderr.write(f"avrsp: {cleaned(fault)}\n")
+    entries = found.manifest.datasets.values() if found.manifest else ()
+    kept = [each for entry in entries for each in entry.videos if each.kept]
+    left_out.note_damaged(loaded.preset, "report", "report", kept, faults)
+    left_out.refuse_faults(faults, allowed=loaded.evaluation.allow_missing)
 
 
 def places_of(loaded: Params) -> ReportPlaces:

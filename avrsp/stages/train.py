@@ -22,6 +22,7 @@ from avrsp.params.runs import AUDIO_VISUAL, PRETRAINING, VISUAL, Kind, run_name
 from avrsp.progress import timed
 from avrsp.stages import absent, training
 from avrsp.stages.launch import launched
+from avrsp.stages.left_out import Step
 from avrsp.stages.networks import Network, networks, visual
 from avrsp.stages.places import METHODS, data_of
 from avrsp.train.plan_phase import Phase, settings_for
@@ -79,7 +80,10 @@ def pretrain(
     schedule = entry.recipe.train(loaded.preset, "pretrain", loaded.active.pretrain)
     datasets = [loaded.pretraining_set]
     phase = _phase(loaded, run, entry, schedule, datasets)
-    training.run(phase, loaded, datasets=datasets, split=PRETRAINING_SPLIT, folders=folders)
+    step: Step = "pretrain" if run == PRETRAINING else "compared-pretrain"
+    training.run(
+        phase, loaded, datasets=datasets, split=PRETRAINING_SPLIT, step=step, folders=folders
+    )
 
 
 def pretrain_method(loaded: Params, model: str) -> None:
@@ -96,7 +100,7 @@ def train_method(loaded: Params, network: Network, split: str) -> None:
         PRETRAINING: paths.workspace() / METHOD_PRETRAINING[0] / network.model,
         VISUAL: data_of(seeing) / "models" / run_name(seeing, split),
     }
-    run = FineTuning(run_name(network.name, split), starts, folders)
+    run = FineTuning(run_name(network.name, split), starts, folders, "compared-train")
     _finetune(network.chosen(loaded), network.kind, split, run)
 
 
@@ -112,7 +116,8 @@ def finetune(loaded: Params, kind: Kind, split: str) -> None:
     models_here = here / "data" / "models"
     seeing = models_here / run_name(VISUAL, split)
     starts = {PRETRAINING: models_here / PRETRAINING, VISUAL: seeing}
-    _finetune(loaded, kind, split, FineTuning(run, starts, training.FOLDERS))
+    step: Step = "finetune-av" if kind == AUDIO_VISUAL else "finetune-v"
+    _finetune(loaded, kind, split, FineTuning(run, starts, training.FOLDERS, step))
 
 
 class FineTuning(NamedTuple):
@@ -120,11 +125,13 @@ class FineTuning(NamedTuple):
 
     Attributes:
         starts: Folder of the network by what a recipe says that training follows.
+        step: By what name DVC is told which videos it left out.
     """
 
     name: str
     starts: Mapping[str, Path]
     folders: tuple[str, str]
+    step: Step
 
 
 def _finetune(loaded: Params, kind: Kind, split: str, run: FineTuning) -> None:
@@ -134,7 +141,9 @@ def _finetune(loaded: Params, kind: Kind, split: str, run: FineTuning) -> None:
     fusion = loaded.fusion if kind == AUDIO_VISUAL else None
     start = run.starts[recipe.follows]
     phase = _phase(loaded, run.name, entry, schedule, datasets, fusion=fusion, start=start)
-    training.run(phase, loaded, datasets=[*datasets], split=split, folders=run.folders)
+    training.run(
+        phase, loaded, datasets=[*datasets], split=split, step=run.step, folders=run.folders
+    )
 
 
 def ablate(loaded: Params, name: str) -> None:
@@ -151,8 +160,14 @@ def ablate(loaded: Params, name: str) -> None:
         start=paths.workspace() / "data" / "models" / PRETRAINING,
         ablation=chosen,
     )
-    folders = ABLATION_FOLDERS
-    training.run(phase, loaded, datasets=[*ABLATION_SETS], split=ABLATION_SPLIT, folders=folders)
+    training.run(
+        phase,
+        loaded,
+        datasets=[*ABLATION_SETS],
+        split=ABLATION_SPLIT,
+        step="networks-train",
+        folders=ABLATION_FOLDERS,
+    )
 
 
 def _phase(  # noqa: PLR0913 - what differs between the runs

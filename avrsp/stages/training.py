@@ -18,7 +18,10 @@ from pathlib import Path
 from avrsp import files, paths, processes, tracking
 from avrsp.errors import AvrspError
 from avrsp.models import encoders
+from avrsp.models.saved import CONFIG, read_config
 from avrsp.params import Params, PresetName
+from avrsp.stages import left_out
+from avrsp.stages.left_out import Step
 from avrsp.stages.stores import converted
 from avrsp.tracking import evaluations
 from avrsp.train.phase import encoder_starts, run_phase
@@ -35,13 +38,14 @@ def run(
     *,
     datasets: list[str],
     split: int | str,
+    step: Step,
     folders: tuple[str, str] = FOLDERS,
 ) -> None:
     """Train `phase` on the training videos of a split and judge it by its validation videos.
 
     Writes `data/models/<run>/` and `reports/training/<name of the phase>.json`, or into other
-    `folders` in place of these two. Started several times by `torchrun`, all processes train one
-    network, and the main one writes and records.
+    `folders` in place of these two, and notes for `step` what was left out. Started several times
+    by `torchrun`, all processes train one network, and the main one writes and records.
     """
     here = paths.current()
     manifest, stores = converted(loaded)
@@ -50,6 +54,7 @@ def run(
     videos = Videos(stores, training, validation)
     identity = phase_digest(phase, videos)
     states = here.checkpoints() / identity[:16]
+    out = here.folder / folders[0] / phase.run
     facts = {
         **commit(),
         "digest": identity,
@@ -67,13 +72,14 @@ def run(
             phase,
             videos,
             workers=loaded.active.loading.workers,
-            out=here.folder / folders[0] / phase.run,
+            out=out,
             states=states,
             record=record,
             ranks=ranks,
             allow_missing=loaded.training.allow_missing,
         )
         if record:
+            left_out.note(loaded.preset, step, phase.run, read_config(out / CONFIG).left_out)
             record.register(f"{recorded.experiment}-{loaded.preset}-{phase.run}", best)
             name = f"{phase.name.replace(' ', '-')}.json"
             files.write_json(here.folder / folders[1] / name, best)

@@ -27,7 +27,7 @@ from avrsp.tracking import journal
 from avrsp.tracking.journal import Event
 
 if TYPE_CHECKING:
-    from mlflow.entities import DatasetInput, Experiment, Run  # noqa: TID251 - the one place
+    from mlflow.entities import DatasetInput, Run  # noqa: TID251 - the one place
     from mlflow.tracking import MlflowClient  # noqa: TID251
 
 Result = TypeVar("Result")
@@ -257,29 +257,40 @@ def _experiment(client: MlflowClient, name: str, root: Path) -> str:
     if found is None:
         place = None if _named() else (root / "mlartifacts").as_uri()
         return client.create_experiment(name, artifact_location=place)
-    fault = unusable(found, root)
+    known = found.experiment_id, found.lifecycle_stage, found.artifact_location
+    fault = unusable(root, name, *known)
     if fault:
         raise AvrspError(fault)
     return str(found.experiment_id)
 
 
-def unusable(experiment: Experiment, root: Path) -> str | None:
-    """Say why nothing can be recorded in an experiment, and the way out; None where it can."""
-    if experiment.lifecycle_stage == "deleted":
+def unusable(
+    root: Path, experiment: str, number: str, stage: str, files_at: str | None
+) -> str | None:
+    """Say why nothing can be recorded in an experiment, and the way out; None where it can.
+
+    Args:
+        root: The main repository.
+        experiment: The experiment's name.
+        number: MLflow's id of it.
+        stage: Of its life, "active" or "deleted".
+        files_at: Where it keeps files.
+    """
+    if stage == "deleted":
         own = "" if _named() else f"{ADDRESS}={address(root)} "  # a server's is set already
         return (
-            f"the experiment {experiment.name} was deleted; restore it: {own}mlflow "
-            f"experiments restore --experiment-id {experiment.experiment_id}, or choose another "
+            f"the experiment {experiment} was deleted; restore it: {own}mlflow "
+            f"experiments restore --experiment-id {number}, or choose another "
             "name for tracking.experiment in params.yaml"
         )
-    location = urlsplit(experiment.artifact_location or "")
+    location = urlsplit(files_at or "")
     here = root.resolve()
     if _named() or location.scheme not in {"", "file"}:
         return None
     if Path(unquote(location.path)).resolve().is_relative_to(here):
         return None
     return (
-        f"the experiment {experiment.name} keeps its files in {unquote(location.path)}, since the "
+        f"the experiment {experiment} keeps its files in {unquote(location.path)}, since the "
         f"workspace was moved or copied from there; begin a new database: mv {_database(root)} "
         f"{_database(root)}.moved; the stage report records the trained models in it again"
     )

@@ -6,8 +6,10 @@ import json
 import os
 import resource
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -166,6 +168,22 @@ def test_a_broken_mlflow_database_and_a_server_are_told_apart(
     assert found()["MLflow"].state == "missing"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://me:secret@example.org/mlflow")
     assert found()["MLflow"].found == "runs go to https://example.org/mlflow (not asked)"
+
+
+def test_a_database_that_came_with_a_copied_workspace_is_named(project: Path) -> None:
+    with closing(sqlite3.connect(project / "mlflow.db")) as database, database:
+        database.execute("CREATE TABLE runs (run_uuid TEXT)")
+        columns = "experiment_id, name, artifact_location, lifecycle_stage"
+        database.execute(f"CREATE TABLE experiments ({columns})")
+        row = ("1", "avrsp", "file:///elsewhere/mlartifacts/1", "active")
+        database.execute("INSERT INTO experiments VALUES (?, ?, ?, ?)", row)
+    finding = found()["MLflow"]
+    assert finding.state == "missing"
+    assert "keeps its files in /elsewhere/mlartifacts/1" in finding.found
+    assert finding.command == f"mv {project / 'mlflow.db'} {project / 'mlflow.db'}.moved"
+    with closing(sqlite3.connect(project / "mlflow.db")) as database, database:
+        database.execute("UPDATE experiments SET lifecycle_stage = 'deleted'")
+    assert "mlflow experiments restore --experiment-id 1" in str(found()["MLflow"].command)
 
 
 def test_the_columns_are_aligned(project: Path) -> None:

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from avrsp import paths
+from avrsp import files, paths
 from avrsp.convert import parts
 from avrsp.convert.collect import write_manifest
 from avrsp.convert.convert_video import Layout
 from avrsp.datasets.dataset_registry import ListedVideo
 from avrsp.doctor import chain, full_check
 from avrsp.doctor.finding import Finding
+from avrsp.stages import full_check as stage
 from tests.raw_videos import MirrorFiles
 
 
@@ -61,6 +62,40 @@ def test_a_damaged_block_of_a_store_is_named(raw: MirrorFiles, workspace: Path) 
     altered(workspace / "data/store/sample/diem/a.zarr.zip", 200)
     assert chain.stores(paths.current(), "sample", ["diem"]).state == "ready"
     assert found()["stores, every byte"].found == "not as they were written: diem/a"
+
+
+def test_what_was_read_and_not_touched_since_is_not_read_again(
+    raw: MirrorFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full_check.findings(paths.current(), "sample", again=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "sha256", lambda _: pytest.fail("read again"))
+        again = full_check.findings(paths.current(), "sample", again=False)
+        assert [each.state for each in again] == ["ready"] * 2
+    altered(raw.frame(3), -9)  # under its old length and time
+    wrong = full_check.findings(paths.current(), "sample", again=False)[1]
+    assert wrong.found == "not what stores were made of: diem/a"
+    altered(raw.frame(3), -9)
+    assert full_check.findings(paths.current(), "sample", again=False)[1].state == "ready"
+
+
+def test_a_paper_run_begins_with_it_and_the_samples_does_not(
+    raw: MirrorFiles, workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    altered(raw.frame(3), -9)
+    stage.main()
+    for kind in ("raw", "store"):
+        (workspace / "data" / kind / "sample").rename(workspace / "data" / kind / "paper")
+    path = workspace / "params.yaml"
+    path.write_text(path.read_text().replace("preset: sample", "preset: paper", 1))
+    with pytest.raises(SystemExit) as end:
+        stage.main()
+    assert end.value.code == 1
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("avrsp: ")]
+    assert said == [
+        "avrsp: not what stores were made of: diem/a; run: rm -f "
+        "data/store/paper/diem/a.zarr.zip && snakemake --cores all preprocess"
+    ]
 
 
 def test_without_a_manifest_there_is_nothing_to_compare(workspace: Path) -> None:

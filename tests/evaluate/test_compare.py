@@ -20,7 +20,7 @@ from avrsp.cli import commands
 from avrsp.errors import ParamsError, StoreError
 from avrsp.evaluate.compare import Comparison, Comparisons, compare, holm, turned_by
 from avrsp.evaluate.compare_views import as_text
-from avrsp.evaluate.run import write_rows
+from avrsp.evaluate.score_table import write_rows
 from avrsp.evaluate.summary import METRICS
 
 FRAMES = 4

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from avrsp.errors import StoreError
 from avrsp.evaluate import scores
-from avrsp.evaluate.run import Outcome, evaluate_run, read_rows, write_no_rows
+from avrsp.evaluate.run import Outcome, evaluate_run, write_no_rows
+from avrsp.evaluate.score_table import read_rows
 from avrsp.evaluate.scores import score_video
 from avrsp.evaluate.summary import COLUMNS, METRICS
 from avrsp.store.manifest import Verdict

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
@@ -11,12 +14,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from filelock import FileLock
 from numpy.typing import NDArray
 from PIL import Image
 
 from avrsp import params
 from avrsp.cli import commands
 from avrsp.evaluate import folders
+from avrsp.evaluate.score_table import read_rows
 from avrsp.params import ProtocolName
 from avrsp.store.manifest import DatasetEntry, Manifest, Verdict, write_record
 from avrsp.store.video_store import write_maps
@@ -191,3 +196,48 @@ def test_no_maps_at_all_is_one_line_and_no_table(
 def test_the_standard_settings_are_those_of_the_shipped_file(workspace: Path) -> None:
     loaded = params.load(workspace / "params.yaml")
     assert (loaded.evaluation, loaded.seed) == folders.STANDARD
+
+
+@pytest.mark.slow
+def test_two_that_write_one_file_do_so_one_after_the_other(
+    tmp_path: Path, three_videos: list[Verdict]
+) -> None:
+    assert three_videos
+    words = ["--maps", "maps", "--store", "store", "--out", "scores.parquet", "--no-references"]
+    command = [sys.executable, "-m", "avrsp", "evaluate", *words]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    lock = tmp_path / ".scores.parquet.lock"
+    with FileLock(lock):
+        both = [
+            subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE)
+            for _ in range(2)
+        ]
+        for process in both:
+            assert process.stderr is not None
+            assert b"is evaluating into it; waiting" in process.stderr.readline()
+    for process in both:
+        process.communicate(timeout=60)
+        assert process.returncode == 0
+    assert sum(map(len, read_rows(tmp_path / "scores.parquet"))) == 20 + 33 + 8
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "maps", "scores.json", "scores.parquet", "store"
+    ]  # fmt: skip
+
+
+def test_a_damaged_part_of_an_interrupted_evaluation_is_scored_again(
+    tmp_path: Path, three_videos: list[Verdict], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert three_videos
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.rmtree", lambda *_: None)  # as if it had been killed before the end
+        assert invoke(tmp_path, "--no-references")[0] == 0
+    whole = pd.concat(read_rows(tmp_path / "scores.parquet"))
+    parts = sorted((tmp_path / ".scores.parts").rglob("*.parquet"))
+    assert len(parts) == len(three_videos)
+    other = pd.read_parquet(parts[0])
+    other["cc"] = 1.0
+    other.to_parquet(parts[0])
+    parts[1].write_bytes(parts[1].read_bytes()[:-40])
+    (tmp_path / "scores.parquet").unlink()
+    assert invoke(tmp_path, "--no-references")[0] == 0
+    pd.testing.assert_frame_equal(pd.concat(read_rows(tmp_path / "scores.parquet")), whole)

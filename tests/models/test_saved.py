@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from avrsp import files
 from avrsp.errors import WeightsError, one_line
 from avrsp.models import registry
-from avrsp.models.saved import ModelConfig, load_model, save_model, sealed, start_from
+from avrsp.models.saved import ModelConfig, load_model, save_model, start_from
 from avrsp.params.ablations import ABLATIONS
 from avrsp.types import InputSpec
 
@@ -49,7 +49,11 @@ def test_a_model_comes_back_as_it_was(tmp_path: Path, place: str) -> None:
 def described(**changes: object) -> Callable[[Path], None]:
     def spoil(folder: Path) -> None:
         path = folder / "model.json"
-        path.write_text(json.dumps(sealed({**json.loads(path.read_text()), **changes})))
+        path.write_text(
+            json.dumps(
+                files.with_own_digest({**json.loads(path.read_text()), **changes}, path.name)
+            )
+        )
 
     return spoil
 

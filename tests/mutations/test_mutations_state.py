@@ -19,12 +19,13 @@ from avrsp.convert import collect
 from avrsp.datasets.download import outcome, pins
 from avrsp.errors import StoreError
 from avrsp.evaluate.map_readers import open_maps
-from avrsp.evaluate.run import evaluate_run, read_rows
+from avrsp.evaluate.run import evaluate_run
+from avrsp.evaluate.score_table import read_rows
 from avrsp.models.layers.s3d import S3D
 from avrsp.models.saved import ModelConfig, load_model, save_model
 from avrsp.models.weights import load_into
 from avrsp.prediction.records import PredictionRecord
-from avrsp.report.inputs import histories_in
+from avrsp.report.trainings import histories_in
 from avrsp.store.manifest import (
     DatasetEntry,
     Manifest,

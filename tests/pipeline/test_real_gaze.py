@@ -31,7 +31,8 @@ from avrsp.convert.convert_video import Layout, convert
 from avrsp.datasets import recordings
 from avrsp.datasets.recordings_about import read_about
 from avrsp.evaluate import references
-from avrsp.evaluate.run import read_rows, scoring_context
+from avrsp.evaluate.run import scoring_context
+from avrsp.evaluate.score_table import read_rows
 from avrsp.evaluate.scores import score_video
 from avrsp.store.video_store import VideoStore
 from tests.conftest import REAL

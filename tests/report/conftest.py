@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from avrsp.evaluate.score_table import write_frames
 from avrsp.report import charts, palette
 from avrsp.report.compared import ComparedPlaces
 from avrsp.report.inputs import About, ReportPlaces
@@ -92,7 +93,7 @@ def write_scores(places: ReportPlaces, rows: pd.DataFrame) -> None:
     other = rows.assign(protocol="stavis", cc=0.0)
     for run in ("v-split1", "av-split1"):
         both = pd.concat([other[other["method"] == run], rows[rows["method"] == run]])
-        both.to_parquet(places.scores / f"{run}.parquet")
+        write_frames(places.scores / f"{run}.parquet", both, by=("dataset", "video"))
 
 
 def write_summary(

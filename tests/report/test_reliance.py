@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from avrsp.evaluate.score_table import write_frames
 from avrsp.report import texts
 from avrsp.report.build_report import write_report
 from avrsp.report.formats import grids_to_markdown
@@ -60,7 +61,7 @@ def tried(finished: ReportPlaces, about: About, tmp_path: Path) -> Inputs:
             maps = np.full((5, 2, 3), level, np.float32)
             path = places.reliance / "av-split1" / "diem" / f"{video}.{name}.zarr.zip"
             write_maps(path, maps)
-    pd.DataFrame(rows).to_parquet(places.reliance / "rows.parquet")
+    write_frames(places.reliance / "rows.parquet", pd.DataFrame(rows), by=("dataset", "video"))
     return gather(places, about)
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from avrsp import params, paths
+from avrsp.evaluate.score_table import write_frames
 from avrsp.stages import ablations
 
 KINDS = {"diem": {"a": "sounding", "b": "music", "c": "sounding"}, "avad": {"d": "sounding"}}
@@ -56,7 +57,7 @@ def run(workspace: Path) -> Path:
     gains = {"av": (0.0, 0.0), "add": (-0.2, 0.01), "mul": (-0.01, 0.1), "concat": (0.3, 0.01),
              "bilinear": (0.0, 0.2)}  # fmt: skip
     for name, values in gains.items():
-        scores(name, *values).to_parquet(folder / f"{name}.parquet")
+        write_frames(folder / f"{name}.parquet", scores(name, *values), by=("dataset", "video"))
     return workspace
 
 

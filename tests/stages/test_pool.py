@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from avrsp.evaluate.run import write_rows
+from avrsp.evaluate.score_table import write_rows
 from avrsp.stages import pool
 
 CC = {  # by split, then by video: the CC of its frames

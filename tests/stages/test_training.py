@@ -28,6 +28,12 @@ ROLES: tuple[Role, ...] = ("train", "train", "validation", "test")
 def small(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A workspace with tiny stores, a tiny network and one epoch a phase."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    settle(workspace)
+    return workspace
+
+
+def settle(workspace: Path) -> None:
+    """Write the parameters and the stores of such a workspace."""
     values: dict[str, Any] = yaml.safe_load((workspace / "params.yaml").read_text())
     values["audio_visual_sets"] = ["diem"]
     values["fusion"] = "mbt"
@@ -44,7 +50,6 @@ def small(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         videos = [write_video(folder, dataset, number, rng) for number in range(len(ROLES))]
         entries[dataset] = DatasetEntry(present=True, reason=None, videos=videos)
     write_record(folder / "manifest.json", Manifest(preset="sample", datasets=entries))
-    return workspace
 
 
 def write_video(folder: Path, dataset: str, number: int, rng: np.random.Generator) -> Verdict:

@@ -5,9 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from avrsp import params, paths
 from avrsp.convert import snakemake_lock
 from avrsp.errors import EXIT_INTERRUPTED, AvrspError, exits_cleanly
 from avrsp.processes import only_one
+from avrsp.stages import left_out
 
 COMMAND = ("snakemake", "--cores", "all", "preprocess")
 WAIT_SECONDS = 120.0
@@ -15,7 +17,10 @@ WAIT_SECONDS = 120.0
 
 @exits_cleanly
 def main() -> None:
-    """Remove the lock of a Snakemake that has ended, then run it with the given arguments."""
+    """Remove the lock of a Snakemake that has ended, then run it with the given arguments.
+
+    Damaged stores that a stage had to leave out are made again (`avrsp.stages.left_out`).
+    """
     here = Path.cwd()
     place = here / snakemake_lock.FOLDER / "avrsp.lock"
     with only_one(place, WAIT_SECONDS, busy, lambda who: say(f"waiting for {who}")):
@@ -24,7 +29,11 @@ def main() -> None:
                 raise busy(who)
             say("Snakemake was killed here before; its lock is removed")
             run("--unlock")
+        preset = params.load(paths.params_file()).preset
+        for store in left_out.remove_damaged(preset):
+            say(f"{store}: damaged, and left out by a stage; it is removed and made again")
         run()
+        left_out.empty_all(preset)
 
 
 def busy(who: str) -> AvrspError:
