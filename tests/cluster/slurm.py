@@ -75,11 +75,12 @@ class Slurm:
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def start(self, name: str, *command: str) -> None:
-        """Start a daemon in the foreground of a session of its own."""
+        """Start a daemon in the foreground of a session of its own; it ends with this process."""
         with (self.here / f"{name}.said").open("ab") as log:
             self.processes[name] = subprocess.Popen(
-                command, env=self.environment, stdout=log, stderr=log, start_new_session=True,
-                stdin=subprocess.DEVNULL, cwd=self.here,
+                ["setpriv", "--pdeathsig", "KILL", *command],
+                env=self.environment, cwd=self.here, start_new_session=True,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
 
     def start_node(self, name: str) -> None:

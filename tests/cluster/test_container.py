@@ -111,7 +111,7 @@ def inside(top: Path, user: str, *command: str, **given: str) -> str:
     pip |= {"PIP_CERT": "/certificates.crt"}
     own = {**proxies, **pip, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/tmp", **given}
     done = subprocess.run(
-        ["chroot", f"--userspec={user}", str(top), *command],
+        ["/usr/sbin/chroot", f"--userspec={user}", str(top), *command],
         env=own, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-4000:]
