@@ -298,6 +298,9 @@ PAPER: Final[dict[str, Any]] = {
     "decay": "steps",
     "flip": True,
 }
+SHORTER: Final = {"epochs": 8, "clips_per_video": 2, "batch": 8, "accumulate": 1}
+SAMPLE: Final = {**PAPER, **SHORTER, "validation_clips": 2}
+"""Fewer epochs and windows, and 8 windows a step; rates and schedule are the authors'."""
 SIDES: Final = 1e-4
 """Learning rate of the sides' 3 x 3 convolutions; all else of the sides, and `fuse` and `fuseav`,
 have a tenth of it, the enlarging kernels too, and biases have twice as much."""
@@ -328,7 +331,7 @@ def recipe(trunk: float, *, follows: Follows, start: str) -> MethodRecipe:
         groups=groups(trunk),
         milestones=(0.5, 0.75),
         paper={"pretrain": {**PAPER, "lr": trunk}, "finetune": {**PAPER, "lr": trunk}},
-        sample={"lr": trunk, "decay": "steps"},
+        sample={**SAMPLE, "lr": trunk},
         follows=follows,
         start=start,
     )

@@ -108,7 +108,7 @@ ENTRY: Final = ModelSpec(
         factor=0.8,
         clip_norm=2.0,
         paper={"pretrain": PAPER, "finetune": PAPER},
-        sample={"lr": 0.04, "decay": "exponential", "batch": 4, "flip": False},
+        sample={**PAPER, "validation_clips": 2},
         start="MobileNetV2 of ImageNet; the authors train on four sets in turn, here one learns",
     ),
     variants={

@@ -31,8 +31,6 @@ SIZE: Final = (224, 384)
 """H and W that the network was trained at."""
 MULTIPLE: Final = 32
 """H and W must be multiples of it."""
-MOMENTUM: Final = 0.001
-"""Of batch normalisation in S3D."""
 TAIL: Final = (64, 32)
 """The decoder's last channels."""
 
@@ -47,6 +45,7 @@ class Settings(BaseModel):
         length: T of a window.
         skips: How many of S3D's three finer features the decoder joins; fewer only with T 32.
         width: Multiplier of every channel count.
+        momentum: Of batch normalisation in S3D.
         size: H and W of the frames, for which the fusions with sound are built.
     """
 
@@ -56,6 +55,7 @@ class Settings(BaseModel):
     length: Literal[8, 16, 32] = LENGTH
     skips: Literal[0, 1, 2, 3] = 3
     width: float = Field(default=1.0, gt=0)
+    momentum: float = Field(default=0.001, gt=0, lt=1)
     size: tuple[int, int] = SIZE
 
     @model_validator(mode="after")
@@ -168,7 +168,7 @@ class ViNet(nn.Module):
     def __init__(self, settings: Settings, *, coarsest: int | None = None) -> None:
         super().__init__()
         self.settings = settings
-        self.backbone = S3D(width=settings.width, momentum=MOMENTUM)
+        self.backbone = S3D(width=settings.width, momentum=settings.momentum)
         *finer, last = self.backbone.channels
         self.decoder = ViNetDecoder(
             [*finer, coarsest or last],
