@@ -298,7 +298,7 @@ PAPER: Final[dict[str, Any]] = {
     "decay": "steps",
     "flip": True,
 }
-SHORTER: Final = {"epochs": 8, "clips_per_video": 2, "batch": 8, "accumulate": 1}
+SHORTER: Final = {"epochs": 10, "clips_per_video": 2, "batch": 8, "accumulate": 1}
 SAMPLE: Final = {**PAPER, **SHORTER, "validation_clips": 2}
 """Fewer epochs and windows, and 8 windows a step; rates and schedule are the authors'."""
 SIDES: Final = 1e-4

@@ -222,7 +222,7 @@ PAPER: Final = {
 }
 
 SHORTER: Final = {
-    "epochs": 10,
+    "epochs": 12,
     "validation_clips": 1,
     "batch": 4,
     "accumulate": 1,
