@@ -15,31 +15,35 @@ from dvc.dependency import ParamsDependency
 from dvc.repo import Repo
 from ruamel.yaml import YAML  # noqa: TID251 - a test may change what it checks
 
+from avrsp.store.manifest import DatasetEntry, Manifest, Role, Verdict, write_record
 from tests.pipeline.conftest import REPOSITORY, git, running_in
 
 # what DVC and its dependencies say of themselves is not ours
 pytestmark = pytest.mark.filterwarnings("default")
 
 SPLIT_STAGES = ("finetune-v@1", "finetune-av@1", "predict@v-1", "predict@av-1")
+LISTS = ("videos-pretrain", "videos@1")
 TRAINING = ("pretrain", "finetune-v@1", "finetune-av@1")
 SCORING = ("evaluate@v-1", "evaluate@av-1", "references@1")
 PREDICTING = ("predict@v-1", "predict@av-1")
 LAST = ("pool", "reliance", "report")
-OF_SPLIT_2 = tuple(stage.replace("1", "2") for stage in (*SPLIT_STAGES, *SCORING))
+OF_SPLIT_2 = tuple(stage.replace("1", "2") for stage in ("videos@1", *SPLIT_STAGES, *SCORING))
 NONE: tuple[str, ...] = ()
 
 # Which stages a parameter is read by, besides `check`, which reads them all. First match counts.
 TABLE: tuple[tuple[str, tuple[str, ...], str], ...] = (
-    ("preset", (*("preprocess", *TRAINING), *PREDICTING, *SCORING, *LAST), "another world"),
+    ("preset", (*("preprocess", *LISTS, *TRAINING), *PREDICTING, *SCORING, *LAST), "another world"),
     ("model", (*TRAINING, "report"), "another network"),
     ("fusion", ("finetune-av@1", "report"), "V hears nothing"),
     ("variant", ("finetune-av@1",), "which network hears"),
     ("settings", TRAINING, "parts of any network"),
     ("recordings", NONE, "the sets that are named, and their stores, say what is learnt from"),
     ("splits", (*OF_SPLIT_2, *LAST), "another split has stages of its own"),
+    ("ablations", NONE, "a pipeline of its own"),
     ("seed", ("preprocess", *TRAINING, *SCORING, *LAST), "draws and intervals"),
-    ("pretraining_set", ("preprocess", "pretrain"), "which sets are converted"),
-    ("audio_visual_sets", ("preprocess", *SPLIT_STAGES, *SCORING, "reliance", "report"), "sets"),
+    ("pretraining_set", ("preprocess", "videos-pretrain", "pretrain"), "which sets are converted"),
+    ("audio_visual_sets", (*("preprocess", "videos@1"), *SPLIT_STAGES, *SCORING,
+                           *("reliance", "report")), "sets"),
     ("validation_fraction", ("preprocess",), "the manifest holds the roles"),
     (r"data\..*", ("preprocess",), "where raw data comes from"),
     (r"world\..*", ("preprocess",), "the generated world"),
@@ -74,6 +78,9 @@ def leaves(tree: Any, prefix: str = "") -> Iterator[str]:
         else:
             yield f"{prefix}{key}"
 
+
+GIVEN = "given.json"
+"""The manifest that the pipeline's `preprocess` copies."""
 
 PARAMS: dict[str, Any] = YAML(typ="safe").load((REPOSITORY / "params.yaml").read_text())
 
@@ -115,9 +122,21 @@ def changed(tree: dict[str, Any], leaf: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The real dvc.yaml with stages that write a word into each out, once run to its end."""
+    """The real dvc.yaml with stages that write a word into each out, once run to its end.
+
+    Only the stages that list videos are real; the manifest that they read is copied from `GIVEN`.
+    """
     folder = tmp_path_factory.mktemp("project")
-    for name in ("dvc.yaml", "params.yaml", ".dvc", "avrsp", "workflow", "profiles", "Snakefile"):
+    for name in (
+        ".avrsp",
+        "dvc.yaml",
+        "params.yaml",
+        ".dvc",
+        "avrsp",
+        "workflow",
+        "profiles",
+        "Snakefile",
+    ):
         source = REPOSITORY / name
         copy_of = shutil.copytree if source.is_dir() else shutil.copy2
         copy_of(source, folder / name)
@@ -126,13 +145,19 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for place in (".dvc/cache", ".dvc/tmp", "workflow/ablations"):
         shutil.rmtree(folder / place, ignore_errors=True)
     pipeline = YAML(typ="safe").load((folder / "dvc.yaml").read_text())
-    for stage in pipeline["stages"].values():
+    for name, stage in pipeline["stages"].items():
+        if name.startswith("videos"):
+            continue
         outs = [*stage.get("outs", []), *stage.get("metrics", [])]
         names = [next(iter(out)) if isinstance(out, dict) else out for out in outs]
         # a file is named with its suffix; anything else is a folder of one file
         places = [name if Path(name).suffix else f"{name}/word.txt" for name in names]
         made = " ".join(f"{Path(place).parent}" for place in places)
         stage["cmd"] = [f"mkdir -p {made}", *(f"echo '{{}}' > {place}" for place in places)]
+    preprocess = pipeline["stages"]["preprocess"]
+    preprocess["deps"].append(GIVEN)
+    preprocess["cmd"] = f"cp {GIVEN} data/store/sample/manifest.json"
+    write_record(folder / GIVEN, manifest())
     del pipeline["plots"]
     with (folder / "dvc.yaml").open("w") as stream:
         YAML().dump(pipeline, stream)
@@ -140,6 +165,23 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy2(REPOSITORY / ".gitignore", folder)
     running_in(folder)("dvc", "repro")
     return folder
+
+
+def manifest(*changed: tuple[str, str]) -> Manifest:
+    """Return a manifest with a video of each role in each dataset; `changed` ones differ."""
+    roles: tuple[Role, ...] = ("train", "validation", "test")
+    entries = {}
+    for dataset in (PARAMS["pretraining_set"], *PARAMS["audio_visual_sets"]):
+        videos = [verdict(dataset, role, (dataset, role) in changed) for role in roles]
+        entries[dataset] = DatasetEntry(present=True, reason=None, videos=videos)
+    return Manifest(preset="sample", datasets=entries)
+
+
+def verdict(dataset: str, role: Role, changed: bool) -> Verdict:
+    return Verdict(
+        dataset=dataset, video=f"{role}-video", kept=True, reason=None, notes=[], frames=9,
+        fps=25.0, height=4, width=4, has_sound=True, digest=f"{changed}", roles={"all": role},
+    )  # fmt: skip
 
 
 def stages_with_changed_parameters(project: Path) -> set[str]:
@@ -166,6 +208,36 @@ def test_a_parameter_repeats_what_reads_it_and_nothing_else(project: Path) -> No
         if reads - {"check"} != expected:
             wrong[leaf] = (sorted(reads - expected - {"check"}), sorted(expected - reads))
     assert wrong == {}
+
+
+TOLD = ("preprocess", "videos-pretrain", "videos@1", "report")
+"""What reads the whole manifest, in seconds."""
+TESTED = ("predict@v-1", "predict@av-1", "evaluate@v-1", "evaluate@av-1", "references@1")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(
+    ("dataset", "role", "expected"),
+    [
+        ("etmd", "test", (*TESTED, "reliance")),
+        ("etmd", "train", ("finetune-v@1", "finetune-av@1", *SCORING, "reliance")),
+        ("dhf1k", "validation", ("pretrain", "reliance")),
+        ("dhf1k", "test", ()),
+    ],
+)
+def test_a_changed_video_repeats_what_reads_it_and_nothing_else(
+    project: Path, dataset: str, role: str, expected: tuple[str, ...]
+) -> None:
+    """Outs are the same words whatever runs, so that only what lists videos counts."""
+    shutil.copy2(REPOSITORY / "params.yaml", project)
+    write_record(project / GIVEN, manifest())
+    run = running_in(project)
+    run("dvc", "repro")
+    write_record(project / GIVEN, manifest((dataset, role)))
+    said = run("dvc", "repro").stdout
+    ran = set(re.findall(r"Running stage '([^']+)'", said))
+    assert ran == {*TOLD, *expected}
 
 
 def test_every_row_of_the_table_is_about_a_parameter() -> None:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import grimp
 import pytest
 import yaml  # noqa: TID251 - a test may read what it checks
+from dvc.dependency import ParamsDependency
+from dvc.repo import Repo
 
 from avrsp import models
 from avrsp.models.recipe import MethodRecipe
 from avrsp.params.ablations import ABLATIONS as NETWORKS
 from avrsp.params.runs import AUDIO_VISUAL, VISUAL
+from avrsp.params.sections import AblationName
 from avrsp.report import paper
 from avrsp.report.ablation_tables import NAMES, ROWS
 from avrsp.stages.networks import Network, networks, visual
@@ -50,11 +53,11 @@ WITHOUT_EFFECT = {
 # A stage that only looks things up there does not depend on how they are made.
 READS = {
     "check": {"datasets", "models", "store", "types"},
+    "videos": {"store"},
+    "videos-pretrain": {"store"},
+    "ablations/videos": {"store"},
     "pool": {"datasets", "media"},
     "report": {"datasets", "models", "store", "types"},
-    "ablations/tables": {
-        "compute", "datasets", "evaluate", "metrics", "models", "reliance", "store", "types",
-    },
     "methods/tables": {"datasets", "models", "store", "types"},
 }  # fmt: skip
 
@@ -134,9 +137,13 @@ def recipe_of(network: Network) -> MethodRecipe:
     return models.spec(network.model).recipe_for(audio=network.kind == AUDIO_VISUAL)
 
 
-def test_every_network_of_the_ablations_is_listed_once() -> None:
-    assert ABLATIONS["vars"][1]["networks"] == [*NETWORKS]
+def test_every_network_of_the_ablations_can_be_named_and_none_is() -> None:
+    """Else `dvc status`, `dvc dag` and `dvc metrics show` are full of what was never run."""
+    assert [*get_args(AblationName)] == [*NETWORKS]
     assert len(set(NETWORKS.values())) == len(NETWORKS)  # no network is run twice
+    for stage in ABLATIONS["stages"].values():
+        assert stage["matrix"] == {"network": "${ablations}"}
+    assert yaml.safe_load((ROOT / "params.yaml").read_text())["ablations"] == []
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -156,3 +163,22 @@ def test_pipelines_beside_the_chain_are_not_cached(pipeline: str) -> None:
             ((place, settings),) = out.items()
             assert place.startswith((f"data/{pipeline}/", f"reports/{pipeline}/"))
             assert settings == {"cache": False}
+
+
+@pytest.mark.filterwarnings("default")  # what DVC says of itself is not ours
+def test_the_lock_is_about_these_stages() -> None:
+    """What dvc.lock notes of a run, its commands, dependencies and outs, is what dvc.yaml says."""
+    path = ROOT / "dvc.lock"
+    if not path.exists():
+        pytest.skip("no dvc.lock: no run of the sample was committed")
+    noted: dict[str, Any] = yaml.safe_load(path.read_text())["stages"]
+    with Repo(str(ROOT)) as repo:
+        stages = {each.name: each for each in repo.index.stages}
+    assert noted.keys() == stages.keys()
+    for name, stage in stages.items():
+        assert noted[name]["cmd"] == stage.cmd, name
+        deps = {dep.def_path for dep in stage.deps if not isinstance(dep, ParamsDependency)}
+        assert {each["path"] for each in noted[name].get("deps", ())} == deps, name
+        assert {each["path"] for each in noted[name]["outs"]} == {
+            out.def_path for out in stage.outs
+        }, name

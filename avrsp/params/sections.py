@@ -46,6 +46,13 @@ SettingValue = StrictBool | StrictInt | StrictFloat | StrictStr | list[StrictInt
 
 FUSIONS: tuple[FusionName, ...] = get_args(FusionName)
 
+AblationName = Literal[
+    "v", "v-none", "v-ms", "v-mrg", "v-1", "v-2", "v-4",
+    "av", "av-none", "av-ms", "av-mrg", "av-1", "av-2", "av-4",
+    "add", "mul", "concat", "bilinear", "mbt",
+]  # fmt: skip
+"""A network of Tables III to V; `params.ablations` says what each is."""
+
 
 def _one_kind(splits: list[int | str]) -> list[int | str]:
     if len({type(split) for split in splits}) > 1:
@@ -53,6 +60,12 @@ def _one_kind(splits: list[int | str]) -> list[int | str]:
     if len(set(splits)) < len(splits):
         raise PydanticCustomError("splits", "Input should be splits that differ")
     return splits
+
+
+def _no_repeats(names: list[AblationName]) -> list[AblationName]:
+    if len(set(names)) < len(names):
+        raise PydanticCustomError("ablations", "Input should be networks that differ")
+    return names
 
 
 DatasetName = Annotated[str, Field(strict=True, min_length=1)]
@@ -355,6 +368,7 @@ class Params(Section):
     Which datasets and splits there are is the registry's to say: `datasets.check_params`. Likewise
     `model`, `variant` (which of its networks with sound; null: the entry's own choice) and
     `settings` (of that network, before what other sections say of it): `avrsp.models` checks them.
+    `ablations` are the networks of Tables III to V that `workflow/ablations/dvc.yaml` runs.
     `recordings` are folders of one's own gaze, by the key that each gets as a dataset.
     """
 
@@ -364,6 +378,7 @@ class Params(Section):
     settings: dict[str, SettingValue]
     fusion: FusionName
     splits: SplitNames
+    ablations: Annotated[list[AblationName], AfterValidator(_no_repeats)]
     seed: Cardinal
     pretraining_set: DatasetName
     audio_visual_sets: Annotated[list[DatasetName], Field(min_length=1)]

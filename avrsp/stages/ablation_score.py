@@ -15,7 +15,7 @@ from avrsp.params.ablations import ABLATIONS, DATASETS, SPLIT
 from avrsp.prediction.testset import write_test_maps
 from avrsp.progress import timed
 from avrsp.stages import left_out
-from avrsp.stages.stores import converted
+from avrsp.stages import videos as lists
 
 
 @exits_cleanly
@@ -30,8 +30,8 @@ def main() -> None:
     parser.add_argument("name", choices=ABLATIONS)
     name = parser.parse_args().name
     loaded = params.load(paths.params_file())
-    manifest, stores = converted(loaded)
-    videos = manifest.videos(DATASETS, SPLIT, "test")
+    listed, stores = lists.read(lists.of_ablation(lists.TEST, name), loaded)
+    videos = listed.videos(DATASETS, SPLIT, "test")
     home = paths.workspace() / "data" / "ablations"
     maps, out = home / "maps" / name, home / "scores" / f"{name}.parquet"
     write_test_maps(home / "models" / name, stores, videos, loaded.active.compute, maps)

@@ -1,4 +1,7 @@
-"""Write Tables III to V and their page from the networks that were run (stage `tables`)."""
+"""Write Tables III to V and their page from the networks that were run.
+
+A program of its own and no stage: it shows what there is, which a stage could not depend on.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,6 @@ from avrsp.evaluate.score_table import read_rows
 from avrsp.params import Params
 from avrsp.params.ablations import ABLATIONS, DATASETS, SPLIT
 from avrsp.params.runs import AUDIO_VISUAL
-from avrsp.progress import timed
 from avrsp.reliance.analysis import Rules, as_json
 from avrsp.reliance.truth import Split, read_truths
 from avrsp.report.build_report import Ablated, write_ablations
@@ -28,7 +30,6 @@ RAVF = AUDIO_VISUAL
 
 
 @exits_cleanly
-@timed
 def main() -> None:
     """Write `reports/ablations/index.html` and `reports/ablations/tables/`.
 

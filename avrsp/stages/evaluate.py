@@ -19,10 +19,9 @@ from avrsp.evaluate.summary import no_scores, write_summary
 from avrsp.params import split_name
 from avrsp.params.runs import KINDS, run_name
 from avrsp.progress import timed
-from avrsp.stages import absent, left_out
+from avrsp.stages import absent, left_out, videos
 from avrsp.stages.left_out import Step
 from avrsp.stages.places import data_of, reports_of
-from avrsp.stages.stores import converted
 
 
 @exits_cleanly
@@ -41,11 +40,12 @@ def main() -> None:
     wanted = parser.parse_args()
     what, split = wanted.what, wanted.split
     loaded = params.load(paths.params_file())
-    manifest, stores = converted(loaded)
-    test = manifest.videos(loaded.audio_visual_sets, split, "test")
+    tested, stores = videos.read(videos.of_split(videos.TEST, split), loaded)
+    learnt, _ = videos.read(videos.of_split(videos.LEARN, split), loaded)
+    test = tested.videos(loaded.audio_visual_sets, split, "test")
+    training = learnt.videos(loaded.audio_visual_sets, split, "train")
     run, protocol = run_name(what, split), loaded.evaluation.protocol
     out, reports = data_of(what) / "scores" / f"{run}.parquet", reports_of(what) / "metrics"
-    training = manifest.videos(loaded.audio_visual_sets, split, "train")
     if what == "references":
         faults, remarks = evaluate_references(
             stores, test, training, split=split, out=out, seed=loaded.seed, names=(protocol,)

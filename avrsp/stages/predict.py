@@ -12,10 +12,9 @@ from avrsp.params import split_name
 from avrsp.params.runs import KINDS, run_name
 from avrsp.prediction.testset import write_test_maps
 from avrsp.progress import timed
-from avrsp.stages import absent
+from avrsp.stages import absent, videos
 from avrsp.stages.networks import networks
 from avrsp.stages.places import data_of
-from avrsp.stages.stores import converted
 
 
 @exits_cleanly
@@ -33,7 +32,7 @@ def main() -> None:
     parser.add_argument("--split", type=split_name, required=True)
     wanted = parser.parse_args()
     loaded = params.load(paths.params_file())
-    manifest, stores = converted(loaded)
+    listed, stores = videos.read(videos.of_split(videos.TEST, wanted.split), loaded)
     model, maps = folders(wanted.network, wanted.split)
     why = absent.reason(model)
     if why:
@@ -42,7 +41,7 @@ def main() -> None:
     write_test_maps(
         model,
         stores,
-        manifest.videos(loaded.audio_visual_sets, wanted.split, "test"),
+        listed.videos(loaded.audio_visual_sets, wanted.split, "test"),
         loaded.active.compute,
         maps,
     )

@@ -25,10 +25,10 @@ from avrsp.reliance.experiment import (
 from avrsp.reliance.statements import Measured, Statement, statements
 from avrsp.reliance.truth import Split, read_truths
 from avrsp.stages import absent, left_out
+from avrsp.stages import videos as lists
 from avrsp.stages.left_out import Step
 from avrsp.stages.networks import networks, visual
 from avrsp.stages.places import data_of, reports_of
-from avrsp.stages.stores import converted
 from avrsp.store.manifest import Role
 
 
@@ -127,13 +127,14 @@ def splits_of(loaded: Params, places: ReliancePlaces, role: Role) -> list[Split]
     """Return the videos of every split that is run, with what the world knows of them.
 
     Raises:
-        StoreError: A store is missing, or newer than the manifest.
+        StoreError: A list is missing, or a store is missing or not the listed one.
     """
-    manifest, _ = converted(loaded)
+    kind = lists.TEST if role == "test" else lists.LEARN
     datasets = sorted(loaded.audio_visual_sets)
     found = []
     for number in loaded.splits:
-        videos = manifest.videos(datasets, number, role)
+        listed, _ = lists.read(lists.of_split(kind, number), loaded)
+        videos = listed.videos(datasets, number, role)
         keys = [(video.dataset, video.video) for video in videos]
         found.append(Split(number, videos, read_truths(places.world, datasets, keys)))
     return found

@@ -21,15 +21,13 @@ from avrsp.params.ablations import SPLIT as ABLATION_SPLIT
 from avrsp.params.runs import AUDIO_VISUAL, PRETRAINING, VISUAL, Kind, run_name
 from avrsp.progress import timed
 from avrsp.stages import absent, training
+from avrsp.stages import videos as lists
 from avrsp.stages.launch import launched
 from avrsp.stages.left_out import Step
 from avrsp.stages.networks import Network, networks, visual
 from avrsp.stages.places import METHODS, data_of
 from avrsp.train.plan_phase import Phase, settings_for
 from avrsp.train.state import Recipe
-
-PRETRAINING_SPLIT: Final = 1
-"""The pretraining set has the same roles in every split."""
 
 ABLATION_FOLDERS: Final = ("data/ablations/models", "reports/ablations/training")
 METHOD_PRETRAINING: Final = (f"data/{METHODS}/pretraining", f"reports/{METHODS}/training")
@@ -82,7 +80,13 @@ def pretrain(
     phase = _phase(loaded, run, entry, schedule, datasets)
     step: Step = "pretrain" if run == PRETRAINING else "compared-pretrain"
     training.run(
-        phase, loaded, datasets=datasets, split=PRETRAINING_SPLIT, step=step, folders=folders
+        phase,
+        loaded,
+        listed=lists.pretraining(),
+        datasets=datasets,
+        split=lists.PRETRAINING_SPLIT,
+        step=step,
+        folders=folders,
     )
 
 
@@ -142,7 +146,13 @@ def _finetune(loaded: Params, kind: Kind, split: str, run: FineTuning) -> None:
     start = run.starts[recipe.follows]
     phase = _phase(loaded, run.name, entry, schedule, datasets, fusion=fusion, start=start)
     training.run(
-        phase, loaded, datasets=[*datasets], split=split, step=run.step, folders=run.folders
+        phase,
+        loaded,
+        listed=lists.of_split(lists.LEARN, split),
+        datasets=[*datasets],
+        split=split,
+        step=run.step,
+        folders=run.folders,
     )
 
 
@@ -163,6 +173,7 @@ def ablate(loaded: Params, name: str) -> None:
     training.run(
         phase,
         loaded,
+        listed=lists.of_ablation(lists.LEARN, name),
         datasets=[*ABLATION_SETS],
         split=ABLATION_SPLIT,
         step="networks-train",

@@ -21,8 +21,8 @@ from avrsp.models import encoders
 from avrsp.models.saved import CONFIG, read_config
 from avrsp.params import Params, PresetName
 from avrsp.stages import left_out
+from avrsp.stages import videos as lists
 from avrsp.stages.left_out import Step
-from avrsp.stages.stores import converted
 from avrsp.tracking import evaluations
 from avrsp.train.phase import encoder_starts, run_phase
 from avrsp.train.plan_phase import Phase, Videos, phase_digest
@@ -32,25 +32,26 @@ FOLDERS = ("data/models", "reports/training")
 """Of the main pipeline's trained models, and of what each training ended with."""
 
 
-def run(
+def run(  # noqa: PLR0913 - what differs between the runs
     phase: Phase,
     loaded: Params,
     *,
+    listed: Path,
     datasets: list[str],
     split: int | str,
     step: Step,
     folders: tuple[str, str] = FOLDERS,
 ) -> None:
-    """Train `phase` on the training videos of a split and judge it by its validation videos.
+    """Train `phase` on a split's training videos in the list `listed`, judge it by the others.
 
     Writes `data/models/<run>/` and `reports/training/<name of the phase>.json`, or into other
     `folders` in place of these two, and notes for `step` what was left out. Started several times
     by `torchrun`, all processes train one network, and the main one writes and records.
     """
     here = paths.current()
-    manifest, stores = converted(loaded)
-    training = manifest.videos(datasets, split, "train")
-    validation = manifest.videos(datasets, split, "validation")
+    known, stores = lists.read(listed, loaded)
+    training = known.videos(datasets, split, "train")
+    validation = known.videos(datasets, split, "validation")
     videos = Videos(stores, training, validation)
     identity = phase_digest(phase, videos)
     states = here.checkpoints() / identity[:16]
@@ -58,7 +59,7 @@ def run(
     facts = {
         **commit(),
         "digest": identity,
-        "manifest": files.sha256(here.manifest(loaded.preset)),
+        "videos": files.sha256(listed),
         "videos.training": str(len(training)),
         "videos.validation": str(len(validation)),
     }
@@ -80,7 +81,8 @@ def run(
         )
         if record:
             left_out.note(loaded.preset, step, phase.run, read_config(out / CONFIG).left_out)
-            record.register(f"{recorded.experiment}-{loaded.preset}-{phase.run}", best)
+            fusion = {"fusion": str(phase.settings.get("fusion", "none"))}
+            record.register(f"{recorded.experiment}-{loaded.preset}-{phase.run}", best, fusion)
             name = f"{phase.name.replace(' ', '-')}.json"
             files.write_json(here.folder / folders[1] / name, best)
 

@@ -6,7 +6,7 @@ the dataset's splits. Sizes, rates and roles are read from here, never derived a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
@@ -100,6 +100,26 @@ class Manifest(_Record):
             for verdict in sorted(self._entry(dataset).videos, key=lambda each: each.video)
             if verdict.kept and verdict.role(split) == role
         ]
+
+    def only(self, datasets: Iterable[str], split: int | str, roles: Collection[Role]) -> Manifest:
+        """Return the manifest of the kept videos that have one of `roles` in `split`.
+
+        Raises:
+            StoreError: A dataset is absent or unknown.
+        """
+        chosen = {
+            dataset: [
+                verdict
+                for verdict in self._entry(dataset).videos
+                if verdict.kept and verdict.role(split) in roles
+            ]
+            for dataset in sorted(datasets)
+        }
+        entries = {
+            dataset: DatasetEntry(present=True, reason=None, videos=videos)
+            for dataset, videos in chosen.items()
+        }
+        return Manifest(preset=self.preset, datasets=entries)
 
     def _entry(self, dataset: str) -> DatasetEntry:
         entry = self.datasets.get(dataset)

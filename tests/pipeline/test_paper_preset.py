@@ -113,7 +113,7 @@ def test_without_dhf1k_the_six_sets_go_on(
     assert "dhf1k/annotation" in entries(clone)["dhf1k"]["reason"]
     assert "it answers 404" in entries(clone)["etmd"]["reason"]
     assert (clone / "data/store/paper/etmd/index.tsv").read_text().count("\n") == 1
-    failed = run("python", "-m", "avrsp.stages.train", "pretrain", check=False)
+    failed = run("python", "-m", "avrsp.stages.videos", "pretrain", check=False)
     assert failed.returncode == 1
     assert "dataset dhf1k: absent" in failed.stderr
     assert "Traceback" not in failed.stderr

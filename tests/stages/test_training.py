@@ -15,6 +15,7 @@ from avrsp import models, paths
 from avrsp.models import recipe
 from avrsp.models.saved import load_model
 from avrsp.stages import train
+from avrsp.stages import videos as lists
 from avrsp.store.manifest import DatasetEntry, Manifest, Role, Verdict, verdict_path, write_record
 from avrsp.store.members import entries_digest
 from avrsp.store.video_store import StoreAttributes, write_store
@@ -49,7 +50,12 @@ def settle(workspace: Path) -> None:
     for dataset in ("dhf1k", "diem"):
         videos = [write_video(folder, dataset, number, rng) for number in range(len(ROLES))]
         entries[dataset] = DatasetEntry(present=True, reason=None, videos=videos)
-    write_record(folder / "manifest.json", Manifest(preset="sample", datasets=entries))
+    manifest = Manifest(preset="sample", datasets=entries)
+    write_record(folder / "manifest.json", manifest)
+    listed = workspace / "data" / "videos"
+    lists.write(manifest, ["dhf1k"], 1, {"learn": listed / "pretrain.json"})
+    names = {kind: listed / f"{kind}-split1.json" for kind in ("learn", "test")}
+    lists.write(manifest, ["diem"], 1, names)
 
 
 def write_video(folder: Path, dataset: str, number: int, rng: np.random.Generator) -> Verdict:

@@ -116,6 +116,18 @@ def test_an_absent_or_unknown_dataset_is_named(manifest: Manifest) -> None:
         manifest.videos(["summe"], 1, "train")
 
 
+def test_a_part_of_a_manifest_holds_the_kept_videos_of_some_roles(manifest: Manifest) -> None:
+    part = manifest.only(["avad"], 3, ("train", "validation"))
+    assert [*part.datasets] == ["avad"]
+    listed = [each.video for each in part.datasets["avad"].videos]
+    assert listed == ["V2", "V3"]  # in split 3
+    roles: tuple[Role, ...] = ("train", "validation")
+    for role in roles:
+        assert part.videos(["avad"], 3, role) == manifest.videos(["avad"], 3, role)
+    with pytest.raises(StoreError, match="diem: absent"):
+        manifest.only(["avad", "diem"], 1, roles)
+
+
 def test_a_manifest_is_read_as_it_was_written(tmp_path: Path, manifest: Manifest) -> None:
     path = tmp_path / "manifest.json"
     write_record(path, manifest)
