@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from platformdirs import user_data_path
+from platformdirs import user_cache_path, user_data_path
 
 from avrsp.errors import ParamsError
 
@@ -21,6 +21,7 @@ MARKER: Final = ".avrsp"
 
 PARAMS_FILE: Final = "params.yaml"
 HOME: Final = "AVRSP_HOME"
+CACHE: Final = "AVRSP_CACHE"
 
 
 def find_workspace() -> Path | None:
@@ -105,6 +106,12 @@ def current() -> Workspace:
         ParamsError: There is none.
     """
     return Workspace(workspace(), root())
+
+
+def cache() -> Path:
+    """Return the folder of what can be made again: `$AVRSP_CACHE`, else the user's cache folder."""
+    named = os.environ.get(CACHE)
+    return Path(named).expanduser() if named else user_cache_path("avrsp")
 
 
 def root() -> Path:

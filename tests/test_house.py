@@ -55,7 +55,7 @@ def test_functions_have_at_most_60_lines() -> None:
 
 def test_only_programs_look_for_a_workspace() -> None:
     """Elsewhere every path is an argument, so that the library needs no folder of ours."""
-    looking = {"current", "find_workspace", "home", "params_file", "root", "workspace"}
+    looking = {"cache", "current", "find_workspace", "home", "params_file", "root", "workspace"}
     for path in MODULES:
         if path.parent.name in ENTRY_POINTS or path.name == "paths.py":
             continue

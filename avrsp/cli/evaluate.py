@@ -74,8 +74,9 @@ def evaluate(
 ) -> None:
     """Score the maps of any method against stored ground truth, with 95 % intervals over videos.
 
-    What is missing or unusable is named in one line each, the rest is scored, and the exit code
-    is 1. Running it again after an interruption goes on where it stopped.
+    What is missing is named in one line a dataset, what is unusable in one line each; the rest is
+    scored, the references on the same videos, and the exit code is 1. Running it again after an
+    interruption goes on where it stopped.
     """
     from avrsp import paths
     from avrsp.evaluate import folders
@@ -90,6 +91,7 @@ def evaluate(
         references=options["references"],
         values=options["values"],
         workers=options["workers"],
+        cache=paths.cache() / "references",
     )
     choice = folders.VideoChoice(options["datasets"], options["split"], options["role"])
     text, faults = folders.evaluate_folder(maps, stores, choice, target, settings, seed)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +17,7 @@ from numpy.typing import NDArray
 from avrsp import params, paths
 from avrsp.errors import StoreError
 from avrsp.evaluate.averages import summarise
-from avrsp.evaluate.jobs import NamedStore, map_job, reference_jobs
+from avrsp.evaluate.jobs import NamedStore, ScoringJob, map_job, reference_jobs
 from avrsp.evaluate.map_files import STORE
 from avrsp.evaluate.map_values import Values
 from avrsp.evaluate.references import REFERENCES, centre_prior
@@ -56,6 +59,7 @@ class Target:
         references: Whether to score the reference methods too.
         values: What the numbers of its maps are, where they are not saliency.
         workers: Processes that score; see `evaluate`.
+        cache: Folder in which the rows of the references stay for the next method; None for none.
     """
 
     method: str
@@ -64,6 +68,7 @@ class Target:
     references: bool = True
     values: Values | None = None
     workers: int | None = None
+    cache: Path | None = None
 
 
 def settings(workspace: Path | None) -> tuple[EvaluationParams, int]:
@@ -103,7 +108,8 @@ def evaluate_folder(
 ) -> tuple[str, list[str]]:
     """Score the maps below `maps`; write rows to `target.out` and the summaries beside it as JSON.
 
-    The rows of the references go to a file of their own, `<out>.references.parquet`.
+    The rows of the references go to a file of their own, `<out>.references.parquet`. They are
+    scored on the videos that have maps, so that all rows are about the same videos.
 
     Returns:
         All methods and protocols side by side as text, and what could not be evaluated, a line
@@ -112,6 +118,9 @@ def evaluate_folder(
     videos = find_stores(stores, choice)
     by = target.method, choice.split
     jobs = [map_job(maps, each, by, target.values) for each in videos]
+    jobs, lacking = _with_maps(jobs, maps)
+    if not jobs:
+        raise StoreError(f"{target.out.name}: no video could be evaluated; {lacking[0]}")
     prior = _prior(stores, choice)
     score = partial(
         evaluate,
@@ -119,13 +128,16 @@ def evaluate_folder(
         context=scoring_context(videos, prior, seed),
         workers=target.workers,
     )
-    faults, remarks = score(jobs, target.out)
+    found_faults, remarks = score(jobs, target.out)
+    faults = lacking + found_faults
     for line in faults + remarks:
         _say(line)
     files = {target.method: target.out}
     if target.references:
         out = target.out.with_suffix(f".references{target.out.suffix}")
-        for fault in score(reference_jobs(videos, prior, choice.split, seed), out).faults:
+        scored = _scored_in(target.out, videos)
+        like = reference_jobs(scored, prior, choice.split, seed)
+        for fault in score(like, out, kept=target.cache).faults:
             _say(f"references: {fault}")
         found = {str(part["method"].iat[0]) for part in read_rows(out)}
         files |= {method: out for method in REFERENCES if method in found}
@@ -144,6 +156,33 @@ def evaluate_folder(
     }
     write_summary(target.out.with_suffix(".json"), Summaries(summaries))
     return table(summaries), faults
+
+
+NAMED: Final = 3
+"""Videos without maps that are named."""
+
+
+def _with_maps(jobs: Sequence[ScoringJob], maps: Path) -> tuple[list[ScoringJob], list[str]]:
+    """Return the jobs whose maps were found, and a line for each dataset about the others."""
+    lacking: dict[str, list[str]] = {}
+    for job in jobs:
+        if not job.inputs_found:
+            lacking.setdefault(job.dataset, []).append(job.video)
+    counts = Counter(job.dataset for job in jobs)
+    lines = []
+    for dataset, videos in lacking.items():
+        more = f" and {len(videos) - NAMED} more" if len(videos) > NAMED else ""
+        lines.append(
+            f"{dataset}: no maps in {maps} of {len(videos)} of {counts[dataset]} videos "
+            f"({', '.join(videos[:NAMED])}{more}); avrsp evaluate --help says how they are named"
+        )
+    return [job for job in jobs if job.inputs_found], lines
+
+
+def _scored_in(out: Path, videos: Sequence[NamedStore]) -> list[NamedStore]:
+    """Return those of the videos that the rows in `out` are about."""
+    scored = {(part["dataset"].iat[0], part["video"].iat[0]) for part in read_rows(out)}
+    return [each for each in videos if each[:2] in scored]
 
 
 def _prior(stores: Path, choice: VideoChoice) -> NDArray[np.float32] | None:

@@ -43,6 +43,11 @@ class ScoringJob:
     source: MapSource
     inputs: str
 
+    @property
+    def inputs_found(self) -> bool:
+        """Whether there are maps; a source that makes its own has them always."""
+        return not isinstance(self.source, Predicted) or self.source.found is not None
+
 
 class MapSource(Protocol):
     """Where the maps of a video come from; it is sent to the process that scores them."""

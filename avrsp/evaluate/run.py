@@ -147,6 +147,7 @@ def evaluate(
     names: Sequence[ProtocolName],
     context: ScoringContext = NO_CONTEXT,
     workers: int | None = None,
+    kept: Path | None = None,
 ) -> Outcome:
     """Work off `jobs` and write their rows to `out`, as `evaluate_run` says.
 
@@ -159,12 +160,14 @@ def evaluate(
         context: What some metrics need besides.
         workers: Processes that score, of one thread each; by default as many as there are
             processors, or one for little work.
+        kept: Folder in which the rows of each video stay, so that later evaluations find them
+            there; by default they lie beside `out` and are removed at the end.
     """
     if not jobs:
         raise StoreError(f"{out.name}: no video to score; no chosen set has test videos here")
     lock = out.with_name(f".{out.name}.lock")
     with only_one(lock, LONGEST_WAIT, partial(_held, out), partial(_waits, out)), _removed(lock):
-        folder = out.with_name(f".{out.stem}.parts")
+        folder = kept or out.with_name(f".{out.stem}.parts")
         shared = repr((code_digest(*CODE), tuple(names), _identity(context)))
         parts = [_part(folder, job, shared) for job in jobs]
         found = list(_scored(jobs, parts, names, context, workers))
@@ -174,7 +177,8 @@ def evaluate(
             first = outcome.faults[0]
             raise StoreError(f"{out.name}: no video could be evaluated; the first: {first}")
         _join(usable, out)
-        shutil.rmtree(folder)
+        if kept is None:
+            shutil.rmtree(folder)
     return outcome
 
 

@@ -102,8 +102,9 @@ def test_faults_are_named_counted_and_survived(
     write_maps(folder / "b.zarr.zip", spoilt)
     code, said = invoke(workspace)
     assert code == 1
-    lines = [line for line in said.splitlines() if line.startswith("avrsp: avad/")]
-    assert "avad/a: no maps in" in lines[0]
+    lines = [line for line in said.splitlines() if line.startswith("avrsp: avad")]
+    assert "avad: no maps in" in lines[0]
+    assert "of 1 of 3 videos (a); avrsp evaluate --help" in lines[0]
     assert "avad/b: wrong count: 30 maps for 33 frames" in lines[1]
     assert "avad/b: NaN or infinity inside: frame 4" in lines[2]
     assert "faults: 3, named above" in said
@@ -111,6 +112,30 @@ def test_faults_are_named_counted_and_survived(
     assert len(found["faults"]) == 3
     assert found["mean"] | {"videos": 2, "frames": 29 + 8, "missing": 4} == found["mean"]
     assert invoke(workspace, "--allow-missing")[0] == 0
+
+
+def test_references_are_scored_on_the_videos_that_have_maps_and_kept(
+    workspace: Path, three_videos: list[Verdict], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AVRSP_CACHE", str(workspace / "cache"))
+    for each in three_videos[1:]:
+        (workspace / "maps" / "avad" / f"{each.video}.zarr.zip").unlink()
+    code, said = invoke(workspace, "--allow-missing")
+    assert code == 0
+    assert said.count("no maps in") == 1
+    assert "of 2 of 3 videos (b, c)" in said
+    for method, found in summaries(workspace).items():
+        assert found["avrsp"]["mean"]["videos"] == 1, method
+    kept = {path: path.stat().st_mtime_ns for path in (workspace / "cache").rglob("*.parquet")}
+    assert {path.parent.name for path in kept} == {"uniform", "other frame"}
+    first = pd.read_parquet(workspace / "scores.references.parquet")
+    assert invoke(workspace, "--allow-missing", "--method", "again")[0] == 0
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    pd.testing.assert_frame_equal(pd.read_parquet(workspace / "scores.references.parquet"), first)
+    (damaged,) = (path for path in kept if path.parent.name == "uniform")
+    damaged.write_bytes(damaged.read_bytes()[:-9])
+    assert invoke(workspace, "--allow-missing")[0] == 0
+    pd.testing.assert_frame_equal(pd.read_parquet(workspace / "scores.references.parquet"), first)
 
 
 def write_images(folder: Path, maps: list[NDArray[np.float32]]) -> Path:
@@ -190,7 +215,7 @@ def test_no_maps_at_all_is_one_line_and_no_table(
     arguments = ["--maps", str(workspace / "maps"), "--store", str(workspace / "store")]
     result = CliRunner().invoke(commands, ["evaluate", *arguments])
     assert result.exit_code == 1
-    assert "no video could be evaluated; the first: avad/a: no maps in" in str(result.exception)
+    assert "no video could be evaluated; avad: no maps in" in str(result.exception)
 
 
 def test_the_standard_settings_are_those_of_the_shipped_file(workspace: Path) -> None:
