@@ -76,9 +76,14 @@ class Record:
             self._append(event="file", name=name)
         self.end("FINISHED")
 
-    def register(self, name: str, values: Mapping[str, float]) -> None:
-        """Enter the delivered files into the model registry as the next version of `name`."""
-        self._append(event="model", name=name, values=dict(values))
+    def register(
+        self, name: str, values: Mapping[str, float], tags: Mapping[str, str] | None = None
+    ) -> None:
+        """Enter the delivered files into the model registry as the next version of `name`.
+
+        The version has the values, and further `tags`, as its tags.
+        """
+        self._append(event="model", name=name, values=dict(values), tags=dict(tags or {}))
         self._forward()
 
     def end(self, status: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -29,7 +29,7 @@ NAMES: Final = {title: f"evaluate-{kind}" for kind, title in TITLES.items()}
 CHOSEN: Final = "fusion"
 """The parameter in which experiments that are compared may differ."""
 
-ELSEWHERE: Final = {CHOSEN, "presets", "world", "data", "reliance", "tracking"}
+ELSEWHERE: Final = {CHOSEN, "ablations", "presets", "world", "data", "reliance", "tracking"}
 """Keys of params.yaml that a score does not follow from, or follows from through the stores, which
 the manifest's digest stands for."""
 
@@ -106,6 +106,33 @@ def record(root: Path, evaluation: Evaluation, *, experiment: str, pipeline: str
     path = waiting(root) / f"{identity}.jsonl"
     journal.begin(path, Subject(experiment, pipeline, name, parameters, tags), identity)
     journal.append(path, event="values", series="epoch", step=0, values=dict(evaluation.scores))
+    journal.append(path, event="status", status="FINISHED")
+    send_waiting(root)
+
+
+def record_report(
+    root: Path, page: Path, told: Sequence[Evaluation], *, loaded: Params, pipeline: str
+) -> None:
+    """Give the parent run the parameters, the mean scores of what was `told`, and the report.
+
+    The same page is recorded once; a later one takes its place.
+    """
+    parameters = {CHOSEN: loaded.fusion, **setting(loaded, "")}
+    del parameters["manifest"]  # of the data, which may be made anew under the same parameters
+    values = {
+        f"{each.method}/{name.removeprefix('mean/')}": value
+        for each in told
+        for name, value in each.scores.items()
+        if name.startswith("mean/") and not name.endswith(("_low", "_high"))
+    }
+    content = json.dumps([parameters, values, sha256(page)])
+    identity = hashlib.sha256(content.encode()).hexdigest()[:32]
+    tags = {COMMIT: told[0].commit} if told and told[0].commit else {}
+    path = waiting(root) / f"{identity}.jsonl"
+    journal.begin(path, Subject(experiment(loaded), pipeline, "report", {}, tags), identity)
+    journal.append(
+        path, event="parent", parameters=parameters, values=values, files=[str(page.resolve())]
+    )
     journal.append(path, event="status", status="FINISHED")
     send_waiting(root)
 

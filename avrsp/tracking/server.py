@@ -121,7 +121,9 @@ def forwarded(path: Path, root: Path, *, quietly: bool) -> str | None:
 
 def _seconds(path: Path) -> float:
     """Return how long MLflow is waited for: longer where the journal at `path` has files."""
-    names = [event["name"] for event in journal.read(path) if event["event"] == "file"]
+    events = journal.read(path)
+    names = [event["name"] for event in events if event["event"] == "file"]
+    names += [name for event in events if event["event"] == "parent" for name in event["files"]]
     there: list[Path] = [each for name in names if (each := path.parent / name).is_file()]
     seconds: float = sum(each.stat().st_size for each in there) / BYTES_A_SECOND
     return seconds + (SERVER_SECONDS if _named() else DATABASE_SECONDS)
@@ -324,8 +326,10 @@ def send_events(client: MlflowClient, run: Run, group: Sequence[Event], folder: 
             _values(client, run_id, group)
         case {"event": "file", "name": name} if (folder / name).is_file():
             client.log_artifact(run_id, str(folder / name))
-        case {"event": "model", "name": name, "values": values}:
-            _register(client, run, name, values)
+        case {"event": "parent"} as told:
+            _tell_parent(client, str(run.data.tags["mlflow.parentRunId"]), told)
+        case {"event": "model", "name": name, "values": values, **more}:
+            _register(client, run, name, {**values, **more.get("tags", {})})
         case {"event": "status", "status": "RUNNING"}:
             client.update_run(run_id, status="RUNNING")
         case {"event": "status", "status": status, "time": at}:
@@ -365,7 +369,20 @@ def _input(dataset: Mapping[str, Any]) -> DatasetInput:
     return DatasetInput(described, [InputTag("mlflow.data.context", dataset["role"])])
 
 
-def _register(client: MlflowClient, run: Run, name: str, values: Mapping[str, float]) -> None:
+def _tell_parent(client: MlflowClient, parent: str, told: Event) -> None:
+    """Give a parent run the parameters that it lacks, the latest values, and files."""
+    from mlflow.entities import Metric, Param  # noqa: PLC0415, TID251
+
+    known = client.get_run(parent).data.params  # MLflow refuses to change one
+    lacking = [Param(*pair) for pair in told["parameters"].items() if pair[0] not in known]
+    values = [Metric(name, value, told["time"], 0) for name, value in told["values"].items()]
+    client.log_batch(parent, metrics=values, params=lacking)
+    for name in told["files"]:
+        if Path(name).is_file():
+            client.log_artifact(parent, name, "report")
+
+
+def _register(client: MlflowClient, run: Run, name: str, values: Mapping[str, object]) -> None:
     """Enter the run's files as a version of the model `name`, unless it has one."""
     if not client.search_registered_models(f"name = '{name}'"):
         client.create_registered_model(name)

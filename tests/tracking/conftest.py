@@ -45,10 +45,10 @@ def _here(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
 
 
-def runs(identity: str) -> list[Run]:
+def runs(identity: str, name: str = "tests") -> list[Run]:
     with server._muted():
         client = server._client(server.address(paths.root()))
-        experiment = client.get_experiment_by_name("tests")
+        experiment = client.get_experiment_by_name(name)
         assert experiment is not None
         found = client.search_runs(
             [experiment.experiment_id], f"tags.`avrsp.record` = '{identity}'"

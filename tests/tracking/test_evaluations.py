@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from avrsp import paths
+from avrsp import params, paths
 from avrsp.tracking import evaluations
 from avrsp.tracking.evaluations import Evaluation
-from tests.tracking.conftest import free_port
+from tests.tracking.conftest import artifact, free_port, runs
 
 TOLD = Evaluation(
     method="AV",
@@ -42,6 +43,25 @@ def test_scores_wait_for_a_server_and_arrive_once(
     assert known == (
         *(TOLD.method, TOLD.fusion, TOLD.setting, TOLD.scores, TOLD.trained, TOLD.commit),
     )
+
+
+def test_the_parent_has_parameters_scores_and_the_report(
+    workspace: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DVC_ROOT", str(root))  # where MLflow's database lies already
+    page, loaded = workspace / "index.html", params.load(workspace / "params.yaml")
+    told = replace(TOLD, scores={"mean/cc": 0.5, "mean/cc_low": 0.4, "diem/cc": 0.6})
+    name = evaluations.pipeline(loaded, workspace)
+    for content in ("first", "second", "second"):
+        page.write_text(content)
+        evaluations.record_report(root, page, [told], loaded=loaded, pipeline=name)
+    assert [*evaluations.waiting(root).iterdir()] == []
+    (parent,) = runs(name, loaded.tracking.experiment)
+    assert parent.data.params["fusion"] == loaded.fusion
+    assert parent.data.params["seed"] == str(loaded.seed)
+    assert "manifest" not in parent.data.params
+    assert parent.data.metrics == {"AV/cc": 0.5}
+    assert artifact(parent, "report/index.html").read_text() == "second"
 
 
 def test_nothing_is_found_where_nothing_was_recorded(

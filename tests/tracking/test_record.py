@@ -77,13 +77,16 @@ def test_a_delivered_model_is_registered_once_with_its_values(tmp_path: Path) ->
     with recording(tmp_path, SUBJECT, paths.current()) as record:
         (tmp_path / "out").mkdir()
         record.deliver(tmp_path / "out", [])
-        record.register("tests-av", {"validation_loss": 0.25})
+        record.register("tests-av", {"validation_loss": 0.25}, {"fusion": "mbt"})
     path = tmp_path / "out" / JOURNAL
     client = server._client(server.address(paths.root()))
     client.delete_tag(str(record.run_id), server.FORWARDED)  # all is told twice
     relog_missing([path], paths.root())
     (version,) = client.search_model_versions(f"run_id = '{record.run_id}'")
-    assert (version.name, version.tags) == ("tests-av", {"validation_loss": "0.25"})
+    assert (version.name, version.tags) == (
+        "tests-av",
+        {"validation_loss": "0.25", "fusion": "mbt"},
+    )
     assert version.source == client.get_run(str(record.run_id)).info.artifact_uri
 
 
