@@ -24,15 +24,17 @@ $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "setup: found $$($(PYTHON) --version), expected Python 3.11 or later; name one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	@echo "setup: $$(grep -c == requirements.lock) pinned packages, which takes minutes and, with CUDA in torch, some GB"
+	$(BIN)/python -m pip install --disable-pip-version-check --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
 ffmpeg:
 	@sh workflow/scripts/ensure_ffmpeg.sh
 
-repro: setup ## run the whole chain; on the default preset: generate, train, evaluate, report
+repro: setup ## run the whole chain; on the default preset: generate, train, evaluate, report, compare
 	dvc repro
+	python -m avrsp.stages.reference compare
 
 test: setup ## the default tests, under 6 minutes on 2 cores
 	pytest -n 2 -m "not slow"

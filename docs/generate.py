@@ -1,7 +1,8 @@
-"""Write the generated pages of docs/reference from the code, as `make docs` does.
+"""Write the generated pages of docs/reference, and the tables of numbers, as `make docs` does.
 
 The configuration comes from the typed parameters and params.yaml, the commands from click, the
-tables of models and datasets from the registries. A test fails where a page is out of date.
+tables of models and datasets from the registries, numbers from files of results (measured.py). A
+test fails where a page is out of date.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from __future__ import annotations
 import base64
 import inspect
 import json
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import click
+import measured
 from pydantic import BaseModel
 
 from avrsp import datasets, files, models, params
@@ -50,7 +53,9 @@ def pages() -> dict[Path, str]:
         "protocols.md": protocol_table(),
     }
     generated = {FOLDER / name: f"{NOTE}\n\n{text.strip()}\n" for name, text in found.items()}
-    return {TUTORIAL.with_suffix(".md"): tutorial(), **generated}
+    numbers = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+    with_numbers = {path: measured.filled(path.read_text(encoding="utf-8")) for path in numbers}
+    return {**with_numbers, TUTORIAL.with_suffix(".md"): tutorial(), **generated}
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -421,8 +426,15 @@ def _cells() -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    """Write every page that is out of date."""
-    for path, text in pages().items():
+    """Write every page that is out of date; with --check only name them, and end with 1."""
+    stale = {
+        path: text
+        for path, text in pages().items()
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    }
+    if sys.argv[1:] == ["--check"]:
+        sys.exit(", ".join(path.name for path in stale) or 0)
+    for path, text in stale.items():
         files.write_text(path, text)
     for path, content in tutorial_pictures().items():
         files.write_bytes(path, content)

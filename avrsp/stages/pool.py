@@ -23,13 +23,14 @@ RUNS: dict[str, tuple[str, ...]] = {kind: (kind,) for kind in KINDS} | {"referen
 """What was evaluated, and the methods that its rows hold."""
 
 SHOWN = ("cc", "nss", "sim", "auc_judd")
-"""Metrics that `dvc exp show` compares experiments by."""
+COMPARED = ("av", "v", "centre prior")
+"""Metrics and methods that `dvc exp show` compares experiments by: as many as a terminal shows."""
 
 
 @exits_cleanly
 @timed
 def main() -> None:
-    """Write `reports/pooled/<method>.json`, and the means of all of them in `reports/metrics.json`.
+    """Write `reports/pooled/<method>.json`, and means of the models in `reports/metrics.json`.
 
     A video that two splits test is drawn with all its entries, so intervals do not follow from
     those of the splits.
@@ -59,9 +60,12 @@ def pool(loaded: Params, runs: Mapping[str, Sequence[str]], reports: Path) -> No
                 rows, chosen.protocol, chosen.resamples, loaded.seed, preset=loaded.preset
             )
             write_summary(reports / "pooled" / f"{method.replace(' ', '-')}.json", summary)
+            if method not in COMPARED:
+                continue
             known = summary.mean.metrics
             means[method] = {each: known[each].value for each in SHOWN if each in known}
-    write_json(reports / "metrics.json", means)
+    ordered = {method: means[method] for method in COMPARED if method in means}
+    write_json(reports / "metrics.json", ordered)
 
 
 def rows_of(method: str, places: Sequence[Path]) -> Iterator[pd.DataFrame]:

@@ -1,0 +1,123 @@
+"""Tables of measured numbers for the pages, from files of results.
+
+A page marks where a table stands: `<!-- numbers: NAME -->` before it, `<!-- end -->` behind it.
+`reports/reference` holds the runs of the sample, `docs/measured.tsv` everything else.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Final
+
+from avrsp.report import reference_run
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+REFERENCE: Final = ROOT / "reports" / "reference"
+MEASURED: Final = ROOT / "docs" / "measured.tsv"
+REGION: Final = re.compile(r"(<!-- numbers: ([\w ,-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+OVERVIEW: Final = {
+    "SIM": ("sim", 3),
+    "CC": ("cc", 3),
+    "NSS": ("nss", 2),
+    "AUC-J": ("auc_judd", 3),
+}
+SHORT: Final = ("AVRSP(V)", "AVRSP(AV)", "centre prior")
+"""Methods that the README names."""
+
+SOUND: Final = {
+    "sounding: AV minus V": "sounding: CC of AV minus CC of V",
+    "its sound minus another clip's": "sounding: CC of AV with its sound minus with another "
+    "video's",
+    "follows a change after, s": "sounding: seconds until the map's peak is on the object that "
+    "begins to sound, median",
+    "music: AV minus V": "music: CC of AV minus CC of V",
+    "silent: AV minus V": "silent: CC of AV minus CC of V",
+}
+
+
+def filled(text: str) -> str:
+    """Return a page with its tables of numbers written anew."""
+    return REGION.sub(lambda found: f"{found[1]}\n{_table(found[2])}\n\n{found[3]}", text)
+
+
+def _table(name: str) -> str:
+    chosen: dict[str, Callable[[], str]] = {
+        "overview": _overview,
+        "overview in short": _short,
+        "sound by run": _sound,
+        "bounds": _bounds,
+    }
+    return chosen[name]() if name in chosen else _measured(name)
+
+
+def _rows(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    titles = [*head]
+    lines = [titles, ["---"] * len(titles), *([*row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _last_run() -> list[dict[str, str]]:
+    """Return this run's rows of the table of means in the reference."""
+    with (REFERENCE / "tables" / "overview.csv").open(encoding="utf-8") as stream:
+        return [row for row in csv.DictReader(stream) if "this run" in row.values()]
+
+
+def _overview() -> str:
+    """Return the means over the generated sets in the last run of the reference."""
+    found = _last_run()
+    run = reference_run.read_runs(REFERENCE)[-1][0]
+    rows = ([row["method"], *(_with_interval(row, *each) for each in OVERVIEW.values())]
+            for row in found)  # fmt: skip
+    said = f"Seed {run.seed}, commit {run.commit}, {run.date}, {run.machine}."
+    return f"{_rows(('mean of the six generated sets', *OVERVIEW), rows)}\n\n{said}"
+
+
+def _short() -> str:
+    """Return the mean CC of the models and the centre prior in the last run, in a sentence."""
+    shown = {row["method"]: f"{float(row['mean_cc']):.3f}" for row in _last_run()}
+    said = (f"{name} {value}" for name, value in shown.items() if name in SHORT)
+    return f"CC on the generated videos: {', '.join(said)}."
+
+
+def _with_interval(row: dict[str, str], metric: str, digits: int) -> str:
+    value, low, high = (row[f"mean_{metric}{end}"] for end in ("", "_low", "_high"))
+    ends = f" ({float(low):.{digits}f} to {float(high):.{digits}f})" if low else ""
+    return f"{float(value):.{digits}f}{ends}"
+
+
+def _sound() -> str:
+    """Return what sound is worth, a line for each run that was noted."""
+    rows = (
+        [run.seed, run.commit, run.date, run.machine,
+         *(f"{values[name]:.3f}" if name in values else "-" for name in SOUND.values())]
+        for run, values in reference_run.read_runs(REFERENCE)
+    )  # fmt: skip
+    return _rows(("seed", "commit", "date", "machine", *SOUND), rows)
+
+
+def _bounds() -> str:
+    """Return between which values a number of another run agrees."""
+    found = reference_run.compare(reference_run.read_runs(REFERENCE), {})
+    rows = (
+        [each.name, str(each.runs), f"{each.low:.3f} to {each.high:.3f}"]
+        for each in found
+        if each.low is not None
+    )
+    return _rows(("number", "runs", "agrees from ... to"), rows)
+
+
+def _measured(section: str) -> str:
+    """Return what was measured by hand or by a benchmark, with machine, date and commit."""
+    with MEASURED.open(encoding="utf-8") as stream:
+        found = [row for row in csv.DictReader(stream, delimiter="\t") if row["section"] == section]
+    if not found:
+        raise KeyError(f"{MEASURED.name} has nothing of {section}")
+    head = ("measured", "value", "machine", "date", "commit", "by")
+    rows = ([row["what"], row["value"], *(row[each] for each in ("machine", "date", "commit")),
+             f"`{row['command']}`" if row["command"] else "a script that is not kept"]
+            for row in found)  # fmt: skip
+    return _rows(head, rows)
