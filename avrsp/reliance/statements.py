@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from avrsp.evaluate.intervals import Paired, interval
+from avrsp.evaluate.intervals import Paired
 from avrsp.params.runs import KINDS, TITLES
 from avrsp.reliance.analysis import Rules, known
 from avrsp.reliance.truth import ClipTruth, VideoKey
@@ -23,8 +23,6 @@ HARM: Final = 0.02
 """CC that sound may cost where it belongs to nothing, or is not there."""
 SECONDS: Final = 1.0
 """Median time in which the peak must follow another sounding object."""
-SEPARATION: Final = 0.8
-"""AUC at which retention tells sounding clips from clips with music; a target, not a condition."""
 
 PRIOR: Final = "centre prior"
 """The method that knows nothing of a video; see `evaluate.references`."""
@@ -88,8 +86,8 @@ class Measured:
 
 def statements(found: Measured, rules: Rules) -> list[Statement]:
     """Return every statement, in the order of the list in README."""
-    return [*_gains(found, rules), *_follows(found, rules), *_harms(found, rules),
-            *_above_prior(found, rules), _separates(found.sounds, rules)]  # fmt: skip
+    parts = (_gains, _follows, _harms, _above_prior)
+    return [each for part in parts for each in part(found, rules)]
 
 
 def _gains(found: Measured, rules: Rules) -> Iterator[Statement]:
@@ -150,36 +148,10 @@ def _follows(found: Measured, rules: Rules) -> Iterator[Statement]:
     yield Statement("sounding", text, median, float(low), float(high), len(waits), bar, held)
 
 
-def _separates(sounds: pd.DataFrame, rules: Rules) -> Statement:
-    text = "AUC of mean absolute Ret_A, sounding against music"
-    bar = f"target {SEPARATION}"
-    true = sounds[sounds["sound"] == "true"].dropna(subset="retention")
-    means = true.groupby(["kind", "dataset", "video"])["retention"].mean()
-    own, other = (means[means.index.get_level_values("kind") == kind].to_numpy(np.float64)
-                  for kind in ("sounding", "music"))  # fmt: skip
-    if not len(own) or not len(other):
-        return Statement("sounding vs music", text, None, None, None, 0, bar, held=None)
-    rng = np.random.default_rng(rules.seed)
-    draws = [
-        separation(rng.choice(own, len(own)), rng.choice(other, len(other)))
-        for _ in range(rules.resamples)
-    ]
-    count = len(own) + len(other)
-    low, high = interval(np.array(draws), count)
-    value = separation(own, other)
-    return Statement("sounding vs music", text, value, low, high, count, bar, value >= SEPARATION)
-
-
 def _written(value: float | None) -> str:
     if value is None or math.isnan(value):
         return ""
     return "never" if math.isinf(value) else f"{value:.3f}"
-
-
-def separation(first: Numbers, second: Numbers) -> float:
-    """Return the AUC: how often a value of `first` is above one of `second`; ties count half."""
-    difference = first[:, None] - second[None]
-    return float((difference > 0).mean() + 0.5 * (difference == 0).mean())
 
 
 STAY: Final = 3

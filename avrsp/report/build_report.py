@@ -17,7 +17,7 @@ from avrsp.report.ablation_tables import ablations, not_run
 from avrsp.report.charts import hero
 from avrsp.report.comparability import NOT_RECORDED, objections, start_in_words
 from avrsp.report.compared import published
-from avrsp.report.formats import grid_to_csv, grids_to_markdown, write_tables
+from avrsp.report.formats import downloads, grids_to_markdown, write_grids, write_tables
 from avrsp.report.fusion_table import Versus
 from avrsp.report.inputs import About, Inputs, best_video, shifted_pair
 from avrsp.report.names import KINDS, MEAN
@@ -57,17 +57,21 @@ def write_report(folder: Path, inputs: Inputs) -> tuple[str, ...]:
         grids = reliance_section.grids(inputs.reliance, inputs.about)
         text = grids_to_markdown(texts.SOUND, lead, grids)
         write_text(folder / "tables" / "reliance.md", text)
+        names = (f"reliance-{name}" for name in reliance_section.NAMES)
+        named = dict(zip(names, grids, strict=True))
+        write_grids(folder, named, f"{inputs.about.setting}.")
     _write_hearers(folder, inputs)
     if inputs.manifest:
         grids = page_sections.grids(inputs.manifest, inputs.about)
         write_text(folder / "tables" / "datasets.md", grids_to_markdown("Data", texts.ROLES, grids))
-        write_text(folder / "tables" / "datasets.csv", grid_to_csv(grids[0]))
+        write_grids(folder, {"datasets": grids[0]}, f"Preset {inputs.about.preset}.")
     (folder / "figures").mkdir(parents=True, exist_ok=True)  # DVC expects it even when empty
     for chart in (*charts(page.sections), *filter(None, [page.hero])):
         write_bytes(folder / "figures" / f"{chart.name}.png", chart.picture.light)
+        write_bytes(folder / "figures" / f"{chart.name}.pdf", chart.picture.vector)
     for clip in clips(page.sections):
         write_bytes(folder / "figures" / f"{clip.name}.mp4", clip.content)
-    write_text(folder / "index.html", to_html(page))
+    write_text(folder / "index.html", to_html(page, downloads))
     return faults(page.sections)
 
 
@@ -77,7 +81,7 @@ def _write_hearers(folder: Path, inputs: Inputs) -> None:
         grid = reliance_section.hearers_grid(inputs)
         text = grids_to_markdown(texts.SOUND, texts.HEARERS_READ, [grid])
         write_text(folder / "tables" / "hearing.md", text)
-        write_text(folder / "tables" / "hearing.csv", grid_to_csv(grid))
+        write_grids(folder, {"hearing": grid}, f"{inputs.about.setting}.")
 
 
 def write_compared(folder: Path, inputs: Inputs) -> None:
@@ -105,7 +109,7 @@ def write_compared(folder: Path, inputs: Inputs) -> None:
         ),
         colophon=f"Made by avrsp from preset {inputs.about.preset}.",
     )
-    write_text(folder / "index.html", to_html(page))
+    write_text(folder / "index.html", to_html(page, downloads))
 
 
 def _page(inputs: Inputs, tables: tuple[Table, ...]) -> Page:
@@ -113,19 +117,21 @@ def _page(inputs: Inputs, tables: tuple[Table, ...]) -> Page:
     return Page(
         title=texts.TITLE,
         lead=texts.LEAD,
+        links=page_sections.links(about),
         warning=_warning(inputs),
         tiles=tuple(_tiles(inputs)),
         hero=_hero(inputs),
         sections=(
+            page_sections.predictions(inputs),
             page_sections.results(tables, inputs),
             reliance_section.reliance(inputs),
-            page_sections.ablated(_ablations(inputs), inputs),
-            page_sections.predictions(inputs),
             page_sections.comparison(inputs),
+            page_sections.ablated(_ablations(inputs), inputs),
             page_sections.training(inputs),
-            page_sections.run(inputs),
             page_sections.data(inputs),
+            page_sections.run(inputs),
             page_sections.notes(inputs),
+            page_sections.cite(inputs.about),
         ),
         colophon=f"Made by avrsp from preset {about.preset}.",
     )
@@ -256,7 +262,7 @@ def write_ablations(folder: Path, found: Ablated, about: About) -> None:
         ),
         colophon=f"Made by avrsp from preset {about.preset}.",
     )
-    write_text(folder / "index.html", to_html(page))
+    write_text(folder / "index.html", to_html(page, downloads))
 
 
 def _ablation_gaps(results: Results) -> list[Block]:

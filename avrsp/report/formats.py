@@ -1,34 +1,19 @@
-"""A table as Markdown, CSV and LaTeX."""
+"""A table as Markdown and CSV, and the files of all tables."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from avrsp.files import write_text
+from avrsp.report.latex import grid_to_latex, to_latex
 from avrsp.report.names import HEADINGS, LOWER_IS_BETTER
-from avrsp.report.page import Grid
+from avrsp.report.page import Download, Grid
 from avrsp.report.tables import Cell, Table, TableRow
-
-LATEX_SPECIAL: Final = str.maketrans(
-    {
-        "\\": r"\textbackslash{}",
-        "{": r"\{",
-        "}": r"\}",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-        "&": r"\&",
-        "%": r"\%",
-        "_": r"\_",
-        "#": r"\#",
-        "$": r"\$",
-        "†": r"$\dagger$",
-        "‡": r"$\ddagger$",
-    }
-)
 
 MARKDOWN_SPECIAL: Final = str.maketrans(
     {
@@ -48,6 +33,26 @@ def write_tables(folder: Path, tables: Sequence[Table]) -> None:
     for table in tables:
         for suffix, convert in (("md", to_markdown), ("csv", to_csv), ("tex", to_latex)):
             write_text(folder / "tables" / f"{table.name}.{suffix}", convert(table))
+
+
+def write_grids(folder: Path, grids: Mapping[str, Grid], caption: str) -> None:
+    """Write plain tables by their names as CSV and LaTeX, whose caption also says `caption`."""
+    for name, grid in grids.items():
+        write_text(folder / "tables" / f"{name}.csv", grid_to_csv(grid))
+        write_text(folder / "tables" / f"{name}.tex", grid_to_latex(grid, name, caption))
+
+
+def downloads(block: Table | Grid) -> tuple[Download, ...]:
+    """Return the files of a table that a page offers."""
+    if isinstance(block, Table):
+        name, texts = block.name, (to_csv(block), to_latex(block))
+    else:
+        name = re.sub(r"[^a-z0-9]+", "-", block.title.lower()).strip("-")
+        texts = (grid_to_csv(block), grid_to_latex(block, name))
+    return tuple(
+        Download(label, f"{name}.{suffix}", text)
+        for (label, suffix), text in zip((("CSV", "csv"), ("TeX", "tex")), texts, strict=True)
+    )
 
 
 def to_markdown(table: Table) -> str:
@@ -117,43 +122,8 @@ def grid_to_csv(grid: Grid) -> str:
     return text.getvalue()
 
 
-def to_latex(table: Table) -> str:
-    """Return `table` as a LaTeX table that needs the package booktabs."""
-    width = len(table.metrics)
-    heads = " & ".join(
-        rf"\multicolumn{{{width}}}{{c}}{{{latex(heading)}}}" for heading in table.headings
-    )
-    rules = "".join(
-        rf"\cmidrule(lr){{{2 + start}-{1 + start + width}}}"
-        for start in range(0, len(table.columns), width)
-    )
-    metrics = " & ".join(_latex_heading(metric) for _, metric in table.columns)
-    lines = [
-        r"\begin{table*}",
-        rf"\caption{{{latex(f'{table.title}. {table.caption}')}}}",
-        rf"\begin{{tabular}}{{l{'r' * len(table.columns)}{'l' * table.has_sources}}}",
-        r"\toprule",
-        rf" & {heads}{' &' * table.has_sources} \\",
-        rules,
-        rf"Method & {metrics}{' & Source' * table.has_sources} \\",
-    ]
-    for group in table.groups:
-        lines += [
-            r"\midrule",
-            rf"\multicolumn{{{1 + len(table.columns) + table.has_sources}}}{{l}}"
-            rf"{{\emph{{{latex(group.heading)}}}}} \\",
-        ]
-        lines += [_latex_row(row, table) for row in group.rows]
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table*}", ""])
-
-
 def _heading(metric: str) -> str:
     return f"{HEADINGS[metric]} {'↓' if metric in LOWER_IS_BETTER else '↑'}"
-
-
-def _latex_heading(metric: str) -> str:
-    arrow = "downarrow" if metric in LOWER_IS_BETTER else "uparrow"
-    return rf"{HEADINGS[metric]}\,$\{arrow}$"
 
 
 def _line(cells: list[str]) -> str:
@@ -184,11 +154,6 @@ def markdown(text: str) -> str:
     return " ".join(text.split()).translate(MARKDOWN_SPECIAL)
 
 
-def latex(text: str) -> str:
-    """Return text that LaTeX sets as it is."""
-    return " ".join(text.split()).translate(LATEX_SPECIAL)
-
-
 def plain(text: str) -> str:
     """Return a cell of CSV that no spreadsheet takes for a formula: `'` goes before such text."""
     return f"'{text}" if text.startswith(FORMULA) and len(text) > 1 and not _number(text) else text
@@ -200,10 +165,3 @@ def _number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _latex_row(row: TableRow, table: Table) -> str:
-    cells = [row.cell(column) for column in table.columns]
-    texts = [rf"\textbf{{{cell.text}}}" if cell.best else cell.text for cell in cells]
-    texts += [latex(row.source)] * table.has_sources
-    return rf"{latex(row.method)} & {' & '.join(texts)} \\"

@@ -13,7 +13,7 @@ from avrsp.params.ablations import ABLATIONS
 from avrsp.report import paper, texts
 from avrsp.report.ablation_tables import ROWS
 from avrsp.report.comparability import objections
-from avrsp.report.formats import write_tables
+from avrsp.report.formats import downloads, write_tables
 from avrsp.report.inputs import About
 from avrsp.report.names import MEAN, listed
 from avrsp.report.page import (
@@ -183,7 +183,7 @@ def write_fusions(folder: Path, found: Found, about: About) -> None:
         ),
         colophon=f"Made by avrsp from preset {about.preset}.",
     )
-    write_text(folder / "index.html", to_html(page))
+    write_text(folder / "index.html", to_html(page, downloads))
 
 
 def _gaps(found: Found) -> Iterator[Block]:

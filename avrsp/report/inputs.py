@@ -57,6 +57,7 @@ class About:
         protocol: By which scores were made.
         datasets: Which were to be scored.
         commit: That is checked out; empty outside git.
+        code: Address of the repository; empty where git knows none.
     """
 
     preset: str
@@ -66,6 +67,7 @@ class About:
     protocol: str
     datasets: tuple[str, ...]
     commit: str
+    code: str = ""
 
     def title(self, dataset: str) -> str:
         """Return a dataset's name as people write it, which says whether it was generated."""
@@ -84,7 +86,8 @@ class About:
         """Say in a clause what was run."""
         several = "s" if len(self.splits) > 1 else ""
         splits = f"split{several} {', '.join(map(str, self.splits))}"
-        return f"Preset {self.preset}, protocol {self.protocol}, {splits}"
+        data = " (generated videos)" if self.preset == "sample" else ""
+        return f"Preset {self.preset}{data}, protocol {self.protocol}, {splits}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +168,11 @@ class Inputs:
         folders |= {name: self.places.others / "maps" / name for name in self.others}
         paths = {name: store_of(folder, dataset, video) for name, folder in folders.items()}
         return {name: MapStore(path) for name, path in paths.items() if path.exists()}
+
+    @property
+    def ablations_page(self) -> bool:
+        """Whether the ablations have a page of their own, beside this report."""
+        return (self.places.ablations.parent / "index.html").exists()
 
     @property
     def own(self) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
@@ -148,7 +148,56 @@ class Link:
     address: str
 
 
-Block = Prose | Notice | BulletPoints | Facts | Grid | Chart | FilmBlock | Link | Table
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Text to copy as it stands, such as an entry of a bibliography."""
+
+    kind: ClassVar[str] = "source"
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """Blocks that are seen once their title is clicked."""
+
+    kind: ClassVar[str] = "folded"
+
+    title: str
+    blocks: tuple[Block, ...]
+
+
+Block = (
+    Prose
+    | Notice
+    | BulletPoints
+    | Facts
+    | Grid
+    | Chart
+    | FilmBlock
+    | Link
+    | Source
+    | Table
+    | Folded
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A file that the page holds: what its link says, its name, and its content."""
+
+    label: str
+    name: str
+    content: str
+
+    @property
+    def address(self) -> str:
+        """Return the file as a data URI."""
+        return f"data:text/plain;base64,{base64.b64encode(self.content.encode()).decode()}"
+
+
+Downloads = Callable[[Table | Grid], Sequence[Download]]
+"""Which files of a table the page offers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +224,7 @@ class Page:
 
     Attributes:
         lead: One or two sentences below the title.
+        links: Where to read on, as words and an address; without an address they are words.
         warning: What a reader must know before reading a number; empty for none.
         tiles: The few numbers that a reader sees first.
         hero: The picture that a reader sees first.
@@ -183,14 +233,20 @@ class Page:
     title: str
     lead: str
     sections: tuple[PageSection, ...]
+    links: tuple[tuple[str, str], ...] = ()
     warning: str = ""
     tiles: tuple[Tile, ...] = ()
     hero: Chart | None = None
     colophon: str = field(default="")
 
 
-def to_html(page: Page) -> str:
-    """Return the page as HTML that needs no other file and no network."""
+def to_html(page: Page, downloads: Downloads) -> str:
+    """Return the page as HTML that needs no other file and no network.
+
+    Args:
+        page: What it says.
+        downloads: Which files are offered below a table.
+    """
     environment = Environment(
         loader=PackageLoader("avrsp.report"),
         autoescape=True,
@@ -198,7 +254,7 @@ def to_html(page: Page) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(heading=metric_heading, interval=interval)
+    environment.globals.update(heading=metric_heading, interval=interval, downloads=downloads)
     return environment.get_template("index.html").render(page=page)
 
 
@@ -216,21 +272,27 @@ def interval(cell: Cell, metric: str) -> str:
     return f"[{estimate.low:.{digits}f}, {estimate.high:.{digits}f}]"
 
 
+def every(blocks: Sequence[Block]) -> Iterator[Block]:
+    """Yield blocks in reading order, those inside others too."""
+    for block in blocks:
+        yield block
+        if isinstance(block, Folded):
+            yield from every(block.blocks)
+
+
 def charts(sections: Sequence[PageSection]) -> tuple[Chart, ...]:
     """Return all pictures of the sections, in reading order."""
-    return tuple(
-        block for section in sections for block in section.blocks if isinstance(block, Chart)
-    )
+    found = (block for section in sections for block in every(section.blocks))
+    return tuple(block for block in found if isinstance(block, Chart))
 
 
 def faults(sections: Sequence[PageSection]) -> tuple[str, ...]:
     """Return what could not be shown because a file is damaged or gone, in reading order."""
-    blocks = (block for section in sections for block in section.blocks)
+    blocks = (block for section in sections for block in every(section.blocks))
     return tuple(block.text for block in blocks if isinstance(block, Notice) and block.fault)
 
 
 def clips(sections: Sequence[PageSection]) -> tuple[FilmBlock, ...]:
     """Return all films of the sections, in reading order."""
-    return tuple(
-        block for section in sections for block in section.blocks if isinstance(block, FilmBlock)
-    )
+    found = (block for section in sections for block in every(section.blocks))
+    return tuple(block for block in found if isinstance(block, FilmBlock))

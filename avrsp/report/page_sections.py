@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from importlib import metadata
 from typing import Any, Final
 
 import pandas as pd
@@ -23,11 +24,13 @@ from avrsp.report.page import (
     BulletPoints,
     Chart,
     Facts,
+    Folded,
     Grid,
     Link,
     Notice,
     PageSection,
     Prose,
+    Source,
 )
 from avrsp.report.palette import render
 from avrsp.report.tables import Table
@@ -37,11 +40,16 @@ OWN_PAGE: Final = "ablations/index.html"
 
 
 def results(tables: Sequence[Table], inputs: Inputs) -> PageSection:
-    """Show the tables."""
+    """Show the means of the datasets, and the tables of each dataset folded."""
     blocks: list[Block] = [Prose(texts.METRICS)]
     if not inputs.results.methods:
         blocks.append(Notice(texts.NO_SCORES))
-    blocks += tables
+    first, *others = tables
+    blocks.append(first)
+    blocks += [
+        Folded(each.title if each.measured else f"{each.title}: not run", (each,))
+        for each in others
+    ]
     if inputs.results.faults:
         blocks += [
             Notice("Not everything could be evaluated:"),
@@ -50,12 +58,16 @@ def results(tables: Sequence[Table], inputs: Inputs) -> PageSection:
     return PageSection("results", "Results", tuple(blocks))
 
 
-def ablated(tables: Sequence[Table], inputs: Inputs) -> PageSection:
+def ablated(tables: Sequence[Block], inputs: Inputs) -> PageSection:
     """Show Tables III to V as far as their networks were run, and where their own page is."""
-    blocks: list[Block] = [Prose(texts.ABLATIONS), Link(texts.OWN_PAGE, OWN_PAGE, OWN_PAGE)]
+    blocks: list[Block] = [Prose(texts.ABLATIONS)]
+    if inputs.ablations_page:
+        blocks.append(Link(texts.OWN_PAGE, OWN_PAGE, OWN_PAGE))
     absent = not_run(inputs.ablations)
     if absent:
         blocks.append(Notice(texts.not_ablated(len(absent), len(ABLATIONS))))
+    if len(absent) == len(ABLATIONS):
+        tables = [Folded("Tables III to V: not run", (*tables,))]
     return PageSection("ablations", "What each part is worth", (*blocks, *tables))
 
 
@@ -68,7 +80,11 @@ def predictions(inputs: Inputs) -> PageSection:
     if shown:
         blocks += [Prose(texts.CLIPS), *shown]
     scored = sorted(map(str, inputs.rows["dataset"].unique()))
-    blocks += [_strip_or_notice(inputs, dataset) for dataset in scored]
+    first, *others = [_strip_or_notice(inputs, dataset) for dataset in scored]
+    blocks.append(first)
+    if others:
+        named = listed(inputs.about.titles(scored[1:]))
+        blocks.append(Folded(f"The same of {named}", tuple(others)))
     absent = inputs.about.titles(sorted({*inputs.about.datasets} - {*scored}))
     if absent:
         blocks.append(Notice(f"Not run: {', '.join(absent)}."))
@@ -80,7 +96,7 @@ def comparison(inputs: Inputs) -> PageSection:
     if len(inputs.own) < 2:  # noqa: PLR2004 - a comparison takes two
         return PageSection("videos", "Video by video", (Notice(texts.NO_PAIRS),))
     pair = first, second = inputs.own[0], inputs.own[-1]
-    heading = f"{first} and {second}, video by video"
+    heading = "Video by video"
     videos = video_means(inputs.rows, pair)
     if videos.empty:
         return PageSection("videos", heading, (Notice(texts.NO_PAIRS),))
@@ -99,7 +115,8 @@ def comparison(inputs: Inputs) -> PageSection:
         picture=render(lambda theme: per_video(videos, pair, titles, theme)),
         wide=False,
     )
-    return PageSection("videos", heading, (chart, _by_dataset(videos, pair, titles)))
+    grid = _by_dataset(videos, pair, titles)
+    return PageSection("videos", heading, (chart, Folded(grid.title, (grid,))))
 
 
 def training(inputs: Inputs) -> PageSection:
@@ -207,10 +224,12 @@ ROLES: Final = ("train", "validation", "test")
 def blocks(manifest: Manifest, about: About) -> Iterator[Block]:
     """Yield what the page says of the data."""
     overview, *others = grids(manifest, about)
-    yield overview
-    yield Prose(texts.ROLES)
-    aside: list[Block] = [grid for grid in others if grid.title == texts.ASIDE]
-    yield from aside or [Prose("No video was set aside.")]
+    yield Folded(overview.title, (overview, Prose(texts.ROLES)))
+    aside = [grid for grid in others if grid.title == texts.ASIDE]
+    if not aside:
+        yield Prose("No video was set aside.")
+    for grid in aside:
+        yield Folded(f"{len(grid.rows)} videos were set aside", (grid,))
     yield from (
         Notice(f"{about.title(name)} is absent: {entry.reason}.")
         for name, entry in manifest.datasets.items()
@@ -221,7 +240,7 @@ def blocks(manifest: Manifest, about: About) -> Iterator[Block]:
         yield Prose(texts.SPLIT_DEFECTS)
         yield BulletPoints(found)
     if about.preset != "sample":
-        yield _sources(manifest, about)
+        yield Folded(texts.SOURCES, (_sources(manifest, about),))
 
 
 def by_mouse(manifest: Manifest, about: About) -> str:
@@ -327,7 +346,8 @@ def run(inputs: Inputs) -> PageSection:
             ("Digest of the data (SHA-256)", inputs.manifest_digest[:SHORT] or "no manifest"),
         )
     )
-    return PageSection("run", "What was run", (facts, _runs(inputs)))
+    folded = Folded("Parameters, commit, data and training runs", (facts, _runs(inputs)))
+    return PageSection("run", "What was run", (folded,))
 
 
 def data(inputs: Inputs) -> PageSection:
@@ -340,7 +360,28 @@ def data(inputs: Inputs) -> PageSection:
 def notes(inputs: Inputs) -> PageSection:
     """Say how the numbers are meant to be read."""
     extra = texts.SAMPLE_NOTES if inputs.about.preset == "sample" else ()
-    return PageSection("notes", "How to read this", (BulletPoints((*extra, *texts.NOTES)),))
+    return PageSection("notes", "Notes", (BulletPoints((*extra, *texts.NOTES)),))
+
+
+def links(about: About) -> tuple[tuple[str, str], ...]:
+    """Return where to read on: the paper, the code, its licence, and how to cite them."""
+    code = f"Code {metadata.version('avrsp')}" + (f" ({about.commit[:7]})" if about.commit else "")
+    return (
+        ("Paper (arXiv 2411.11454)", texts.PAPER),
+        (code, about.code),
+        ("MIT licence", texts.LICENCE),
+        ("How to cite", "#cite"),
+    )
+
+
+def cite(about: About) -> PageSection:
+    """Give the entries of a bibliography."""
+    entry = texts.SOFTWARE_ENTRY.format(
+        version=metadata.version("avrsp"), commit=about.commit[:SHORT]
+    )
+    source = Source(f"{texts.PAPER_ENTRY}\n\n{entry}")
+    blocks = (Prose(texts.CITE), Folded("BibTeX", (source,)))
+    return PageSection("cite", "Cite", blocks)
 
 
 def _runs(inputs: Inputs) -> Block:

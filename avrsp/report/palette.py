@@ -56,15 +56,16 @@ def dataset_styles(datasets: Iterable[str]) -> dict[str, tuple[str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class ThemedPicture:
-    """A PNG for light pages and one for dark pages."""
+    """A PNG for light pages, one for dark pages, and a PDF for papers."""
 
     light: bytes
     dark: bytes
+    vector: bytes
 
 
 def render(draw: Callable[[Theme], Figure]) -> ThemedPicture:
     """Draw once in each theme."""
-    return ThemedPicture(_png(draw, LIGHT), _png(draw, DARK))
+    return ThemedPicture(_png(draw, LIGHT), _png(draw, DARK), _pdf(draw, LIGHT))
 
 
 def tidy(axes: Axes, theme: Theme) -> None:
@@ -77,6 +78,16 @@ def tidy(axes: Axes, theme: Theme) -> None:
 
 
 def _png(draw: Callable[[Theme], Figure], theme: Theme) -> bytes:
+    more = {"pil_kwargs": {"compress_level": COMPRESSION}, "metadata": {"Software": None}}
+    return _saved(draw, theme, format="png", **more)
+
+
+def _pdf(draw: Callable[[Theme], Figure], theme: Theme) -> bytes:
+    unsaid = dict.fromkeys(("CreationDate", "Creator", "Producer"))
+    return _saved(draw, theme, format="pdf", metadata=unsaid)
+
+
+def _saved(draw: Callable[[Theme], Figure], theme: Theme, **form: Any) -> bytes:  # noqa: ANN401
     settings: Any = {  # keys and values that rc_context types one by one
         "font.family": "DejaVu Sans",
         "font.size": 10,
@@ -89,14 +100,9 @@ def _png(draw: Callable[[Theme], Figure], theme: Theme) -> bytes:
         "xtick.labelcolor": theme.ink,
         "ytick.labelcolor": theme.ink,
         "legend.frameon": False,
+        "pdf.fonttype": 42,  # letters that can be searched and edited
     }
     with rc_context(settings):
         stream = io.BytesIO()
-        draw(theme).savefig(
-            stream,
-            format="png",
-            dpi=DPI,
-            metadata={"Software": None},
-            pil_kwargs={"compress_level": COMPRESSION},
-        )
+        draw(theme).savefig(stream, dpi=DPI, **form)
     return stream.getvalue()

@@ -1,8 +1,8 @@
-"""What listening looks like: a change of sound frame by frame, a timeline, and the retention."""
+"""What listening looks like: a change of sound frame by frame, and as a timeline."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -13,16 +13,9 @@ from avrsp.report import texts
 from avrsp.report.charts import moment, strip
 from avrsp.report.inputs import About, Inputs
 from avrsp.report.names import HEARING
-from avrsp.report.page import Block, BulletPoints, Chart, Grid, Notice, PageSection, Prose
+from avrsp.report.page import Block, BulletPoints, Chart, Folded, Grid, Notice, PageSection, Prose
 from avrsp.report.palette import render
-from avrsp.report.traces import (
-    RetentionFrame,
-    SplitVideoKey,
-    TimeCourse,
-    retention,
-    retention_at,
-    timeline,
-)
+from avrsp.report.traces import SplitVideoKey, TimeCourse, timeline
 from avrsp.store.video_store import VideoStore
 
 AFTER: Final = (-0.4, 0.3, 0.7, 1.2)
@@ -39,18 +32,6 @@ def changing(inputs: Inputs) -> list[Block]:
         return [_sequence(inputs, key, change["change"]), _timeline(inputs, key)]
     except StoreError as error:
         return [Notice(f"{inputs.about.clip(key[0], key[2])}: {error}", fault=True)]
-
-
-def retained(inputs: Inputs) -> list[Block]:
-    """Show Ret_A and Ret_V for clips whose sound belongs to something visible, and others."""
-    chosen = [*_by_kind(inputs)]
-    if not chosen:
-        return [Notice(texts.NO_RETENTION)]
-    try:
-        shown = [retention_at(inputs, key, label) for label, key in chosen]
-    except StoreError as error:
-        return [Notice(str(error), fault=True)]
-    return [Prose(texts.RETENTION), _retention(shown, inputs)]
 
 
 def _sequence(inputs: Inputs, key: SplitVideoKey, change: float) -> Chart:
@@ -123,44 +104,12 @@ def _course(inputs: Inputs, store: VideoStore, key: SplitVideoKey) -> TimeCourse
     )
 
 
-def _retention(shown: Sequence[RetentionFrame], inputs: Inputs) -> Chart:
-    rows = "; ".join(
-        f"{_flat(each.label)}: {inputs.about.clip(each.dataset, each.video)}, frame {each.frame}"
-        for each in shown
-    )
-    caption = (
-        f"Rows: {rows}. Each is the clip of its kind with the median retention. One scale for "
-        "all: the brightest place that this model has in any test video."
-    )
-    return Chart(
-        name="retention",
-        title="What RAVF retains",
-        caption=caption,
-        alt=f"Frames, and Ret_A and Ret_V laid over them. {caption}",
-        picture=render(lambda theme: retention(shown, theme)),
-    )
-
-
 def _typical_change(inputs: Inputs) -> Mapping[str, Any] | None:
     """Return the change whose wait is the lower median, of those with frames around them."""
     changes = (inputs.reliance or {}).get("changes", [])
     followed = [each for each in changes if each["seconds"] is not None and each["change"] > 1]
     ranked = sorted(followed, key=lambda each: (each["seconds"], each["dataset"], each["video"]))
     return ranked[(len(ranked) - 1) // 2] if ranked else None
-
-
-def _by_kind(inputs: Inputs) -> Iterator[tuple[str, SplitVideoKey]]:
-    """Yield each kind with its clip of median retention; all clips are one kind where unknown."""
-    rows = inputs.sound_rows
-    rows = rows[(rows["sound"] == "true") & rows["has_sound"]].dropna(subset="retention")
-    for kind, own in sorted(rows.groupby("kind"), key=lambda pair: str(pair[0]), reverse=True):
-        means = own.groupby(["dataset", "split", "video"])["retention"].mean()
-        order = means.sort_values(kind="stable").index.to_list()
-        if str(kind) == "unknown":
-            yield "highest", order[-1]
-            yield "lowest", order[0]
-        else:
-            yield texts.CLIP_KINDS.get(str(kind), str(kind)), order[(len(order) - 1) // 2]
 
 
 def _key(inputs: Inputs, dataset: str, video: str) -> SplitVideoKey:
@@ -180,10 +129,6 @@ def _when(offset: float, frame: int) -> str:
     return f"{abs(offset):.1f} s {side}\nthe change\nframe {frame}"
 
 
-def _flat(label: str) -> str:
-    return " ".join(label.split())
-
-
 HELD: Final = {True: "yes", False: "no", None: "not run"}
 SOUNDS: Final = {
     "true": "its own",
@@ -195,6 +140,9 @@ SOUNDS: Final = {
 NOT_DEFINED: Final = "n/a"
 """Where there is nothing to measure: a clip without sound cannot be shifted."""
 
+NAMES: Final = ("statements", "sounds", "changes")
+"""What the files of `grids` are called, in their order."""
+
 BY: Final = {"all": "", "dataset": "", "kind": "clips: "}
 
 
@@ -203,13 +151,11 @@ def reliance(inputs: Inputs) -> PageSection:
     found = inputs.reliance
     if found is None:
         return PageSection("sound", texts.SOUND, (Notice(texts.NO_RELIANCE), *hearers(inputs)))
-    blocks: list[Block] = [
-        Prose(found["sentence"]),
-        Prose(texts.SOUNDS),
-        *grids(found, inputs.about),
-        *hearers(inputs),
-    ]
-    blocks += [*changing(inputs), *retained(inputs)]
+    statements, *details = grids(found, inputs.about)
+    blocks: list[Block] = [Prose(found["sentence"]), Prose(texts.SOUNDS), statements]
+    blocks += changing(inputs)
+    blocks.append(Folded("Scores with each sound, by dataset and kind of clip", (*details,)))
+    blocks += hearers(inputs)
     absent = _absent(inputs, found)
     if absent:
         blocks.append(Notice(f"Not run with other sounds: {absent}."))
@@ -221,7 +167,7 @@ def reliance(inputs: Inputs) -> PageSection:
 def hearers(inputs: Inputs) -> list[Block]:
     """Show what other sounds do to every network with sound, the chain's first."""
     if not any(each.reliance for each in inputs.compared):
-        return [Notice(texts.NO_HEARERS)]
+        return [Folded("Other networks with sound: not run", (Notice(texts.NO_HEARERS),))]
     said = tuple(f"{label}: {each['sentence']}" for label, each in hearing(inputs).items())
     return [Prose(texts.HEARERS_READ), hearers_grid(inputs), BulletPoints(said)]
 

@@ -103,6 +103,12 @@ class Table:
         return tuple((dataset, metric) for dataset in self.datasets for metric in self.metrics)
 
     @property
+    def measured(self) -> bool:
+        """Whether any number is of this run."""
+        own = (row for group in self.groups if group.ours for row in group.rows)
+        return any(row.cells for row in own)
+
+    @property
     def has_sources(self) -> bool:
         """Whether any row says where its numbers come from, which takes a column."""
         return any(row.source for group in self.groups for row in group.rows)

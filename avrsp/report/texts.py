@@ -14,6 +14,28 @@ LEAD: Final = (
     "page. V is the network that only sees, AV the network that also listens."
 )
 
+PAPER: Final = "https://arxiv.org/abs/2411.11454"
+LICENCE: Final = "https://spdx.org/licenses/MIT.html"
+
+CITE: Final = (
+    "Please cite the paper whose method this is, this software, and the real datasets that you use."
+)
+
+PAPER_ENTRY: Final = """@article{yu2024relevance,
+  title = {Relevance-guided Audio Visual Fusion for Video Saliency Prediction},
+  author = {Yu, Li and Sun, Xuanzhe and Gao, Pan and Gabbouj, Moncef},
+  journal = {arXiv preprint arXiv:2411.11454},
+  year = {2024}
+}"""
+
+SOFTWARE_ENTRY: Final = """@software{{avrsp,
+  title = {{AVRSP: a reproducible workflow for audio-visual video saliency prediction}},
+  author = {{{{the AVRSP authors}}}},
+  version = {{{version}}},
+  note = {{commit {commit}}},
+  license = {{MIT}}
+}}"""
+
 SAMPLE_WARNING: Final = (
     "These numbers come from the preset “sample”: a small network on a small generated world of "
     "videos. They show that the whole chain works. They are not results on the real datasets and "
@@ -140,23 +162,10 @@ ABLATIONS: Final = (
     "the tables name alone, and are scored on the test videos of these two."
 )
 
-CLIP_KINDS: Final = {
-    "sounding": "Sound that belongs\nto something visible",
-    "music": "Music that belongs\nto nothing visible",
-    "silent": "No sound",
-}
-
-RETENTION: Final = (
-    "Ret_A is what the places of the picture retain of the sound, Ret_V what the sound retains of "
-    "the places (equations 2 and 3): absolute values, averaged over heads, sound steps, time and "
-    "blocks, of the very pass that predicted the frame."
-)
-
 NO_CHANGES: Final = (
     "When the sound changes: not shown, because no test video says when another object begins to "
     "sound, or AV's peak never followed one."
 )
-NO_RETENTION: Final = "What RAVF retains: not run, or this fusion retains nothing."
 
 OWN_PAGE: Final = (
     "The ablations are a pipeline of their own, on which the rest of this page does not depend. "
@@ -216,8 +225,8 @@ NOTES: Final = (
 def not_ablated(absent: int, networks: int) -> str:
     """Say that some networks of Tables III to V were not run when the page was made."""
     return (
-        f"{absent} of {networks} networks were not run when this page was made. Run: "
-        "dvc repro workflow/ablations/dvc.yaml"
+        f"{absent} of {networks} networks were not run when this page was made. Name them in "
+        "ablations in params.yaml and run: dvc repro workflow/ablations/dvc.yaml"
     )
 
 

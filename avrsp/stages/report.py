@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from avrsp import params, paths, tracking
 from avrsp.errors import cleaned, exits_cleanly
@@ -42,19 +44,22 @@ def main() -> None:
     found = gather(places, about(loaded))
     faults = write_report(paths.workspace() / "reports", found)
     tracking.relog_missing(sorted(places.models.glob(f"*/{tracking.JOURNAL}")), paths.root())
-    for each in scored(loaded, found):
-        evaluations.record(
-            paths.root(),
-            each,
-            experiment=evaluations.experiment(loaded),
-            pipeline=evaluations.pipeline(loaded, paths.workspace()),
-        )
+    tell(loaded, [*scored(loaded, found)], paths.workspace() / "reports" / "index.html")
     for fault in faults:
         sys.stderr.write(f"avrsp: {cleaned(fault)}\n")
     entries = found.manifest.datasets.values() if found.manifest else ()
     kept = [each for entry in entries for each in entry.videos if each.kept]
     left_out.note_damaged(loaded.preset, "report", "report", kept, faults)
     left_out.refuse_faults(faults, allowed=loaded.evaluation.allow_missing)
+
+
+def tell(loaded: Params, found: Sequence[Evaluation], page: Path) -> None:
+    """Tell MLflow the scores, each as a run, and all of them with the page in the parent run."""
+    root, experiment = paths.root(), evaluations.experiment(loaded)
+    pipeline = evaluations.pipeline(loaded, paths.workspace())
+    for each in found:
+        evaluations.record(root, each, experiment=experiment, pipeline=pipeline)
+    evaluations.record_report(root, page, found, loaded=loaded, pipeline=pipeline)
 
 
 def places_of(loaded: Params) -> ReportPlaces:
@@ -109,13 +114,25 @@ def about(loaded: Params) -> About:
         seed=loaded.seed,
         protocol=loaded.evaluation.protocol,
         datasets=tuple(sorted(loaded.audio_visual_sets)),
-        commit=_commit(),
+        commit=commit(),
+        code=repository(),
     )
 
 
-def _commit() -> str:
+def commit() -> str:
     """Return the commit that is checked out; empty outside git."""
-    said = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    return _git("rev-parse", "HEAD")
+
+
+def repository() -> str:
+    """Return the address of the repository that this clone is of; empty where it has none."""
+    said = re.sub(r"^git@([^:/]+):", r"https://\1/", _git("remote", "get-url", "origin"))
+    host = re.match(r"https://(?:[^@/]*@)?(.+?)(?:\.git)?$", said)  # leaves out a password
+    return f"https://{host[1]}" if host else ""
+
+
+def _git(*words: str) -> str:
+    said = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
     return said.stdout.strip()
 
 

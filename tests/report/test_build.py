@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import re
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 from PIL import Image
 
 from avrsp.errors import StoreError
+from avrsp.report import texts
 from avrsp.report.build_report import write_report
 from avrsp.report.charts import hero
 from avrsp.report.comparability import Models, objections
@@ -71,10 +73,10 @@ def test_a_finished_run_gives_a_whole_report_twice_the_same(
     files = made(report)
     names = ("overview", *(f"table-{number}" for number in ("i", "ii", "iii", "iv", "v")))
     tables = {f"tables/{name}.{end}" for name in names for end in ("csv", "md", "tex")}
-    tables |= {"tables/datasets.md", "tables/datasets.csv"}
+    tables |= {f"tables/datasets.{end}" for end in ("csv", "md", "tex")}
     figures = {"hero", "learning-curves", "per-video", "strip-diem", "strip-avad"}
     films = {f"figures/clip-{rank}.mp4" for rank in ("highest", "middle", "lowest")}
-    pictures = {f"figures/{name}.png" for name in figures}
+    pictures = {f"figures/{name}.{end}" for name in figures for end in ("png", "pdf")}
     assert set(files) == {"index.html", *tables, *pictures, *films}
     write_report(tmp_path, gather(finished, about))
     assert made(tmp_path) == files
@@ -82,10 +84,55 @@ def test_a_finished_run_gives_a_whole_report_twice_the_same(
 
 def test_the_page_needs_nothing_but_itself(report: Path) -> None:
     page = read(report)
-    outside = [address for address in page.addresses if not address.startswith(("data:", "#"))]
-    assert outside == ["ablations/index.html"]  # a link to read on, nothing that is loaded
+    outside = {address for address in page.addresses if not address.startswith(("data:", "#"))}
+    assert outside == {texts.PAPER, texts.LICENCE}  # links to read on, nothing that is loaded
     assert {address[1:] for address in page.addresses if address.startswith("#")} <= page.anchors
     assert page.silent == []
+
+
+def test_the_ablations_own_page_is_linked_where_it_is_there(
+    places: ReportPlaces, about: About, tmp_path: Path
+) -> None:
+    there = replace(places, ablations=tmp_path / "ablations" / "metrics")
+    assert "ablations/index.html" not in to_html_of(there, about, tmp_path)
+    there.ablations.mkdir(parents=True)
+    (tmp_path / "ablations" / "index.html").touch()
+    assert 'href="ablations/index.html"' in to_html_of(there, about, tmp_path)
+
+
+def to_html_of(places: ReportPlaces, about: About, folder: Path) -> str:
+    write_report(folder, gather(places, about))
+    return (folder / "index.html").read_text()
+
+
+def test_predictions_come_first_and_details_are_folded(report: Path) -> None:
+    text = (report / "index.html").read_text()
+    order = re.findall(r'<section id="(\w+)"', text)
+    assert order[:3] == ["predictions", "results", "sound"]
+    summaries = re.findall(r"<summary>(.*?)</summary>", text)
+    assert "Tables III to V: not run" in summaries
+    assert "Parameters, commit, data and training runs" in summaries
+    assert "The same of DIEM (generated)" in summaries
+
+
+def test_every_table_can_be_had_as_csv_and_tex(report: Path) -> None:
+    text = (report / "index.html").read_text()
+    files = dict(re.findall(r'href="data:text/plain;base64,([^"]*)" download="([^"]*)"', text))
+    held = {name: base64.b64decode(content).decode() for content, name in files.items()}
+    assert held["overview.csv"] == (report / "tables" / "overview.csv").read_text()
+    assert held["overview.tex"] == (report / "tables" / "overview.tex").read_text()
+    tables = len(re.findall(r"<table", text))
+    assert len(re.findall(r"download=", text)) == 2 * tables
+
+
+def test_the_page_says_how_to_cite_and_where_the_code_is(
+    places: ReportPlaces, about: About, tmp_path: Path
+) -> None:
+    text = to_html_of(places, replace(about, code="https://example.org/avrsp"), tmp_path)
+    assert 'href="https://example.org/avrsp"' in text
+    assert "arXiv preprint arXiv:2411.11454" in text
+    assert "commit {0123456789ab}" not in text
+    assert "commit 0123456789ab" in text
 
 
 def test_the_page_says_what_was_run_and_what_is_missing(report: Path) -> None:

@@ -12,7 +12,7 @@ from avrsp import datasets
 from avrsp.datasets import dataset_registry
 from avrsp.report.formats import grid_to_csv, grids_to_markdown
 from avrsp.report.inputs import About, ReportPlaces, gather
-from avrsp.report.page import Grid, Notice, Prose
+from avrsp.report.page import Grid, Notice, Prose, every
 from avrsp.report.page_sections import by_mouse, data, grids
 from avrsp.report.texts import SOURCES
 from avrsp.store.manifest import DatasetEntry, Manifest, Verdict
@@ -75,7 +75,7 @@ def test_gaze_that_was_recorded_by_mouse_is_said(
     by_hand = replace(datasets.spec("diem"), gaze="mouse")
     monkeypatch.setitem(dataset_registry._registered, "diem", by_hand)
     assert by_mouse(MANIFEST, real).endswith("by mouse, not by an eye tracker, in: DIEM.")
-    shown = data(replace(gather(places, real), manifest=MANIFEST)).blocks
+    shown = [*every(data(replace(gather(places, real), manifest=MANIFEST)).blocks)]
     sources = next(each for each in shown if isinstance(each, Grid) and each.title == SOURCES)
     assert sources.rows[0][:3] == ("DIEM", "mouse", "yes")
     assert sources.rows[0][3] == by_hand.licence
@@ -85,7 +85,7 @@ def test_gaze_that_was_recorded_by_mouse_is_said(
 def test_the_page_names_what_is_missing_with_its_reason(
     finished: ReportPlaces, about: About, places: ReportPlaces, tmp_path: Path
 ) -> None:
-    blocks = data(gather(finished, about)).blocks
+    blocks = [*every(data(gather(finished, about)).blocks)]
     overview, aside = (block for block in blocks if isinstance(block, Grid))
     assert overview.rows[0][:3] == ("DIEM (generated)", "4", "4")
     assert aside.rows[0][0] == "V9_Broken"

@@ -6,7 +6,6 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -15,9 +14,8 @@ from avrsp.report import texts
 from avrsp.report.build_report import write_report
 from avrsp.report.formats import grids_to_markdown
 from avrsp.report.inputs import About, Inputs, ReportPlaces, gather
-from avrsp.report.page import Chart, Grid, Notice, Prose
+from avrsp.report.page import Chart, Grid, Notice, Prose, every
 from avrsp.report.reliance_section import grids, reliance
-from avrsp.store.video_store import write_maps
 
 pytestmark = pytest.mark.usefixtures("small_pictures")
 
@@ -57,16 +55,12 @@ def tried(finished: ReportPlaces, about: About, tmp_path: Path) -> Inputs:
              "kind": kind, "has_sound": True, "retention": level}
             for frame in range(0, 10, 2)
         ]  # fmt: skip
-        for name in ("audio", "visual"):
-            maps = np.full((5, 2, 3), level, np.float32)
-            path = places.reliance / "av-split1" / "diem" / f"{video}.{name}.zarr.zip"
-            write_maps(path, maps)
     write_frames(places.reliance / "rows.parquet", pd.DataFrame(rows), by=("dataset", "video"))
     return gather(places, about)
 
 
 def test_the_section_answers_and_shows_its_numbers(tried: Inputs) -> None:
-    blocks = reliance(tried).blocks
+    blocks = [*every(reliance(tried).blocks)]
     assert blocks[0] == Prose("This model uses the sound: it does.")
     statements, scores, changes = (block for block in blocks if isinstance(block, Grid))
     assert Notice(texts.NO_HEARERS) in blocks
@@ -83,7 +77,7 @@ def test_the_section_answers_and_shows_its_numbers(tried: Inputs) -> None:
     )
     assert changes.rows[1][2:] == ("+0.000", "n/a", "+0.00", "n/a")
     charts = [block for block in blocks if isinstance(block, Chart)]
-    assert [chart.name for chart in charts] == ["change", "timeline", "retention"]
+    assert [chart.name for chart in charts] == ["change", "timeline"]
     assert f"{DIEM}, one" in charts[0].caption
     said = [block.text for block in blocks if isinstance(block, Notice)]
     assert said == [
@@ -98,19 +92,6 @@ def test_what_was_not_run_is_said_in_its_place(finished: ReportPlaces, about: Ab
     assert isinstance(own, Notice)
     assert "dvc repro reliance" in own.text
     assert others == Notice(texts.NO_HEARERS)
-
-
-def test_clips_of_no_known_kind_are_ranked_by_retention(tried: Inputs) -> None:
-    rows = tried.sound_rows.assign(kind="unknown")
-    blocks = reliance(replace(tried, sound_rows=rows)).blocks
-    chart = next(b for b in blocks if isinstance(b, Chart) and b.name == "retention")
-    assert f"highest: {DIEM}, one, frame 4; lowest: {DIEM}, two, frame 4" in chart.caption
-
-
-def test_retention_that_is_gone_is_named(tried: Inputs, tmp_path: Path) -> None:
-    places = replace(tried.places, reliance=tmp_path / "nowhere")
-    blocks = reliance(replace(tried, places=places)).blocks
-    assert any(isinstance(block, Notice) and "nowhere" in block.text for block in blocks)
 
 
 def test_the_report_writes_the_tables_and_the_figures(tried: Inputs, tmp_path: Path) -> None:

@@ -12,14 +12,9 @@ import pytest
 
 from avrsp.evaluate.summary import DatasetScores, Estimate
 from avrsp.report import paper
-from avrsp.report.formats import (
-    grid_to_csv,
-    grids_to_markdown,
-    to_csv,
-    to_latex,
-    to_markdown,
-)
+from avrsp.report.formats import grid_to_csv, grids_to_markdown, to_csv, to_markdown
 from avrsp.report.inputs import About
+from avrsp.report.latex import grid_to_latex, to_latex
 from avrsp.report.page import Grid
 from avrsp.report.results import Results
 from avrsp.report.tables import NOT_RUN, Table, TableRows, compared, comparison, overview
@@ -117,6 +112,27 @@ def test_latex_has_as_many_cells_as_columns() -> None:
     assert {line.count("&") for line in body} == {13}
     assert r"\textbf{0.420}" in text
     assert "†" not in text
+
+
+def test_latex_pastes_into_two_columns() -> None:
+    text = to_latex(table())
+    assert r"\begin{table*}[t]" in text  # twelve columns of numbers take the whole page
+    for said in (r"\centering", r"\label{tab:avrsp-table-i}", r"\toprule", r"\linewidth"):
+        assert said in text
+    assert r"\caption{DIEM, ETMD and AVAD. Preset paper" in text  # LaTeX counts by itself
+    generated = to_latex(replace(table(), caption=replace(ABOUT, preset="sample").setting))
+    assert "(generated videos)" in generated
+    assert text.count("{") == text.count("}")
+
+
+def test_a_plain_table_is_latex_too() -> None:
+    grid = Grid("CC with each sound", ("Clips", "CC"), (("50 % & more", "0.5"),))
+    text = grid_to_latex(grid, "sounds", "Preset sample.")
+    assert r"\begin{table}[t]" in text
+    assert r"\begin{tabular}{lr}" in text
+    assert r"50 \% \& more & 0.5 \\" in text
+    assert r"\caption{CC with each sound. Preset sample.}" in text
+    assert r"\label{tab:avrsp-sounds}" in text
 
 
 def test_nothing_run_is_a_whole_table() -> None:
