@@ -31,6 +31,9 @@ MEDIA: Final = ("ffmpeg", "ffprobe")
 SECONDS: Final = 1.0
 """Time that a program has to answer."""
 
+CPU_ONLY: Final = "+cpu"
+"""How the version of a torch ends that was built without CUDA."""
+
 DRIVER: Final = Path("/proc/driver/nvidia/gpus")
 SETUP: Final = "make setup"
 FREE_SPACE: Final = (
@@ -103,6 +106,10 @@ def _write_and_read_a_clip() -> None:
 def gpu(compute: ComputeParams, preset: str) -> Finding:
     """Look for NVIDIA's driver, which tells of GPUs without torch."""
     cards = _cards()
+    if cards and _torch().endswith(CPU_ONLY):
+        found = f"{'; '.join(cards)}, but torch {_torch()} computes on CPUs only"
+        advice = "pip install torch from an index that has it for CUDA: see pytorch.org"
+        return Finding("GPU", "missing" if compute.device == "cuda" else "to come", found, advice)
     if cards:
         return Finding("GPU", "ready", "; ".join(cards))
     if compute.device == "cuda":
@@ -120,6 +127,14 @@ def disk(root: Path, needed: float) -> Finding:
     if free < needed:
         return Finding("disk", "missing", found, FREE_SPACE)
     return Finding("disk", "ready", found)
+
+
+def _torch() -> str:
+    """Return the version of the installed torch without importing it; empty without one."""
+    try:
+        return metadata.version("torch")
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def _cards() -> list[str]:

@@ -41,7 +41,10 @@ def examine(here: Workspace, *, deep: bool = False) -> tuple[str, list[Finding]]
     if loaded.preset == "paper":
         size = raw_data.still_needed(here, rows, preset.clip)
         mirrors = loaded.data.mirrors
-        data = [raw_data.dataset(here, spec(key), mirrors, key in needed) for key in rows]
+        data = [
+            raw_data.dataset(here, spec(key), _names(listed), mirrors, key in needed)
+            for key, listed in rows.items()
+        ]
         data.append(raw_data.checksums(here))
     else:
         size, data = raw_data.SAMPLE_BYTES, [raw_data.generated(here, loaded.world.datasets)]
@@ -97,6 +100,10 @@ def as_json(here: Workspace, findings: Sequence[Finding]) -> str:
         "findings": [asdict(finding) for finding in findings],
     }
     return json.dumps(content, indent=2)
+
+
+def _names(listed: Sequence[ListedVideo]) -> list[str]:
+    return [row.video for row in listed]
 
 
 def _rows(here: Workspace, loaded: Params) -> dict[str, list[ListedVideo]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -37,9 +37,13 @@ def generated(here: Workspace, wanted: Sequence[str]) -> Finding:
 
 
 def dataset(
-    here: Workspace, entry: DatasetSpec, mirrors: Sequence[str] | None, needed: bool
+    here: Workspace,
+    entry: DatasetSpec,
+    videos: Sequence[str],
+    mirrors: Sequence[str] | None,
+    needed: bool,
 ) -> Finding:
-    """Say where the archives of a dataset are."""
+    """Say where the archives of a dataset are, and whether they hold all of its videos."""
     raw = here.raw("paper")
     name = f"raw: {entry.key}"
     if not entry.archives:
@@ -57,8 +61,12 @@ def dataset(
         if entry.repository:
             command = f"avrsp download {entry.key}"
         return Finding(name, "missing" if needed else "to come", found, command)
-    done = set(groups) == {"in place"}
-    if done:
+    partly = [*_incomplete(groups.get("in place", ()), raw, videos)]
+    if partly:
+        found = f"{found}: {', '.join(partly)}"
+        advice = "complete it, or go on: videos that lack something are set aside"
+        return Finding(name, "to come", found, advice)
+    if set(groups) == {"in place"}:
         return Finding(name, "ready", found)
     return Finding(name, "to come", found, f"avrsp download {entry.key}")
 
@@ -95,6 +103,13 @@ def still_needed(here: Workspace, rows: dict[str, list[ListedVideo]], clip: Clip
         if not (stores / key / "index.tsv").exists():
             needed += frames * store_bytes
     return needed
+
+
+def _incomplete(archives: Sequence[Archive], raw: Path, videos: Sequence[str]) -> Iterator[str]:
+    for archive in archives:
+        count = incoming.count(raw / archive.folder, archive, videos)
+        if count < len(videos):
+            yield f"{count} of {len(videos)} videos in {archive.folder}"
 
 
 def _where(archive: Archive, raw: Path, mirrors: Sequence[str] | None) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 import pytest
 
-from avrsp import paths
+from avrsp import params, paths
 from avrsp.doctor import computer, examine
 from avrsp.doctor.finding import Finding
 from avrsp.store.manifest import DatasetEntry, Manifest, write_record
@@ -120,9 +120,13 @@ def test_preset_paper_with_nothing_there_names_every_archive(
     (project / "data/raw/incoming/dhf1k").mkdir(parents=True)
     (project / "data/raw/incoming/dhf1k/video.rar").touch()
     (project / "data/raw/paper/dhf1k/annotation").mkdir(parents=True)
+    for number in range(1, 27):
+        (project / f"data/raw/paper/dhf1k/annotation/{number:04d}").mkdir()
     brought = found()["raw: dhf1k"]
-    assert brought.found == "1 brought in incoming/, 1 in place"
-    assert brought.command == "avrsp download dhf1k"
+    assert brought.state == "to come"
+    assert brought.found == (
+        "1 brought in incoming/, 1 in place: 26 of 700 videos in dhf1k/annotation"
+    )
 
 
 def test_a_full_disk_stands_in_the_way(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,6 +188,20 @@ def test_a_database_that_came_with_a_copied_workspace_is_named(project: Path) ->
     with closing(sqlite3.connect(project / "mlflow.db")) as database, database:
         database.execute("UPDATE experiments SET lifecycle_stage = 'deleted'")
     assert "mlflow experiments restore --experiment-id 1" in str(found()["MLflow"].command)
+
+
+def test_a_torch_for_cpus_beside_a_gpu_is_named(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(computer, "_cards", lambda: ["NVIDIA H100, 81559 MiB"])
+    monkeypatch.setattr(computer, "_torch", lambda: "2.13.0+cpu")
+    presets = params.load(project / "params.yaml").presets
+    on_cpu = computer.gpu(presets.sample.compute, "sample")
+    assert on_cpu.state == "to come"
+    assert "NVIDIA H100, 81559 MiB, but torch 2.13.0+cpu" in on_cpu.found
+    assert computer.gpu(presets.paper.compute, "paper").state == "missing"
+    monkeypatch.setattr(computer, "_torch", lambda: "2.13.0")
+    assert computer.gpu(presets.paper.compute, "paper").state == "ready"
 
 
 def test_the_columns_are_aligned(project: Path) -> None:
