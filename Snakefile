@@ -4,6 +4,11 @@ from snakemake.utils import min_version
 min_version("9.20")
 
 
+# Read by avrsp.params; named here so that the report shows it.
+configfile: "params.yaml"
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/rules/common.smk"
 
 

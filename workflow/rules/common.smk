@@ -31,6 +31,7 @@ RAW = shown(paths.current().raw(PARAMS.preset))
 STORES = shown(paths.current().stores(PARAMS.preset))
 MANIFEST = shown(paths.current().manifest(PARAMS.preset))
 SUMMARY = f"{STORES}/summary.tsv"
+CROISSANT = f"{STORES}/croissant.json"
 SIDE = f"{RAW}/world/{{dataset}}.json"
 STATE = str(outcome.place(Path(RAW), "{dataset}"))
 PART = f"{STORES}/{{dataset}}/parts/{{part}}.json"

@@ -68,6 +68,7 @@ rule manifest:
     output:
         manifest=MANIFEST,
         summary=SUMMARY,
+        croissant=CROISSANT,
     log:
         "logs/manifest.log",
     conda:
