@@ -16,8 +16,7 @@ from dvc.repo import Repo
 from avrsp import models
 from avrsp.models.recipe import MethodRecipe
 from avrsp.params.ablations import ABLATIONS as NETWORKS
-from avrsp.params.runs import AUDIO_VISUAL, VISUAL
-from avrsp.params.sections import AblationName
+from avrsp.params.runs import AUDIO_VISUAL, VISUAL, AblationName
 from avrsp.report import paper
 from avrsp.report.ablation_tables import NAMES, ROWS
 from avrsp.stages.networks import Network, networks, visual

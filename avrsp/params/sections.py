@@ -18,6 +18,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from avrsp.params.runs import AblationName
+
 PresetName = Literal["sample", "paper"]
 FusionName = Literal["visual", "add", "mul", "concat", "bilinear", "mbt", "ravf"]
 ProtocolName = Literal["avrsp", "stavis", "vinet", "dhf1k", "msu2024", "crowdsal"]
@@ -45,13 +47,6 @@ SettingValue = StrictBool | StrictInt | StrictFloat | StrictStr | list[StrictInt
 """A setting of a network, which the network's entry checks."""
 
 FUSIONS: tuple[FusionName, ...] = get_args(FusionName)
-
-AblationName = Literal[
-    "v", "v-none", "v-ms", "v-mrg", "v-1", "v-2", "v-4",
-    "av", "av-none", "av-ms", "av-mrg", "av-1", "av-2", "av-4",
-    "add", "mul", "concat", "bilinear", "mbt",
-]  # fmt: skip
-"""A network of Tables III to V; `params.ablations` says what each is."""
 
 
 def _one_kind(splits: list[int | str]) -> list[int | str]:

@@ -12,7 +12,7 @@ import pandas as pd
 from avrsp.errors import StoreError
 from avrsp.files import write_bytes, write_text
 from avrsp.params.ablations import ABLATIONS, SPLIT
-from avrsp.report import fusion_table, page_sections, reliance_section, texts
+from avrsp.report import data_section, fusion_table, page_sections, reliance_section, texts
 from avrsp.report.ablation_tables import ablations, not_run
 from avrsp.report.charts import hero
 from avrsp.report.comparability import NOT_RECORDED, objections, start_in_words
@@ -62,7 +62,7 @@ def write_report(folder: Path, inputs: Inputs) -> tuple[str, ...]:
         write_grids(folder, named, f"{inputs.about.setting}.")
     _write_hearers(folder, inputs)
     if inputs.manifest:
-        grids = page_sections.grids(inputs.manifest, inputs.about)
+        grids = data_section.grids(inputs.manifest, inputs.about)
         write_text(folder / "tables" / "datasets.md", grids_to_markdown("Data", texts.ROLES, grids))
         write_grids(folder, {"datasets": grids[0]}, f"Preset {inputs.about.preset}.")
     (folder / "figures").mkdir(parents=True, exist_ok=True)  # DVC expects it even when empty
@@ -128,7 +128,7 @@ def _page(inputs: Inputs, tables: tuple[Table, ...]) -> Page:
             page_sections.comparison(inputs),
             page_sections.ablated(_ablations(inputs), inputs),
             page_sections.training(inputs),
-            page_sections.data(inputs),
+            data_section.data(inputs),
             page_sections.run(inputs),
             page_sections.notes(inputs),
             page_sections.cite(inputs.about),
@@ -140,7 +140,7 @@ def _page(inputs: Inputs, tables: tuple[Table, ...]) -> Page:
 def _warning(inputs: Inputs) -> str:
     said = [texts.SAMPLE_WARNING] if inputs.about.preset == "sample" else []
     if inputs.manifest:
-        said.append(page_sections.by_mouse(inputs.manifest, inputs.about))
+        said.append(data_section.by_mouse(inputs.manifest, inputs.about))
     return " ".join(filter(None, said))
 
 

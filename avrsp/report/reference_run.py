@@ -22,6 +22,7 @@ from scipy import stats
 from avrsp.errors import StoreError
 from avrsp.evaluate.summary import LABELS, read_summary
 from avrsp.files import write_json, write_text
+from avrsp.params.runs import TITLES, VISUAL
 
 RUNS: Final = "runs.csv"
 SUMMARY: Final = "summary.json"
@@ -34,7 +35,7 @@ FEWEST: Final = 3
 
 CONFIDENCE: Final = 0.99
 
-METHODS: Final = {"v": "V", "av": "AV", "centre prior": "centre prior"}
+METHODS: Final = {**TITLES, "centre prior": "centre prior"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ def numbers(reports: Path) -> dict[str, float]:
 
 def counts(reports: Path) -> dict[str, int]:
     """Return how many test videos and frames were scored: equal in every run of one seed."""
-    mean = read_summary(_there(reports / "pooled" / "v.json")).mean
+    mean = read_summary(_there(reports / "pooled" / f"{VISUAL}.json")).mean
     return {"test videos": mean.videos, "scored frames": mean.frames}
 
 

@@ -15,7 +15,7 @@ from avrsp.evaluate.score_table import read_rows
 from avrsp.evaluate.summary import write_summary
 from avrsp.files import write_json
 from avrsp.params import Params
-from avrsp.params.runs import KINDS, run_name
+from avrsp.params.runs import AUDIO_VISUAL, KINDS, VISUAL, run_name
 from avrsp.progress import timed
 from avrsp.stages.places import data_of
 
@@ -23,7 +23,7 @@ RUNS: dict[str, tuple[str, ...]] = {kind: (kind,) for kind in KINDS} | {"referen
 """What was evaluated, and the methods that its rows hold."""
 
 SHOWN = ("cc", "nss", "sim", "auc_judd")
-COMPARED = ("av", "v", "centre prior")
+COMPARED = (AUDIO_VISUAL, VISUAL, "centre prior")
 """Metrics and methods that `dvc exp show` compares experiments by: as many as a terminal shows."""
 
 

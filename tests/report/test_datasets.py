@@ -10,10 +10,10 @@ import pytest
 
 from avrsp import datasets
 from avrsp.datasets import dataset_registry
+from avrsp.report.data_section import by_mouse, data, grids
 from avrsp.report.formats import grid_to_csv, grids_to_markdown
 from avrsp.report.inputs import About, ReportPlaces, gather
 from avrsp.report.page import Grid, Notice, Prose, every
-from avrsp.report.page_sections import by_mouse, data, grids
 from avrsp.report.texts import SOURCES
 from avrsp.store.manifest import DatasetEntry, Manifest, Verdict
 
