@@ -35,7 +35,10 @@ FEWEST: Final = 3
 
 CONFIDENCE: Final = 0.99
 
-METHODS: Final = {**TITLES, "centre prior": "centre prior"}
+METHODS: Final[dict[str, str]] = {
+    **{str(kind): title for kind, title in TITLES.items()},
+    "centre prior": "centre prior",
+}
 
 
 @dataclass(frozen=True, slots=True)
