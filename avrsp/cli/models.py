@@ -112,8 +112,8 @@ def import_weights(
             raise ParamsError(f"{option}: {source} is a format of encoder weights and has none")
         folder = paths.root() / "data" / "weights" if out is None else out
         target, warning = weights.convert_encoder(source, file, folder)
-        if warning:
-            click.echo(f"warning: {warning}", err=True)
+        for line in filter(None, (warning, weights.unchecked(file))):
+            click.echo(f"warning: {line}", err=True)
         click.echo(target)
     elif source in models.names():
         bring_in(models.spec(source), file, variant, out, dict(map(setting, settings)))
@@ -149,11 +149,14 @@ def bring_in(
     """Import a checkpoint; print the folder, and on standard error what it is."""
     from avrsp import paths
     from avrsp.models.import_checkpoint import import_checkpoint
+    from avrsp.models.weights import unchecked
 
     folder = paths.home() / "data" / "models" if out is None else out
     target, known = import_checkpoint(entry, file, folder, variant, settings)
     about = f"{', '.join(known.learnt_from)}; licence: {known.licence}" if known else "unknown"
     click.echo(f"trained on: {about}", err=True)
+    if line := None if known and known.sha256 else unchecked(file):
+        click.echo(f"warning: {line}", err=True)
     click.echo(target)
 
 

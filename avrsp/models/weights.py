@@ -170,7 +170,7 @@ NAMED: Final = 3
 IMPORT_AGAIN: Final = "make both again with `avrsp import-weights`"
 READ_ERRORS: Final = (
     *(UnpicklingError, RuntimeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error),
-    *(struct.error, LookupError, TypeError, AttributeError, OverflowError),
+    *(struct.error, LookupError, TypeError, AttributeError, OverflowError, AssertionError),
 )
 """What readers of archives and pickles raise for files that are not what they seem."""
 
@@ -206,6 +206,16 @@ def read_arrays(path: Path) -> TensorsByName:
         name: tensor.permute(3, 2, 0, 1) if tensor.ndim == KERNEL_AXES else tensor
         for name, tensor in tensors.items()
     }
+
+
+def unchecked(path: Path) -> str | None:
+    """Say that nobody would notice damage of a file whose format has no checksums; else None."""
+    if zipfile.is_zipfile(path):
+        return None
+    return (
+        f"{path.name}: its format has no checksums, so that damage cannot be seen; compare its "
+        f"SHA-256 with its source's: {sha256(path)}"
+    )
 
 
 def _check_zip(path: Path) -> None:

@@ -130,6 +130,33 @@ def test_the_command_prints_the_folder(workspace: Path) -> None:
         CliRunner().invoke(import_weights, ["vin", "tiny.pth"], catch_exceptions=False)
 
 
+def test_a_file_without_checksums_is_taken_with_a_warning(workspace: Path) -> None:
+    path = workspace / "tiny.pth"
+    torch.save(published(), path, _use_new_zipfile_serialization=False)
+    said = CliRunner().invoke(import_weights, ["tiny", "tiny.pth"], catch_exceptions=False).stderr
+    assert "warning: tiny.pth: its format has no checksums" in said
+    assert sha256(path) in said
+    torch.save(published(), path)
+    said = CliRunner().invoke(import_weights, ["tiny", "tiny.pth"], catch_exceptions=False).stderr
+    assert "warning" not in said
+
+
+def test_no_mutation_of_a_file_without_checksums_is_a_traceback(tmp_path: Path) -> None:
+    path = tmp_path / "tiny.pth"
+    torch.save(published(), path, _use_new_zipfile_serialization=False)
+    whole, rng = path.read_bytes(), random.Random(0)
+    refused = 0
+    for _ in range(60):
+        content = bytearray(whole)
+        content[rng.randrange(len(whole))] ^= 1 << rng.randrange(8)
+        path.write_bytes(content[: rng.choice((len(whole), rng.randrange(len(whole))))])
+        try:
+            import_checkpoint(ENTRY, path, tmp_path / "models")
+        except WeightsError as error:
+            refused += "\n" not in str(error)
+    assert refused > 20
+
+
 def test_the_list_of_models_says_what_each_costs_and_where_its_weights_are(workspace: Path) -> None:
     torch.save(published(), workspace / "tiny.pth")
 
