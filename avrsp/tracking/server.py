@@ -59,7 +59,10 @@ CLIENT_SETTINGS: Final = {
 
 def address(root: Path) -> str:
     """Return where runs are kept: MLFLOW_TRACKING_URI, else `mlflow.db` in the folder `root`."""
-    return _named() or f"sqlite:///{_database(root)}"
+    database = _database(root)
+    # SQLAlchemy takes what follows a question mark for options; the path from here has none
+    place = os.path.relpath(database) if "?" in str(database) else database
+    return _named() or f"sqlite:///{place}"
 
 
 def _named() -> str:

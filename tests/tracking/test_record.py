@@ -23,6 +23,8 @@ from tests.tracking.conftest import (
     runs,
 )
 
+PARAMS = Path(__file__).parents[2] / "params.yaml"
+
 
 def test_a_run_is_kept_with_parameters_values_files_and_parent(tmp_path: Path, root: Path) -> None:
     (run,) = runs(a_run(tmp_path / "checkpoints", tmp_path / "out"))
@@ -131,3 +133,19 @@ def test_a_journal_has_an_identity_of_its_own(tmp_path: Path) -> None:
         journal.begin(tmp_path / name, SUBJECT)
     first, second = (journal.read(tmp_path / name)[0]["identity"] for name in ("a", "b"))
     assert first != second
+
+
+@pytest.mark.slow
+def test_a_workspace_may_have_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    odd = tmp_path / "100% a?b&c#d"
+    odd.mkdir()
+    (odd / ".avrsp").touch()
+    (odd / "params.yaml").write_bytes(PARAMS.read_bytes())
+    monkeypatch.setenv("DVC_ROOT", str(odd))
+    monkeypatch.chdir(odd)
+    monkeypatch.setattr(server, "DATABASE_SECONDS", 240.0)
+    (run,) = runs(a_run(odd / "checkpoints", odd / "out"))
+    assert run.info.status == "FINISHED"
+    assert artifact(run, "model.json").name == "model.json"
+    assert (odd / "mlflow.db").is_file()
+    assert [path.name for path in tmp_path.iterdir()] == [odd.name]
