@@ -149,7 +149,7 @@ WITHHELD: Final = frozenset({"test"})
 
 SOUND_NOT_HEARD: Final = "the files have sound, but viewers did not hear it"
 NO_TEST_ANNOTATION: Final = "videos 701 to 1000 have no published annotation"
-DIGITS: Final = "videos have names of three digits, annotations of four"
+DIGITS: Final = "videos have names of three digits, annotations of four; other zeros will do"
 
 register(
     DatasetSpec(
