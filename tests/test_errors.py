@@ -4,8 +4,10 @@ import errno
 import os
 import signal
 
+import click
 import pytest
 
+from avrsp import cli
 from avrsp.errors import AvrspError, StoreError, cleaned, exits_cleanly, one_line
 
 
@@ -38,6 +40,22 @@ def test_interruption_exits_as_shells_expect() -> None:
     with pytest.raises(SystemExit) as stop:
         main()
     assert stop.value.code == 130
+
+
+def test_a_command_says_how_to_go_on_and_not_aborted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped() -> None:
+        error = KeyboardInterrupt()
+        error.add_note("7 frames are kept")
+        raise error
+
+    monkeypatch.setitem(cli.commands.commands, "stopped", click.command("stopped")(stopped))
+    monkeypatch.setattr("sys.argv", ["avrsp", "stopped"])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    assert stop.value.code == 130
+    assert capsys.readouterr().err == "avrsp: interrupted; 7 frames are kept\n"
 
 
 def test_a_defect_of_ours_keeps_its_traceback() -> None:

@@ -80,9 +80,13 @@ def run(  # noqa: PLR0913 - what differs between the runs
             allow_missing=loaded.training.allow_missing,
         )
         if record:
-            left_out.note(loaded.preset, step, phase.run, read_config(out / CONFIG).left_out)
-            fusion = {"fusion": str(phase.settings.get("fusion", "none"))}
-            record.register(f"{recorded.experiment}-{loaded.preset}-{phase.run}", best, fusion)
+            model = read_config(out / CONFIG)
+            left_out.note(loaded.preset, step, phase.run, model.left_out)
+            tags = {
+                "fusion": str(phase.settings.get("fusion", "none")),
+                "learnt_from": ", ".join(model.learnt_from),
+            }
+            record.register(f"{recorded.experiment}-{loaded.preset}-{phase.run}", best, tags)
             name = f"{phase.name.replace(' ', '-')}.json"
             files.write_json(here.folder / folders[1] / name, best)
 

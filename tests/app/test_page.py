@@ -16,14 +16,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-import torch
 
-from avrsp import models
 from avrsp.media.decode import frame_times, probe
-from avrsp.models.saved import ModelConfig, save_model
+from tests.prediction.untrained import untrained
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
-SETTINGS: dict[str, bool | int | float | str] = {"width": 0.0625, "heads": 4}
 MILLISECONDS = 120_000
 
 pytest.importorskip("gradio", reason="gradio is not installed; `make test-app` installs it")
@@ -40,20 +37,7 @@ def models_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two models: of the sample, and as if it were of real videos; neither is trained."""
     folder = tmp_path_factory.mktemp("models")
     for name, learnt_from in (("sample", ("generated world",)), ("real", ("dhf1k",))):
-        torch.manual_seed(3)
-        config = ModelConfig(
-            model="avrsp",
-            settings=SETTINGS,
-            length=16,
-            height=32,
-            width=64,
-            audio=True,
-            run="av-split1",
-            digest="untrained",
-            mlflow_run=None,
-            learnt_from=learnt_from,
-        )
-        save_model(folder / name, models.build("avrsp", **SETTINGS), config)
+        untrained(folder / name, 16, learnt_from, width=0.0625, heads=4)
     return folder
 
 

@@ -26,6 +26,43 @@ def model(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_after_ctrl_c_it_says_one_sentence_and_goes_on(
+    make_video: Callable[[str, str], Path], tmp_path: Path, model: Path
+) -> None:
+    video, out = make_video("film.mkv", CLIP.replace("=4", "=40")), tmp_path / "out"
+    command = [sys.executable, "-m", "avrsp", "predict", str(video), "--out", str(out)]
+    command += ["--weights", str(model), "--device", "cpu", "--no-overlay"]
+    part = out / ".film.maps.part"
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        while process.poll() is None and not (part.exists() and part.stat().st_size > 500_000):
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate()
+    assert process.returncode == 130, said
+    last = said.splitlines()[-1]
+    assert last.startswith("avrsp: interrupted; ")
+    assert last.endswith(
+        f"frames of {video} are predicted and kept; the same command goes on from there"
+    )
+    assert "Aborted" not in said
+    assert "Traceback" not in said
+    kept = int(last.removeprefix("avrsp: interrupted; ").split(" ")[0].replace(",", ""))
+    assert 0 < kept < 1000
+    again = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert f"{video}: goes on after {kept:,} frames" in again.stderr
+    assert not part.exists()
+    found = np.load(out / "film.maps.npz")["maps"].astype(np.float32)
+    whole = [*command[:6], str(tmp_path / "whole"), *command[7:]]
+    subprocess.run(whole, capture_output=True, check=True)
+    expected = np.load(tmp_path / "whole" / "film.maps.npz")["maps"].astype(np.float32)
+    assert len(found) == 1000
+    np.testing.assert_allclose(found, expected, atol=2e-3)
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_killed_at_random_moments_it_ends_whole(
     make_video: Callable[[str, str], Path], tmp_path: Path, model: Path

@@ -161,3 +161,22 @@ def test_the_table_and_the_json_say_the_same(
     assert rows == said["frames"]
     assert [row["frame"] for row in rows] == list(range(10))
     assert rows[5]["peak_x"] > 80
+
+
+def test_the_documentation_names_every_key(
+    make_video: Make, tmp_path: Path, predictor: Predictor
+) -> None:
+    video, out = make_video("clip.mkv", CLIP), tmp_path / "out"
+    wanted = OutputChoice(overlay=False, csv=True)
+    assert predict_videos([video], out, predictor, wanted) == []
+    text = (Path(__file__).parents[2] / "docs" / "predict.md").read_text()
+    record = json.loads((out / "clip.prediction.json").read_text())
+    described = text.partition("## What the record says")[2].partition("\n## ")[0]
+    rows = {row.split("`")[1] for row in described.splitlines() if row.startswith("| `")}
+    assert rows == {*record}
+    named = {*record["models"][0], *record["files"][0], *record["video"]}
+    assert not {key for key in named if f"`{key}`" not in described}
+    columns = (out / "clip.csv").read_text().splitlines()[0].split(",")
+    assert not {column for column in columns if f"`{column}`" not in text}
+    maps = np.load(out / "clip.maps.npz")
+    assert not {key for key in maps.files if f"`{key}`" not in text}

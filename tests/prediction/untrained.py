@@ -10,7 +10,12 @@ from avrsp import models
 from avrsp.models.saved import ModelConfig, save_model
 
 
-def untrained(folder: Path, length: int, **settings: bool | int | float | str) -> Path:
+def untrained(
+    folder: Path,
+    length: int,
+    learnt_from: tuple[str, ...] = (),
+    **settings: bool | int | float | str,
+) -> Path:
     """Write a model of these settings, for windows of `length` x 32 x 64, and return its folder."""
     torch.manual_seed(5)
     config = ModelConfig(
@@ -23,6 +28,7 @@ def untrained(folder: Path, length: int, **settings: bool | int | float | str) -
         run="av-split1",
         digest="untrained",
         mlflow_run=None,
+        learnt_from=learnt_from,
     )
     save_model(folder, models.build("avrsp", **settings), config)
     return folder
