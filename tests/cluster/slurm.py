@@ -91,9 +91,11 @@ class Slurm:
         """End a node with all that runs on it, as a power cut does."""
         self.processes[name].kill()
         self.processes[name].wait()
-        for process in on_node(name):
-            with contextlib.suppress(psutil.Error):
-                process.kill()
+        until = time.monotonic() + KILL_SECONDS
+        while time.monotonic() < until:  # what was just being started, too
+            for process in on_node(name):
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
 
     def say(self, *command: str) -> str:
         """Run a command of Slurm and return what it says."""
@@ -130,6 +132,7 @@ class Slurm:
         )
 
 
+KILL_SECONDS = 3.0
 ENDED = {"COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY", "DEADLINE"}
 
 

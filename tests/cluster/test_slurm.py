@@ -84,10 +84,11 @@ def test_conversion_goes_on_when_a_node_dies(cluster: Slurm, place: Path, other:
     given = environment(place, **variables(cluster.here))
     command = ["snakemake", "--profile", "profiles/slurm", "preprocess"]
     command += ["--slurm-init-seconds-before-status-checks", "5"]  # jobs of seconds, not hours
+    command += ["--slurm-status-command", "squeue"]  # this Slurm keeps no accounts
     with (place / "said.txt").open("w") as log:
         process = subprocess.Popen(command, cwd=place, env=given, stdout=log, stderr=log)
-        wait_until(lambda: process.poll() is not None or at_work(cluster), 600)
-        node = at_work(cluster)
+        wait_until(lambda: process.poll() is not None or at_work(cluster, place), 600)
+        node = at_work(cluster, place)
         assert node, (place / "said.txt").read_text()
         cluster.kill_node(node)
         wait_until(lambda: node in down(cluster), 120, cluster.trace)
@@ -97,15 +98,21 @@ def test_conversion_goes_on_when_a_node_dies(cluster: Slurm, place: Path, other:
     assert code == 0, said[-6000:]
     assert (place / MANIFEST).read_bytes() == (other / MANIFEST).read_bytes()
     jobs = cluster.jobs()
-    assert "NODE_FAIL" in {job["JobState"] for job in jobs}, said
+    again = [job for job in jobs if int(job["Restarts"]) or job["JobState"] in UNFINISHED]
+    assert again, said
     done = [job for job in jobs if job["JobState"] == "COMPLETED"]
     assert {"02:00:00", "01:00:00"} <= {job["TimeLimit"] for job in done}  # of store and of world
     assert {"2000M", "500M"} <= {job["MinMemoryNode"] for job in done}
     assert "Traceback" not in said
 
 
-def at_work(cluster: Slurm) -> str:
+UNFINISHED = {"NODE_FAIL", "FAILED"}
+
+
+def at_work(cluster: Slurm, place: Path) -> str:
     """Return a node on which videos are converted; an empty text where there is none."""
+    if not [*place.glob("logs/store/*/*.log")]:
+        return ""
     running = (job for job in cluster.jobs() if job["JobState"] == "RUNNING")
     found = (job["NodeList"] for job in running if "parts" in job["StdOut"])
     return next(found, "")
@@ -136,7 +143,8 @@ def test_two_nodes_equal_two_processes_though_one_dies(
 ) -> None:
     expected, _ = trained(other, 2)
     forget_training(converted)
-    script = ["--nodes", "2", "workflow/slurm/repro.sbatch", "pretrain"]
+    # Slurm 22.05 loses count of GPUs that are no devices when a node dies.
+    script = ["--nodes=2", "--gpus-per-node=0", "workflow/slurm/repro.sbatch", "pretrain"]
     job = submitted(cluster, converted, *script, pause=0.5)
 
     def trace() -> str:
