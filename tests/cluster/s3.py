@@ -55,13 +55,11 @@ def skip_without() -> None:
 
 
 @contextlib.contextmanager
-def running(
-    folder: Path, host: str = "127.0.0.1", prefix: tuple[str, ...] = ()
-) -> Iterator[Server]:
-    """Run a server with an empty bucket; `prefix` is put before its command."""
+def running(folder: Path) -> Iterator[Server]:
+    """Run a server with an empty bucket."""
     port = free_port()
-    server = Server(f"http://{host}:{port}")
-    command = [*prefix, sys.executable, "-m", "moto.server", "-H", host, "-p", str(port)]
+    server = Server(f"http://127.0.0.1:{port}")
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     with (folder / "s3.log").open("ab") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
     try:
@@ -96,12 +94,15 @@ def free_port() -> int:
 
 
 class Faults:
-    """What a proxy does to the next requests: `busy` get a 503, `cut` lose their second half."""
+    """What a proxy does to the next requests: `busy` get a 503, `cut` lose their second half.
+
+    Each answer comes `seconds` late.
+    """
 
     def __init__(self) -> None:
         self.busy = 0
         self.cut = 0
-        self.seen = 0
+        self.seconds = 0.0
 
 
 @contextlib.contextmanager
@@ -113,7 +114,7 @@ def faulty(server: Server) -> Iterator[tuple[Server, Faults]]:
         protocol_version = "HTTP/1.1"
 
         def handle_request(self) -> None:
-            faults.seen += 1
+            time.sleep(faults.seconds)
             if faults.busy > 0:
                 faults.busy -= 1
                 self.send_error(503)
