@@ -140,7 +140,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         source = REPOSITORY / name
         copy_of = shutil.copytree if source.is_dir() else shutil.copy2
         copy_of(source, folder / name)
-    for name in ("sheets", "weights"):
+    for name in ("sheets", "weights", "others"):
         shutil.copytree(REPOSITORY / "data" / name, folder / "data" / name)
     for place in (".dvc/cache", ".dvc/tmp", "workflow/ablations"):
         shutil.rmtree(folder / place, ignore_errors=True)
@@ -156,7 +156,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         stage["cmd"] = [f"mkdir -p {made}", *(f"echo '{{}}' > {place}" for place in places)]
     preprocess = pipeline["stages"]["preprocess"]
     preprocess["deps"].append(GIVEN)
-    preprocess["cmd"] = f"cp {GIVEN} data/store/sample/manifest.json"
+    preprocess["cmd"].append(f"cp {GIVEN} data/store/sample/manifest.json")
     write_record(folder / GIVEN, manifest())
     del pipeline["plots"]
     with (folder / "dvc.yaml").open("w") as stream:
