@@ -230,7 +230,10 @@ def run(inputs: Inputs) -> PageSection:
 def notes(inputs: Inputs) -> PageSection:
     """Say how the numbers are meant to be read."""
     extra = texts.SAMPLE_NOTES if inputs.about.preset == "sample" else ()
-    return PageSection("notes", "Notes", (BulletPoints((*extra, *texts.NOTES)),))
+    points = BulletPoints((*extra, *texts.NOTES))
+    return PageSection(
+        "notes", "Notes", (Folded("How these numbers are meant to be read", (points,)),)
+    )
 
 
 def links(about: About) -> tuple[tuple[str, str], ...]:
