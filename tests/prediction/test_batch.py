@@ -112,7 +112,8 @@ def test_what_is_done_is_left_and_what_changed_is_redone(
     assert redone()
     make_video("clip.mp4", f"{PICTURE} -frames:v 4")
     assert redone()
-    (out / "clip.prediction.json").write_text("{")
+    record = out / "clip.prediction.json"
+    record.write_text(record.read_text()[:20])
     assert redone()
 
 

@@ -84,7 +84,7 @@ def test_killed_at_random_moments_it_ends_whole(
     chance = random.Random(7)
     for _ in range(KILLS):
         for path in out.glob("*.prediction.json"):
-            path.write_text("{")
+            path.write_text(path.read_text()[:20])
         with start() as victim:
             time.sleep(chance.uniform(0.3, 1.0) * longest)
             victim.send_signal(signal.SIGKILL)
