@@ -124,6 +124,7 @@ def test_a_file_predicts_what_the_original_does(name: str, tmp_path: Path) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", CASES)
 def test_each_form_of_file_predicts_what_the_original_does(name: str, tmp_path: Path) -> None:
     reference, case = golden.native(name), CASES[name]
