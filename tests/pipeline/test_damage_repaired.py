@@ -30,15 +30,17 @@ def finished(clone: Path, run: Run) -> Path:
 
 
 def of_role(folder: Path, role: str) -> str:
-    """Return the name of one of DIEM's videos that has a role."""
-    manifest = json.loads((folder / STORES / "manifest.json").read_text())
-    videos = manifest["datasets"]["diem"]["videos"]
-    return next(str(each["video"]) for each in videos if each["roles"]["1"] == role)
+    """Return `<dataset>/<name>` of a video of the audio-visual sets that has a role."""
+    datasets = json.loads((folder / STORES / "manifest.json").read_text())["datasets"]
+    del datasets["dhf1k"]
+    videos = [each for entry in datasets.values() for each in entry["videos"]]
+    own = next(each for each in videos if each["roles"]["1"] == role)
+    return f"{own['dataset']}/{own['video']}"
 
 
 def damage(folder: Path, video: str, array: str) -> bytes:
     """Change a byte of every block of an array; return the store's former content."""
-    store = folder / STORES / "diem" / f"{video}.zarr.zip"
+    store = folder / STORES / f"{video}.zarr.zip"
     whole = store.read_bytes()
     content = bytearray(whole)
     with zipfile.ZipFile(store) as archive:
@@ -70,12 +72,12 @@ def test_the_next_run_repairs_and_repeats(
     assert results(finished, result) != before
     step = stage.partition("@")[0]
     listed = json.loads((finished / f"data/left-out/sample/{step}.json").read_text())
-    assert listed == {"v-split1": [f"diem/{video}"]}
+    assert listed == {"v-split1": [video]}
     said = json.loads(run("dvc", "status", "--json").stdout)
     assert "preprocess" in said, said
     done = run("dvc", "repro", "evaluate@v-1")
     assert f"{video}.zarr.zip: damaged, and left out by a stage" in done.stdout + done.stderr
-    assert (finished / STORES / "diem" / f"{video}.zarr.zip").read_bytes() == whole
+    assert (finished / STORES / f"{video}.zarr.zip").read_bytes() == whole
     assert results(finished, result) == before
     assert "preprocess" not in json.loads(run("dvc", "status", "--json").stdout or "{}")
     assert "are up to date" in run("dvc", "repro", "evaluate@v-1").stdout
@@ -87,7 +89,7 @@ def test_a_store_that_a_person_repairs_is_noticed_too(finished: Path, run: Run) 
     before, whole = results(finished, result), damage(finished, video, "frames")
     run("dvc", "repro", "--force", "--single-item", "finetune-v@1")
     assert results(finished, result) != before
-    (finished / STORES / "diem" / f"{video}.zarr.zip").write_bytes(whole)
+    (finished / STORES / f"{video}.zarr.zip").write_bytes(whole)
     run("dvc", "repro", "evaluate@v-1")
     assert results(finished, result) == before
 
@@ -103,7 +105,7 @@ def test_without_leave_the_stage_fails_and_goes_on_after_the_repair(
     assert done.returncode != 0
     assert "not everything could be used (1, named above)" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
-    (finished / STORES / "diem" / f"{video}.zarr.zip").write_bytes(whole)
+    (finished / STORES / f"{video}.zarr.zip").write_bytes(whole)
     run("dvc", "repro", "evaluate@v-1")
     rows = json.loads((finished / "reports/metrics/v-split1.json").read_text())
     assert rows["faults"] == []
