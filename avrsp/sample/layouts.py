@@ -114,8 +114,9 @@ def _numbered(recording: Recording) -> Iterator[tuple[int, GreyMap, GreyMap]]:
 
 
 def _save_mat(path: Path, variable: str, content: GreyMap) -> None:
-    savemat(path, {variable: content}, do_compression=True)
-    with path.open("r+b") as stream:
+    with path.open("w+b") as stream:  # SciPy hides why it cannot open a file
+        savemat(stream, {variable: content}, do_compression=True)  # type: ignore[arg-type]
+        stream.seek(0)
         stream.write(MAT_TEXT)
 
 
