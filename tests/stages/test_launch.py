@@ -187,7 +187,7 @@ def test_a_fault_on_a_node_ends_the_stage(tmp_path: Path) -> None:
     process = started(tmp_path, "fail", processes=1, **with_srun(tmp_path))
     _, said = process.communicate(timeout=150)
     assert process.returncode == 1
-    assert set(said.splitlines()) == {"avrsp: this cannot be done"}
+    assert "avrsp: this cannot be done" in said.splitlines()  # a node may notice the other's end
 
 
 def test_nodes_need_a_job_of_slurm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
