@@ -23,7 +23,7 @@ from avrsp.evaluate.map_values import Values
 from avrsp.evaluate.references import REFERENCES, centre_prior
 from avrsp.evaluate.run import evaluate, scoring_context
 from avrsp.evaluate.score_table import read_rows
-from avrsp.evaluate.summary import Summaries, Summary, table, write_summary
+from avrsp.evaluate.summary import VIEWERS, Summaries, Summary, table, write_summary
 from avrsp.params import EvaluationParams, ProtocolName
 from avrsp.store.manifest import Role, read_manifest, store_path
 
@@ -140,7 +140,7 @@ def evaluate_folder(
         for fault in score(like, out, kept=target.cache).faults:
             _say(f"references: {fault}")
         found = {str(part["method"].iat[0]) for part in read_rows(out)}
-        files |= {method: out for method in REFERENCES if method in found}
+        files |= {method: out for method in (*REFERENCES, *VIEWERS) if method in found}
     summaries: dict[str, dict[str, Summary]] = {
         method: {
             name: summarise(

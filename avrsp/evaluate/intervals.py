@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from avrsp.evaluate.protocols import PROTOCOLS
-from avrsp.evaluate.summary import COLUMNS, METRICS
+from avrsp.evaluate.summary import COLUMNS, METRICS, VIEWERS
 from avrsp.params import ProtocolName
 
 LEVEL = (2.5, 97.5)
@@ -138,7 +138,9 @@ def entries(rows: pd.DataFrame, name: ProtocolName) -> pd.DataFrame:
     scores = list(COLUMNS)
     rows.loc[rows["frame"] < protocol.first_frame, scores] = float("nan")
     compared = ZEROED if protocol.missing == "zero" else METRICS
-    needed = [metric for metric in compared if metric in protocol.metrics]
+    method = str(rows["method"].iat[0]) if "method" in rows and len(rows) else ""
+    has = VIEWERS.get(method, protocol.metrics)
+    needed = [metric for metric in compared if metric in protocol.metrics and metric in has]
     rows["frames"] = rows[needed].notna().all(axis=1)
     rows["dropped"], rows["missing"] = ~rows["frames"], ~rows["predicted"]
     groups = rows.groupby(KEYS, sort=True)

@@ -15,6 +15,8 @@ from avrsp.errors import StoreError
 from avrsp.evaluate import map_readers, references
 from avrsp.evaluate.map_readers import Findings
 from avrsp.evaluate.map_values import Values
+from avrsp.evaluate.summary import VIEWERS
+from avrsp.evaluate.viewers import ViewerScorer, knows_viewers
 from avrsp.store.video_store import MapStore, VideoStore
 
 NamedStore: TypeAlias = tuple[str, str, Path]
@@ -31,7 +33,8 @@ class ScoringJob:
         split: Whose model predicted it.
         method: Name of the method in the rows.
         store: Its ground truth.
-        source: Yields the maps, and notes what is wrong with some of them.
+        source: Yields the maps, and notes what is wrong with some of them; or scores viewers by
+            viewers.
         inputs: Identifies what `source` reads; another value is another result.
     """
 
@@ -40,7 +43,7 @@ class ScoringJob:
     split: int | str
     method: str
     store: Path
-    source: MapSource
+    source: MapSource | ViewerScorer
     inputs: str
 
     @property
@@ -121,19 +124,34 @@ def reference_jobs(
 ) -> list[ScoringJob]:
     """Return the jobs of scoring every method of `REFERENCES` on videos (dataset, video, store).
 
-    Without a centre prior, that one is left out.
+    Without a centre prior, that one is left out. Methods of `VIEWERS` follow for the videos of
+    which it is known who looked.
     """
     sources: dict[str, MapSource] = {"uniform": Uniform(), "other frame": OtherFrame(seed)}
     inputs = repr(seed)
     if prior is not None:
         inputs += hashlib.sha256(prior.tobytes()).hexdigest()
         sources["centre prior"] = Constant(prior)
-    return [
+    jobs = [
         ScoringJob(dataset, video, split, method, store, sources[method], inputs)
         for method in references.REFERENCES
         if method in sources
         for dataset, video, store in videos
     ]
+    known = [each for each in videos if _knows_viewers(each[2])]
+    return jobs + [
+        ScoringJob(dataset, video, split, method, store, ViewerScorer(method, seed), inputs)
+        for method in VIEWERS
+        for dataset, video, store in known
+    ]
+
+
+def _knows_viewers(store: Path) -> bool:
+    """Say whether it is known who looked; of a damaged store its other jobs say what is wrong."""
+    try:
+        return knows_viewers(VideoStore(store))
+    except StoreError:
+        return False
 
 
 def map_job(

@@ -26,6 +26,7 @@ from avrsp.evaluate.score_table import read_tables, write_rows
 from avrsp.evaluate.scores import NO_CONTEXT, ScoringContext
 from avrsp.evaluate.shuffle import draw
 from avrsp.evaluate.summary import COLUMNS
+from avrsp.evaluate.viewers import ViewerScorer
 from avrsp.evaluate.workers import default_workers, map_in_workers
 from avrsp.files import code_digest
 from avrsp.params import ProtocolName
@@ -109,8 +110,9 @@ def evaluate_references(  # noqa: PLR0913 - where from, what, and where to
 ) -> Outcome:
     """Score every method of `REFERENCES` on the listed videos, and write the rows to `out`.
 
-    The centre prior is fitted on the `training` videos; `seed` draws the other frames. The rest is
-    as for `evaluate_run`.
+    Those of `VIEWERS` follow where it is known who looked. The centre prior is fitted on the
+    `training` videos; `seed` draws the other frames and divides the viewers. The rest is as for
+    `evaluate_run`.
     """
     named, prior = _named(stores, videos), _prior(stores, training)
     context = scoring_context(named, prior, seed)
@@ -259,9 +261,12 @@ def _evaluate_video(
 ) -> Findings:
     findings = Findings()
     store = VideoStore(job.store)
-    source = job.source(store, findings)
     refusals: list[str] = []
-    rows = scores.score_video(source, store, names, context, refusals)
+    if isinstance(job.source, ViewerScorer):
+        rows = job.source(store, names, context)
+    else:
+        source = job.source(store, findings)
+        rows = scores.score_video(source, store, names, context, refusals)
     findings.remarks |= set(refusals)
     if len(refusals) == len(names):
         raise StoreError("; ".join(refusals))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -93,6 +93,58 @@ def measure(
     return {name: scores[name] for name in names}
 
 
+class FramesToScore(NamedTuple):
+    """Frames that have a map: their numbers, densities n x h x w, and k x 2 fixations of each."""
+
+    numbers: NDArray[np.integer]
+    densities: NDArray[np.uint8]
+    fixated: Sequence[NDArray[np.integer]]
+
+
+OtherFixations: TypeAlias = Callable[[int, NDArray[np.integer]], PixelIndices]
+"""Of a frame's number and its own fixations: those of other frames, for shuffled AUC."""
+
+
+def score_frames(
+    protocol: Protocol,
+    maps: Tensor,
+    frames: FramesToScore,
+    others: OtherFixations,
+    prior: NDArray[np.float32] | None,
+) -> dict[str, NDArray[np.float64]]:
+    """Return the metrics of a protocol for maps n x H x W; NaN where one is not defined.
+
+    Args:
+        protocol: By whose rules.
+        maps: Predictions.
+        frames: What they are compared with.
+        others: The other frames' fixations.
+        prior: Information gain's baseline.
+    """
+    if protocol.frame_score is not None:
+        given = zip(maps.numpy(), frames.densities, frames.fixated, strict=True)
+        found = np.stack([protocol.frame_score(*each) for each in given])
+        return dict(zip(protocol.metrics, found.T, strict=True))
+    density = torch.from_numpy(frames.densities)
+    fixations = _listed(frames.fixated)
+    size = density.shape[-2], density.shape[-1]
+    pred = protocol.prepare(maps, size)
+    scores = measure(pred, density.float(), fixations)
+    if "auc_shuffled" in protocol.metrics:
+        pairs = zip(frames.numbers, frames.fixated, strict=True)
+        elsewhere = _listed([others(int(frame), own) for frame, own in pairs])
+        scores["auc_shuffled"] = definitions.auc_shuffled(pred, fixations, elsewhere)
+    if "ig" in protocol.metrics and prior is not None:
+        baseline = resized("bilinear")(torch.from_numpy(prior)[None], size)
+        scores["ig"] = definitions.ig(pred, fixations, baseline)
+    unknown = _undefined(protocol, pred, density)
+    return {
+        metric: values.masked_fill(unknown[metric], torch.nan).double().numpy()
+        for metric, values in scores.items()
+        if metric in protocol.metrics
+    }
+
+
 def _placed(
     chunks: Iterable[NDArray[np.floating]], count: int
 ) -> Iterator[tuple[int, NDArray[np.floating]]]:
@@ -137,8 +189,12 @@ class _Video:
         if len(there) and not self._refuses(name, maps.shape[1:]):
             densities[empty] = 0
             pred = torch.from_numpy(maps[there].astype(np.float32))
-            frames = _Frames(start + there, densities[there], [fixated[place] for place in there])
-            for metric, values in self._scored(PROTOCOLS[name], pred, frames).items():
+            frames = FramesToScore(
+                start + there, densities[there], [fixated[place] for place in there]
+            )
+            others = functools.partial(self._others, PROTOCOLS[name])
+            found = score_frames(PROTOCOLS[name], pred, frames, others, self._context.prior)
+            for metric, values in found.items():
                 rows.loc[there, metric] = values
         return rows
 
@@ -150,32 +206,6 @@ class _Video:
             "resize them to be scored by it"
         )
         return True
-
-    def _scored(
-        self, protocol: Protocol, maps: Tensor, frames: _Frames
-    ) -> dict[str, NDArray[np.float64]]:
-        if protocol.frame_score is not None:
-            given = zip(maps.numpy(), frames.densities, frames.fixated, strict=True)
-            found = np.stack([protocol.frame_score(*each) for each in given])
-            return dict(zip(protocol.metrics, found.T, strict=True))
-        density = torch.from_numpy(frames.densities)
-        fixations = _listed(frames.fixated)
-        size = density.shape[-2], density.shape[-1]
-        pred = protocol.prepare(maps, size)
-        scores = measure(pred, density.float(), fixations)
-        if "auc_shuffled" in protocol.metrics:
-            pairs = zip(frames.numbers, frames.fixated, strict=True)
-            others = [self._others(protocol, int(frame), own) for frame, own in pairs]
-            scores["auc_shuffled"] = definitions.auc_shuffled(pred, fixations, _listed(others))
-        if "ig" in protocol.metrics and self._context.prior is not None:
-            prior = resized("bilinear")(torch.from_numpy(self._context.prior)[None], size)
-            scores["ig"] = definitions.ig(pred, fixations, prior)
-        unknown = _undefined(protocol, pred, density)
-        return {
-            metric: values.masked_fill(unknown[metric], torch.nan).double().numpy()
-            for metric, values in scores.items()
-            if metric in protocol.metrics
-        }
 
     def _others(self, protocol: Protocol, frame: int, own: NDArray[np.integer]) -> PixelIndices:
         """Return the fixations of other frames with which a frame's own are compared."""
@@ -189,14 +219,6 @@ class _Video:
     @functools.cached_property
     def _pixels(self) -> PixelIndices:
         return of_same_video(self._store)
-
-
-class _Frames(NamedTuple):
-    """Frames that have a map: their numbers, densities n x h x w, and k x 2 fixations of each."""
-
-    numbers: NDArray[np.integer]
-    densities: NDArray[np.uint8]
-    fixated: list[NDArray[np.int16]]
 
 
 def _listed(fixated: Sequence[NDArray[np.integer]]) -> Tensor:

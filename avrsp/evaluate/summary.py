@@ -40,6 +40,14 @@ LABELS = {
 }
 """Metrics of the printed table and their headings there."""
 
+VIEWERS: Final[Mapping[str, tuple[str, ...]]] = {
+    "other viewers": ("nss", "auc_judd", "auc_shuffled"),
+    "half the viewers": ("cc", "sim", "nss", "auc_judd", "auc_shuffled"),
+}
+"""References of viewers against viewers, and the metrics that they have: each viewer predicted by
+all others, and one half of them by the other. KL and information gain punish without limit where
+nobody of a few looked, and density maps of one viewer are not those that models are scored on."""
+
 COUNTS = ("videos", "frames", "dropped", "missing", "empty")
 
 MEAN: Final = "mean"

@@ -15,7 +15,7 @@ from avrsp.evaluate.run import (
     write_no_rows,
 )
 from avrsp.evaluate.score_table import read_rows
-from avrsp.evaluate.summary import no_scores, write_summary
+from avrsp.evaluate.summary import VIEWERS, no_scores, write_summary
 from avrsp.params import split_name
 from avrsp.params.runs import KINDS, run_name
 from avrsp.progress import timed
@@ -72,16 +72,18 @@ def main() -> None:
         )
     for line in faults + remarks:
         sys.stderr.write(f"avrsp: {line}\n")
-    for method in REFERENCES if what == "references" else [what]:
-        rows = (part for part in read_rows(out) if part["method"].iat[0] == method)
-        summary = summarise(
-            rows,
-            protocol,
-            loaded.evaluation.resamples,
-            loaded.seed,
-            faults,
-            preset=loaded.preset,
-        )
+    for method in (*REFERENCES, *VIEWERS) if what == "references" else [what]:
+        rows = [part for part in read_rows(out) if part["method"].iat[0] == method]
+        summary = no_scores(protocol, loaded.preset)
+        if rows:
+            summary = summarise(
+                rows,
+                protocol,
+                loaded.evaluation.resamples,
+                loaded.seed,
+                faults,
+                preset=loaded.preset,
+            )
         write_summary(reports / f"{run_name(method.replace(' ', '-'), split)}.json", summary)
     left_out.note_damaged(loaded.preset, step_of(what), run, test, faults)
     left_out.refuse_faults(faults, allowed=loaded.evaluation.allow_missing)

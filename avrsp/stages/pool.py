@@ -12,14 +12,16 @@ from avrsp.errors import exits_cleanly
 from avrsp.evaluate.averages import summarise
 from avrsp.evaluate.references import REFERENCES
 from avrsp.evaluate.score_table import read_rows
-from avrsp.evaluate.summary import write_summary
+from avrsp.evaluate.summary import VIEWERS, write_summary
 from avrsp.files import write_json
 from avrsp.params import Params
 from avrsp.params.runs import AUDIO_VISUAL, KINDS, VISUAL, run_name
 from avrsp.progress import timed
 from avrsp.stages.places import data_of
 
-RUNS: dict[str, tuple[str, ...]] = {kind: (kind,) for kind in KINDS} | {"references": REFERENCES}
+RUNS: dict[str, tuple[str, ...]] = {kind: (kind,) for kind in KINDS} | {
+    "references": (*REFERENCES, *VIEWERS)
+}
 """What was evaluated, and the methods that its rows hold."""
 
 SHOWN = ("cc", "nss", "sim", "auc_judd")

@@ -33,7 +33,9 @@ from avrsp.datasets.recordings_about import read_about
 from avrsp.evaluate import references
 from avrsp.evaluate.run import scoring_context
 from avrsp.evaluate.score_table import read_rows
-from avrsp.evaluate.scores import score_video
+from avrsp.evaluate.scores import NO_CONTEXT, score_video
+from avrsp.evaluate.summary import VIEWERS
+from avrsp.evaluate.viewers import ViewerScorer
 from avrsp.store.video_store import VideoStore
 from tests.conftest import REAL
 from tests.datasets.test_recordings import lund
@@ -121,15 +123,12 @@ def gaze(stores: dict[str, VideoStore]) -> dict[str, pd.DataFrame]:
 
 
 @pytest.fixture(scope="module")
-def viewers(
-    stores: dict[str, VideoStore], gaze: dict[str, pd.DataFrame]
-) -> dict[str, list[pd.DataFrame]]:
+def viewers(stores: dict[str, VideoStore]) -> dict[str, list[pd.DataFrame]]:
     """Viewers against viewers, by video: all others against each, one half against the other."""
-    found = {}
-    for name, store in stores.items():
-        own = gaze[name], store.truth_size, float(store.attributes.ground_truth["sigma_pixels"])
-        found[name] = [references.between_observers(*own), references.split_half(*own)]
-    return found
+    return {
+        name: [ViewerScorer(method, 2411)(store, ("avrsp",), NO_CONTEXT) for method in VIEWERS]
+        for name, store in stores.items()
+    }
 
 
 def mean(rows: pd.DataFrame, video: str, metric: str = "nss") -> float:
