@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import click
 
@@ -40,6 +40,13 @@ from avrsp.params import ProtocolName
     type=click.Path(dir_okay=False, path_type=Path),
     help="Draw the difference of each video as a PNG of this name.",
 )
+@click.option(
+    "--slices",
+    "stores",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of the stores that ROWS were scored against: compare also by cut, motion, "
+    "distance of gaze from the centre, and sound.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with every video's difference.")
 def compare(  # noqa: PLR0913, PLR0917 - one argument for each option
     rows: tuple[Path, ...],
@@ -48,6 +55,7 @@ def compare(  # noqa: PLR0913, PLR0917 - one argument for each option
     metrics: tuple[str, ...],
     shown: int,
     picture: Path | None,
+    stores: Path | None,
     as_json: bool,
 ) -> None:
     """Say whether the method in the first of ROWS is better than those in the others.
@@ -59,19 +67,17 @@ def compare(  # noqa: PLR0913, PLR0917 - one argument for each option
     from avrsp import paths
     from avrsp.errors import ParamsError
     from avrsp.evaluate import compare as comparing
-    from avrsp.evaluate import compare_views, folders
+    from avrsp.evaluate import compare_slices, compare_views, folders
 
     if picture is not None and picture.suffix.lower() != ".png":
         raise ParamsError(f"--plot: found {picture}, expected a name that ends in .png")
     settings, seed = folders.settings(paths.find_workspace())
-    found = comparing.compare(
-        rows,
-        protocol=protocol,
-        datasets=datasets,
-        metrics=metrics,
-        resamples=settings.resamples,
-        seed=seed,
-    )
+    choice: dict[str, Any] = {"protocol": protocol, "datasets": datasets, "metrics": metrics}
+    choice |= {"resamples": settings.resamples, "seed": seed}
+    found = comparing.compare(rows, **choice)
+    if stores is not None:
+        parts = compare_slices.compare_slices(rows, stores, **choice)
+        found = found.model_copy(update={"slices": parts})
     if picture is not None:
         compare_views.plot(picture, found)
     click.echo(found.model_dump_json(indent=2) if as_json else compare_views.as_text(found, shown))

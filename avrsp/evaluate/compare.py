@@ -95,6 +95,39 @@ class Comparison(BaseModel):
     by_video: tuple[VideoDifference, ...]
 
 
+class SliceScore(BaseModel):
+    """The first method against another one in one metric, on frames that have something in common.
+
+    Attributes:
+        kind: One of `slices.KINDS`.
+        name: Which frames of that kind.
+        frames: How many there are.
+        metric: Which.
+        first: Name of the first method.
+        other: Name of the other one.
+        first_score: Mean over videos of the first method's scores.
+        other_score: The same of the other's.
+        difference: The first minus the other.
+        low: Lower end of its 95 % bootstrap interval over videos.
+        high: Upper end.
+        videos: How many videos have such frames with a score by both.
+    """
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+    kind: str
+    name: str
+    frames: int
+    metric: str
+    first: str
+    other: str
+    first_score: float
+    other_score: float
+    difference: float
+    low: float | None
+    high: float | None
+    videos: int
+
+
 class Comparisons(BaseModel):
     """All comparisons with the first method, and what is to be said about them.
 
@@ -102,11 +135,13 @@ class Comparisons(BaseModel):
         protocol: By which the frames were scored.
         comparisons: Of every other method and every metric.
         remarks: What makes the comparison less than fair, a line each.
+        slices: The same on parts of the frames, where these were asked for.
     """
 
     protocol: ProtocolName
     comparisons: tuple[Comparison, ...]
     remarks: tuple[str, ...] = ()
+    slices: tuple[SliceScore, ...] = ()
 
 
 def compare(
@@ -133,14 +168,8 @@ def compare(
             the same videos by the same protocol.
         ParamsError: There is but one method, or none has a metric that is asked for.
     """
-    tables = {file: _read(file, datasets) for file in files}
-    chosen = _protocol(tables, protocol)
-    methods = _methods(tables, chosen)
-    if len(methods) < 2:  # noqa: PLR2004 - a comparison has two sides
-        raise ParamsError(f"{methods[0].file}: one method only; give the rows of another one too")
+    chosen, methods = read_methods(files, protocol=protocol, datasets=datasets)
     first, *others = methods
-    for other in others:
-        _refuse_different(first, other)
     found = [
         each
         for other in others
@@ -153,11 +182,31 @@ def compare(
     return Comparisons(
         protocol=chosen,
         comparisons=tuple(
-            each.model_copy(update={"p_holm": _known(p)})
+            each.model_copy(update={"p_holm": known(p)})
             for each, p in zip(found, corrected, strict=True)
         ),
         remarks=tuple(_remarks(methods)),
     )
+
+
+def read_methods(
+    files: Sequence[Path], *, protocol: ProtocolName | None = None, datasets: Sequence[str] = ()
+) -> tuple[ProtocolName, list[Method]]:
+    """Return the protocol and the methods, two at least, that files of rows hold.
+
+    Raises:
+        StoreError: As `compare` does.
+        ParamsError: There is but one method.
+    """
+    tables = {file: _read(file, datasets) for file in files}
+    chosen = _protocol(tables, protocol)
+    methods = _methods(tables, chosen)
+    if len(methods) < 2:  # noqa: PLR2004 - a comparison has two sides
+        raise ParamsError(f"{methods[0].file}: one method only; give the rows of another one too")
+    first, *others = methods
+    for other in others:
+        _refuse_different(first, other)
+    return chosen, methods
 
 
 def holm(p: Sequence[float]) -> list[float]:
@@ -299,9 +348,9 @@ def _comparisons(
             first_score=float(scores["one"].mean()),
             other_score=float(scores["two"].mean()),
             difference=test.difference,
-            low=_known(test.low),
-            high=_known(test.high),
-            p=_known(test.p),
+            low=known(test.low),
+            high=known(test.high),
+            p=known(test.p),
             p_holm=None,
             videos=test.videos,
             better=int((gains > 0).sum()),
@@ -313,7 +362,8 @@ def _comparisons(
         )
 
 
-def _known(value: float) -> float | None:
+def known(value: float) -> float | None:
+    """Return a number, or None where it is NaN."""
     return None if math.isnan(value) else value
 
 

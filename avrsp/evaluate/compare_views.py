@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
-from avrsp.evaluate.compare import Comparison, Comparisons
+from avrsp.evaluate.compare import Comparison, Comparisons, SliceScore
 from avrsp.evaluate.summary import LABELS
 from avrsp.files import replacing
 
@@ -22,7 +23,33 @@ def as_text(found: Comparisons, shown: int) -> str:
     for _, group in itertools.groupby(each, key=lambda one: one.other):
         own = list(group)
         blocks += ["\n".join(_lines(own)), "\n".join(_deciding(own, shown))]
-    return "\n\n".join([*blocks, *found.remarks])
+    return "\n\n".join([*blocks, *found.remarks, *_slices(found.slices)])
+
+
+SLICES: Final = {
+    "cut": "seconds since the last cut, or since the video began",
+    "motion": "mean change of grey levels from frame to frame",
+    "centre": "distance of fixations from the centre, in parts of half the diagonal",
+    "sound": "whether there is any in the second around a frame",
+}
+
+
+def _slices(found: Sequence[SliceScore]) -> Iterator[str]:
+    """Yield a block for each other method and each kind of slice."""
+    for (other, kind), group in itertools.groupby(found, key=lambda one: (one.other, one.kind)):
+        own = list(group)
+        lines = [
+            f"{own[0].first} minus {other}, by {kind}: {SLICES[kind]}",
+            f"{'slice':<17}{'frames':>8}{'videos':>8}  {'metric':<7}{'first':>8}{'other':>8}  "
+            "difference",
+        ]
+        for one in own:
+            ends = "" if one.low is None else f" [{one.low:+.3f} {one.high:+.3f}]"
+            lines.append(
+                f"{one.name:<17}{one.frames:>8}{one.videos:>8}  {LABELS[one.metric]:<7}"
+                f"{one.first_score:8.3f}{one.other_score:8.3f}  {one.difference:+.3f}{ends}"
+            )
+        yield "\n".join(lines)
 
 
 def _lines(own: Sequence[Comparison]) -> Iterator[str]:

@@ -1,0 +1,110 @@
+"""Comparisons of two methods on slices of the frames; what a slice is, `slices` says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from avrsp.errors import StoreError
+from avrsp.evaluate.compare import Method, SliceScore, known, read_methods
+from avrsp.evaluate.intervals import paired
+from avrsp.evaluate.slices import divided, facts_of
+from avrsp.evaluate.summary import COLUMNS
+from avrsp.params import ProtocolName
+
+FRAME = ["dataset", "video", "frame"]
+
+
+def compare_slices(  # noqa: PLR0913 - what to compare, and how
+    files: Sequence[Path],
+    stores: Path,
+    *,
+    protocol: ProtocolName | None = None,
+    datasets: Sequence[str] = (),
+    metrics: Sequence[str] = (),
+    resamples: int,
+    seed: int,
+) -> tuple[SliceScore, ...]:
+    """Compare the first method in files of rows with the others, slice by slice.
+
+    Args:
+        files: As `avrsp evaluate` writes them.
+        stores: Folder of `<dataset>/<video>.zarr.zip`, against which they were scored.
+        protocol: By which frames become a video's score.
+        datasets: Which to compare on; all if empty.
+        metrics: Which; all that the methods have if empty.
+        resamples: Draws for the intervals.
+        seed: Of them.
+
+    Raises:
+        StoreError: As `compare.compare`, or a store is missing or is not that of the rows.
+        ParamsError: There is but one method.
+    """
+    chosen, (first, *others) = read_methods(files, protocol=protocol, datasets=datasets)
+    facts = facts_of(first.rows, stores)
+    _refuse_other_stores(first, facts, stores)
+    wanted = [each for each in COLUMNS if not metrics or each in metrics]
+    return tuple(
+        score
+        for other in others
+        for kind, names, words in divided(facts)
+        for name in names
+        for score in _scores(
+            (_part(first, facts[words == name]), _part(other, facts[words == name])),
+            (kind, name, int((words == name).sum())),
+            wanted,
+            chosen,
+            (resamples, seed),
+        )
+    )
+
+
+def _refuse_other_stores(method: Method, facts: pd.DataFrame, stores: Path) -> None:
+    keys = method.rows[FRAME].drop_duplicates()
+    counts = keys.groupby(["dataset", "video"]).size()
+    held = facts.groupby(["dataset", "video"]).size()
+    for dataset, video in counts.index[counts != held.loc[counts.index]]:
+        raise StoreError(
+            f"{stores}: {dataset}/{video} has {held[dataset, video]} frames, its rows in "
+            f"{method.file} {counts[dataset, video]}; give the stores that it was scored against"
+        )
+
+
+def _part(method: Method, frames: pd.DataFrame) -> Method:
+    """Return a method with its rows of some frames alone."""
+    return method._replace(rows=method.rows.merge(frames[FRAME], on=FRAME))
+
+
+def _scores(
+    pair: tuple[Method, Method],
+    part: tuple[str, str, int],
+    metrics: Sequence[str],
+    protocol: ProtocolName,
+    draws: tuple[int, int],
+) -> Iterator[SliceScore]:
+    first, other = pair
+    kind, name, frames = part
+    one, two = first.by_video(protocol), other.by_video(protocol)
+    for metric in metrics:
+        scores = pd.concat([one[metric], two[metric]], axis=1, keys=["one", "two"]).dropna()
+        if scores.empty:
+            continue
+        test = paired(
+            first.rows, other.rows, metric, protocol=protocol, resamples=draws[0], seed=draws[1]
+        )
+        yield SliceScore(
+            kind=kind,
+            name=name,
+            frames=frames,
+            metric=metric,
+            first=first.name,
+            other=other.name,
+            first_score=float(scores["one"].mean()),
+            other_score=float(scores["two"].mean()),
+            difference=test.difference,
+            low=known(test.low),
+            high=known(test.high),
+            videos=test.videos,
+        )
