@@ -26,6 +26,10 @@ torch.set_num_threads(1)  # two workers share two cores
 REAL = Path(__file__).parents[2] / "shared" / "real"
 
 
+CLIPS = Path(__file__).parent / "clips"
+"""Real clips of two to three seconds under free licences; ATTRIBUTION.md there says whose."""
+
+
 @pytest.fixture
 def real() -> Path:
     """Folder of real clips and gaze, which are not part of the repository."""

@@ -19,6 +19,7 @@ from avrsp.prediction.predictor import Predictor
 from avrsp.prediction.wanted import OutputChoice
 from avrsp.store.video_store import MapStore
 from avrsp.types import InputSpec
+from tests.conftest import CLIPS
 
 Make = Callable[[str, str], Path]
 
@@ -182,12 +183,10 @@ def test_no_mutation_of_a_file_does_harm(
 
 
 @pytest.mark.slow
-@pytest.mark.data
-@pytest.mark.parametrize("name", ["nasa_13013.mp4", "flower.webm"])
+@pytest.mark.parametrize("video", sorted(CLIPS.glob("*.mp4")), ids=lambda path: path.stem)
 def test_real_clips_keep_frames_times_and_sound(
-    real: Path, tmp_path: Path, predictor: Predictor, name: str
+    video: Path, tmp_path: Path, predictor: Predictor
 ) -> None:
-    video = real / "clips" / name
     assert predict_videos([video], tmp_path, predictor, OutputChoice()) == []
     overlay = tmp_path / f"{video.stem}.overlay.mp4"
     before, after = frame_times(video), frame_times(overlay)
