@@ -56,7 +56,9 @@ def check(folder: Path, out: Path | None) -> None:
 @click.argument(
     "kind",
     metavar="FORMAT",
-    type=click.Choice(["eyelink-asc", "tobii-tsv", "pupil-surface", "gazepoint", "smi", "bids"]),
+    type=click.Choice(
+        ["eyelink-asc", "tobii-tsv", "pupil-surface", "gazepoint", "smi", "bids", "diem"]
+    ),
 )
 @click.argument("exports", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(

@@ -17,7 +17,7 @@ from avrsp.datasets import gaze_csv
 from avrsp.datasets.fixation_detection import spans, statement
 from avrsp.datasets.gaze import Annotation, blurred
 from avrsp.datasets.gaze_csv import Gaze
-from avrsp.datasets.gaze_geometry import Screen
+from avrsp.datasets.gaze_plausibility import implausible
 from avrsp.datasets.map_images import read_densities
 from avrsp.datasets.msu import stretched
 from avrsp.datasets.raw import Counts
@@ -37,25 +37,6 @@ FRAME_RULES: Final = {EVERY: SAMPLE_RULE, GIVEN: MIDDLE_RULE}
 
 ROUNDING: Final = 5e-7
 """Seconds by which a time in a file may be rounded."""
-
-TOO_LONG: Final = 10.0
-"""Times the video's length beyond which gaze is taken for given in another unit of time."""
-
-UNITS: Final = {1e3: "milliseconds", 1e6: "microseconds", 1e9: "nanoseconds"}
-FASTEST: Final = 1 / 5000
-"""Seconds between samples that no tracker goes below."""
-
-LONG_FIXATION: Final = 20.0
-"""Seconds at the median that no fixations last."""
-
-FRACTION: Final = 1.5
-MOST_PLACES: Final = 0.95
-"""Greatest place, of this share of all, that a fraction of the picture may reach."""
-
-OUTSIDE_KNOWN: Final = 0.1
-OUTSIDE: Final = 0.4
-"""Share of places beyond the video from which pixels of the screen are believed: where it is known,
-and where it is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +95,12 @@ class RecordedVideo:
     def about(self) -> RecordingsDescription:
         """What `dataset.yaml` says."""
         return read_about(self.root)
+
+    @property
+    def credit(self) -> str:
+        """What is to be named wherever a frame is shown: the recordings and their licence."""
+        about = self.about
+        return ", ".join(filter(None, (about.name, about.licence, about.source)))
 
     @property
     def times(self) -> NDArray[np.float64]:
@@ -301,59 +288,3 @@ def _end(times: NDArray[np.float64]) -> float:
     """Return when the last frame ends, supposing that it is shown as long as the others."""
     steps = np.diff(times)
     return float(times[-1] + (np.median(steps) if len(steps) else 1.0))
-
-
-def implausible(
-    gaze: Gaze, length: float, size: tuple[int, int], screen: Screen | None
-) -> list[str]:
-    """Say what cannot be: gaze in another unit of time, of the screen, or as fractions.
-
-    Args:
-        gaze: Of one video.
-        length: Of the video in seconds.
-        size: Its height and width.
-        screen: On which it was shown, where that is known.
-    """
-    return [each for each in (_time_unit(gaze, length), _place_unit(gaze, size, screen)) if each]
-
-
-def _time_unit(gaze: Gaze, length: float) -> str:
-    latest = float(gaze.time.max())
-    if latest > TOO_LONG * length:
-        unit = next((u for factor, u in UNITS.items() if latest / factor < TOO_LONG * length), "")
-        guess = f": in {unit}?" if unit else ""
-        return f"time reaches {latest:g}, the video lasts {length:.2f} s{guess}; expected seconds"
-    if gaze.duration is not None:
-        usual = float(np.median(gaze.duration))
-        if usual > max(LONG_FIXATION, 2 * length):
-            return f"duration is {usual:g} at the median: in milliseconds?; expected seconds"
-        return ""
-    steps = np.diff(gaze.time)[np.diff(gaze.observer) == 0]
-    usual = float(np.median(steps)) if len(steps) else 1.0
-    if usual < FASTEST:
-        return f"samples follow after {usual:g} s: were seconds divided by 1000?; expected seconds"
-    return ""
-
-
-def _place_unit(gaze: Gaze, size: tuple[int, int], screen: Screen | None) -> str:
-    seen = gaze.seen
-    if not seen.any():
-        return "no row holds a place: every one is lost"
-    x, y = gaze.x[seen], gaze.y[seen]
-    reach = f"x and y reach {x.max():.0f} and {y.max():.0f}, the video has {size[1]} x {size[0]}"
-    most = float(np.quantile(np.abs(np.concatenate([x, y])), MOST_PLACES))
-    if most <= FRACTION and min(size) > FRACTION:
-        return f"x and y are at most {most:.3g}: fractions of the picture?; expected pixels"
-    outside = float(((x < 0) | (y < 0) | (x >= size[1]) | (y >= size[0])).mean())
-    if screen is not None and screen.rectangle(size) != (0, 0, size[1], size[0]):
-        on = float(((x >= 0) & (y >= 0) & (x < screen.width) & (y < screen.height)).mean())
-        if outside > OUTSIDE_KNOWN and on > 1 - OUTSIDE_KNOWN:
-            return (
-                f"{reach}: pixels of the screen of {screen.width} x {screen.height}?; expected "
-                "pixels of the video"
-            )
-    if outside > OUTSIDE:
-        if float((y < 0).mean()) > OUTSIDE:
-            return f"y is below 0 in {100 * (y < 0).mean():.0f} % of rows: measured upwards?"
-        return f"{reach}: {100 * outside:.0f} % lie beyond it; expected pixels of the video"
-    return ""

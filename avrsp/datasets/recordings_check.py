@@ -19,7 +19,8 @@ from scipy.ndimage import gaussian_filter
 
 from avrsp.datasets import gaze_csv
 from avrsp.datasets.gaze_csv import Gaze
-from avrsp.datasets.recorded_video import RecordedVideo, implausible, points_by_frame
+from avrsp.datasets.gaze_plausibility import implausible
+from avrsp.datasets.recorded_video import RecordedVideo, points_by_frame
 from avrsp.datasets.recordings_about import ENTRY, RecordingsDescription, read_about, video_files
 from avrsp.errors import RawDataError
 from avrsp.media import decode

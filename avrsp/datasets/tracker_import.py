@@ -95,6 +95,8 @@ def _start(export: Export, video: str, start: str | None) -> tuple[float, str]:
             known = "; ".join(text for _, text in export.messages[:5]) or "none"
             raise RawDataError(f"no message with {start!r}; the first messages are: {known}")
         return found[0][0], f"begins at the message {found[0][1]!r}"
+    if export.zero is not None:
+        return export.zero, "begins where the format says"
     shown = _of_stimulus(export.samples, video)
     if shown is not None:
         return float(shown["time"].iloc[0]), "begins with the first sample of its stimulus"

@@ -1,6 +1,6 @@
 """Exports of eye trackers, read as they are: places on the screen over the tracker's own clock.
 
-Six formats, each with the units and the origin that its maker documents. What comes out has one
+Seven formats, each with the units and the origin that its maker documents. What comes out has one
 form: seconds, pixels of the screen or fractions of it from its upper left corner, NaN where gaze
 was lost.
 """
@@ -42,6 +42,7 @@ class Export:
         messages: Times in seconds and texts of what happened.
         fractions: Whether places are fractions of the screen instead of its pixels.
         screen: Width and height in pixels, where the file says.
+        zero: When the video began, where the format says.
     """
 
     viewer: str
@@ -50,6 +51,7 @@ class Export:
     messages: list[tuple[float, str]] = field(default_factory=list)
     fractions: bool = False
     screen: tuple[int, int] | None = None
+    zero: float | None = None
 
 
 def read(name: str, path: Path) -> list[Export]:
@@ -316,6 +318,30 @@ def _bids_events(
     return (made if len(made) else None), messages
 
 
+DIEM_RATE: Final = 30.0
+DIEM_SCREEN: Final = 1280, 960
+DIEM_COLUMNS: Final = 9
+"""Frames a second of DIEM's logs, width and height of its screen, and numbers in a row."""
+
+
+def diem(path: Path) -> list[Export]:
+    """DIEM's logs: a row for each frame from 1, pixels of the screen; lost unless both eyes fixate.
+
+    Columns: frame; x, y, pupil and event of the left eye, and of the right one. An event is -1
+    (error), 0 (blink), 1 (fixation) or 2 (saccade). A row counts at the middle of its frame.
+    """
+    text = path.read_text(encoding="utf-8")
+    rows = np.loadtxt(io.StringIO(text), delimiter="\t", ndmin=2) if text else np.zeros((1, 0))
+    if rows.shape[1] != DIEM_COLUMNS:
+        raise RawDataError(f"{path}: {rows.shape[1]} numbers in a row, expected {DIEM_COLUMNS}")
+    frame, lost = rows[:, 0], (rows[:, [4, 8]] != 1).any(axis=1)
+    if (frame != frame.round()).any() or frame.min() < 1:
+        raise RawDataError(f"{path}: frames are not whole numbers from 1")
+    x, y = (np.where(lost, np.nan, rows[:, pair].mean(axis=1)) for pair in ([1, 5], [2, 6]))
+    samples = pd.DataFrame({"time": (frame - 0.5) / DIEM_RATE, "x": x, "y": y})
+    return [Export(path.name.partition(".")[0], samples, screen=DIEM_SCREEN, zero=0.0)]
+
+
 FORMATS: Final[dict[str, Callable[[Path], list[Export]]]] = {
     "eyelink-asc": eyelink,
     "tobii-tsv": tobii,
@@ -323,6 +349,7 @@ FORMATS: Final[dict[str, Callable[[Path], list[Export]]]] = {
     "gazepoint": gazepoint,
     "smi": smi,
     "bids": bids,
+    "diem": diem,
 }
 
 

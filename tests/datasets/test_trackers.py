@@ -1,9 +1,10 @@
-"""Exports in the forms of six trackers, each made of the same gaze, give the same rows."""
+"""Exports in the forms of trackers, each made of the same gaze, give the same rows."""
 
 from __future__ import annotations
 
 import gzip
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from click.testing import CliRunner
 from avrsp.cli import commands
 from avrsp.datasets import gaze_csv, trackers
 from avrsp.errors import RawDataError
-from tests.datasets.recorded import FRAMES, RATE, SCREEN, disc, write_folder
+from tests.datasets.recorded import FRAMES, HEIGHT, RATE, SCREEN, WIDTH, disc, write_folder
 
 CLOCK = 12.5
 """Seconds of the tracker's clock at which the video begins."""
@@ -251,3 +252,92 @@ def test_samples_of_an_eyelink_file_are_those_that_pymovements_reads(tmp_path: P
     theirs = gaze.from_asc(file).samples.to_pandas()
     ours = trackers.read("eyelink-asc", file)[0].samples
     np.testing.assert_allclose(ours["time"] * 1000, theirs["time"])
+
+
+def diem(path: Path, events: str = "1\t1") -> Path:
+    """A log of 180 frames: the eyes 4 pixels beside the disc, whose video stood in the middle."""
+    left, right = events.split("\t")
+    x, y = disc((np.arange(180) + 0.5) / 30)
+    x, y = x + (1280 - WIDTH) / 2, y + (960 - HEIGHT) / 2
+    lines = [
+        f"{frame}\t{across - 4}\t{down}\t1500.0\t{left}\t{across + 4}\t{down}\t1500.0\t{right}\r\n"
+        for frame, (across, down) in enumerate(zip(x, y, strict=True), start=1)
+    ]
+    path.write_bytes("".join(lines).encode())
+    return path
+
+
+def test_logs_of_diem_are_those_of_their_videos_frames(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "disc", about=ABOUT_DIEM)
+    gaze = folder / "gaze" / "disc.csv"
+    gaze.unlink()
+    logs = [diem(tmp_path / f"diem5s0{each}.asc_15_disc_160x96.txt") for each in (1, 2)]
+    blink = diem(tmp_path / "diem5s09.asc_15_disc_160x96.txt", "1\t0")
+    said = bring("diem", folder, [*logs, blink])
+    assert "diem5s01: 180 samples" in said
+    assert "begins where the format says" in said
+    found = gaze_csv.read(gaze)
+    assert found.viewers == ("diem5s01", "diem5s02", "diem5s09")
+    np.testing.assert_allclose(found.time[:3], [0.5 / 30, 1.5 / 30, 2.5 / 30], atol=1e-6)
+    x, y = disc(found.time)
+    np.testing.assert_allclose(found.x[found.seen], x[found.seen], atol=0.02)
+    np.testing.assert_allclose(found.y[found.seen], y[found.seen], atol=0.02)
+    assert found.seen.sum() == 2 * 180
+
+
+ABOUT_DIEM = """\
+name: Disc
+viewers: two
+heard_sound: true
+licence: CC0-1.0
+screen: {width: 1280, height: 960, shown: own size}
+sigma_pixels: 6
+detector: none
+fractions: {test: 1.0}
+"""
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("name", "viewers", "inside"),
+    [("arctic_bears_1066x710", 49, "99.8"), ("documentary_dolphins_1280x720", 20, "99.6")],
+)
+def test_real_logs_of_diem_by_the_commands(
+    real: Path, tmp_path: Path, name: str, viewers: int, inside: str
+) -> None:
+    folder = write_folder(tmp_path / "diem", about=ABOUT_DIEM)
+    gaze, video = folder / "gaze" / "disc.csv", folder / "videos" / "disc.mp4"
+    gaze.unlink()
+    width, height = map(int, name.rpartition("_")[2].split("x"))
+    grey = f"color=gray:size={width}x{height}:rate=30:duration=60"
+    command = ["ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i", grey, "-preset", "ultrafast"]
+    command.append(str(video))
+    subprocess.run(command, check=True)
+    logs = sorted((real / "diem_gaze" / name / "event_data").glob("*.txt"))
+    bring("diem", folder, logs)
+    code, said = checked(folder)
+    assert code == 0, said
+    assert f"disc: {viewers} viewers" in said
+    found = gaze_csv.read(gaze)
+    inner = (found.x >= 0) & (found.y >= 0) & (found.x < width) & (found.y < height)
+    assert f"{100 * inner.sum() / found.seen.sum():.1f}" == inside
+    table = pd.read_csv(gaze)
+    for change, expected in (
+        ({"time": table["time"] * 1000}, "in milliseconds?"),
+        (
+            {"x": table["x"] + (1280 - width) / 2, "y": table["y"] + (960 - height) / 2},
+            "pixels of the screen of 1280 x 960?",
+        ),
+        ({"observer": ""}, "observer is empty"),
+    ):
+        table.assign(**change).to_csv(gaze, index=False)
+        code, said = checked(folder)
+        assert (code, expected in said) == (1, True), said
+    table.drop(columns="observer").to_csv(gaze, index=False)
+    assert "row 1: no column observer" in checked(folder)[1]
+
+
+def checked(folder: Path) -> tuple[int, str]:
+    done = CliRunner().invoke(commands, ["recordings", "check", str(folder)])
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done.exit_code, done.output
