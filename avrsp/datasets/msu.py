@@ -130,10 +130,9 @@ SHA256: Final = {
     "avimos/SaliencyTest": "ad535255c5d363f5482cb25aea9ce45b5a1d084797143788c687d49e6d2aa214",
     "avimos/SaliencyTrain": "8d30723234c68e6649bdd319ae53323256ab46337eae57764143c7d6594d4789",
     "ntire2026/Videos": "8b5e30b8ea3880f93860a4794a0ab385dcf8184166b4dfbcbd72ed8e1c39c0bd",
-    "ntire2026/FixationsTrain": "3f92459a7d95f03881f2d9a29b118e9379191add0b67766b6dfebe903ac4d598",
+    "ntire2026/FixationsTrain": msu_files.SECOND_VERSION,
 }
-"""Of zip archives, as their pages show it; of NTIRE's fixations the second version, which replaced
-the first."""
+"""Of zip archives, as their pages show it."""
 
 HUB: Final = "https://huggingface.co/datasets"
 BY_MOUSE: Final = "gaze was recorded by mouse in a browser, not by an eye tracker"

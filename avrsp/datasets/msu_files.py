@@ -26,6 +26,9 @@ POINTS: Final = "fixations.json"
 SINGLE: Final = "crowdsal"
 """The set of single files; the others come in archives."""
 
+SECOND_VERSION: Final = "3f92459a7d95f03881f2d9a29b118e9379191add0b67766b6dfebe903ac4d598"
+"""SHA-256 of NTIRE's FixationsTrain.zip since it was replaced."""
+
 DEPTH: Final = 3
 """So many folders may lie between a part and its files."""
 

@@ -11,13 +11,15 @@ from typing import Final
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from avrsp.datasets import msu_files
+from avrsp.datasets import msu_files, pins
 from avrsp.datasets.gaze import blurred
 from avrsp.datasets.msu_survey import VideoFacts, listed, meta, read_points
 from avrsp.errors import RawDataError
 from avrsp.media.luma import read_luma
 
 SETS: Final = ("avimos", "ntire2026", "crowdsal")
+REPLACED: Final = "ntire2026"
+"""The set whose training fixations were replaced by a second version."""
 LUMA_FRAMES: Final = 8
 LONGEST: Final = 999
 """Frames beyond which the authors' first scoring code pairs frames wrongly."""
@@ -31,7 +33,7 @@ def findings(key: str, raw: Path, facts: Sequence[VideoFacts]) -> list[str]:
     checks = (
         _folders(facts),
         _split(key, root, facts),
-        f"points are [y, x] in {len(good)} of {len(facts)} videos",
+        _order(good),
         _whole(good),
         _points(good),
         _equal_counts(good),
@@ -66,6 +68,16 @@ def _split(key: str, root: Path, facts: Sequence[VideoFacts]) -> str:
     return f"{msu_files.SPLIT} lists {sizes}, names {names} .mp4; there are {found}"
 
 
+def _order(facts: Sequence[VideoFacts]) -> str:
+    """Say in how many videos the longer side shows that points are `[y, x]`."""
+    sure = [each for each in facts if max(each.largest) >= min(each.size)]
+    right = [each for each in sure if np.argmax(each.largest) == np.argmax(each.size)]
+    return (
+        f"points are [y, x]: the longer side shows it in {len(right)} of {len(facts)} videos, "
+        f"nothing shows it in {len(facts) - len(sure)}, [x, y] in {len(sure) - len(right)}"
+    )
+
+
 def _whole(facts: Sequence[VideoFacts]) -> str:
     broken, outside = (sum(getattr(each, name) for each in facts) for name in ("broken", "outside"))
     return f"{broken} points are no whole numbers, {outside} lie beyond the frame and are left out"
@@ -74,7 +86,11 @@ def _whole(facts: Sequence[VideoFacts]) -> str:
 def _points(facts: Sequence[VideoFacts]) -> str:
     points, lists = sum(each.points for each in facts), sum(each.lists for each in facts)
     most, repeats = max((each.most for each in facts), default=0), sum(e.repeats for e in facts)
-    return f"{points / max(lists, 1):.1f} points a frame, {most} at most, {repeats} repeated"
+    indented = sum(each.indented for each in facts)
+    return (
+        f"{points / max(lists, 1):.1f} points a frame, {most} at most, {repeats} repeated; "
+        f"{indented} of {len(facts)} files are indented"
+    )
 
 
 def _equal_counts(facts: Sequence[VideoFacts]) -> str:
@@ -87,7 +103,8 @@ def _rates(facts: Sequence[VideoFacts]) -> str:
     rates = Counter(each.rate for each in facts)
     turned = [each.video for each in facts if each.rotation]
     found = ", ".join(f"{rate} ({count})" for rate, count in sorted(rates.items()))
-    return f"frames a second: {found}; turned when shown: {_named(turned)}"
+    gaps = [each.video for each in facts if each.gap]
+    return f"frames a second: {found}; gaps: {_named(gaps)}; turned when shown: {_named(turned)}"
 
 
 def _maps(root: Path, facts: Sequence[VideoFacts]) -> str:
@@ -154,7 +171,19 @@ def _fields(root: Path, facts: Sequence[VideoFacts]) -> str:
 
 def _archives(key: str, root: Path) -> str:
     lack = [part for part in msu_files.parts(key) if not (root / part).is_dir()]
-    return f"parts that are not here: {', '.join(lack) or 'none'}"
+    said = f"parts that are not here: {', '.join(lack) or 'none'}"
+    if key == REPLACED and (root / "FixationsTrain").is_dir():
+        said += f"; {_version(key)}"
+    return said
+
+
+def _version(key: str) -> str:
+    """Say which version of NTIRE's training fixations was unpacked here; the first was replaced."""
+    pin = pins.read().get(f"{key}/FixationsTrain.zip")
+    if pin is None:
+        return "FixationsTrain was not unpacked here: whether it is the second version is not known"
+    second = pin.sha256 == msu_files.SECOND_VERSION
+    return f"FixationsTrain.zip is {'' if second else 'not '}the second version"
 
 
 def _overlap(key: str, raw: Path) -> str:

@@ -32,6 +32,10 @@ SWAPPED_SHARE: Final = 0.01
 """Share of points beyond the frame from which `[x, y]` instead of `[y, x]` is believed."""
 
 
+GAP: Final = 1.5
+"""Times a frame's usual duration beyond which it is a gap in the video."""
+
+
 class VideoFacts(BaseModel):
     """What was counted of one video.
 
@@ -44,9 +48,10 @@ class VideoFacts(BaseModel):
         rate: Frames a second, exact, such as `30/1`.
         size: Height and width as shown.
         rotation: Degrees by which the picture is turned when shown.
-        sound: Rate and channels; None without sound.
+        gap: Whether a frame near the beginning is shown much longer than others.
+        sound: Rate, channels and when it begins; None without sound.
         maps: Frames, height and width of the video of maps.
-        map_format: How its pixels are stored, and their range.
+        map_format: Codec's profile, how its pixels are stored, and their range.
         lists: Of fixations.
         empty: Lists without a fixation.
         points: In all lists.
@@ -54,6 +59,8 @@ class VideoFacts(BaseModel):
         repeats: Points that another one of the same frame equals.
         broken: Points that are no whole numbers.
         outside: Points beyond the frame.
+        largest: Greatest row and column of a point inside it.
+        indented: Whether the JSON of the points is spread over lines.
         fault: Why the video cannot be read.
     """
 
@@ -67,6 +74,7 @@ class VideoFacts(BaseModel):
     rate: Annotated[str, Field(pattern=r"^[1-9]\d*(/[1-9]\d*)?$")] = "30/1"
     size: tuple[int, int] = (0, 0)
     rotation: int = 0
+    gap: bool = False
     sound: str | None = None
     maps: tuple[int, int, int] = (0, 0, 0)
     map_format: str = ""
@@ -77,6 +85,8 @@ class VideoFacts(BaseModel):
     repeats: int = 0
     broken: int = 0
     outside: int = 0
+    largest: tuple[int, int] = (0, 0)
+    indented: bool = False
     fault: str = ""
 
     @property
@@ -212,14 +222,17 @@ def _counted(there: VideoFiles) -> dict[str, Any]:
     media, maps = probe(there.video), probe(there.maps)
     points = read_points(there.points, (media.height, media.width))
     total = sum(each.count for each in points)
+    inside = np.concatenate([np.zeros((1, 2), np.int16), *(each.inside for each in points)])
     return {
         "frames": media.expected or len(points) or 1,
         "rate": str(media.rate),
         "size": (media.height, media.width),
         "rotation": media.rotation,
+        "gap": media.longest_step > GAP / media.rate,
         "sound": _sound(media),
         "maps": (maps.expected or 0, maps.height, maps.width),
-        "map_format": f"{maps.pixel_format}, {'full' if maps.full_range else 'limited'} range",
+        "map_format": f"{maps.profile}, {maps.pixel_format}, "
+        f"{'full' if maps.full_range else 'limited'} range",
         "lists": len(points),
         "empty": sum(not each.count for each in points),
         "points": total,
@@ -227,25 +240,39 @@ def _counted(there: VideoFiles) -> dict[str, Any]:
         "repeats": sum(each.repeats for each in points),
         "broken": sum(each.broken for each in points),
         "outside": total - sum(len(each.inside) for each in points),
+        "largest": tuple(map(int, inside.max(axis=0))),
+        "indented": there.points.read_bytes().strip().count(b"\n") > 1,
     }
 
 
 def _sound(media: Media) -> str | None:
     track = media.sound
-    return f"{track.rate} Hz, {track.channels} channels" if track else None
+    if track is None:
+        return None
+    return f"{track.rate} Hz, {track.channels} channels from {track.start:.3f} s"
+
+
+CREDIT_FIELDS: Final = (
+    *("title", "author", "creator", "attribution", "channel", "uploader", "owner"),
+    *("licen", "url", "source"),
+)
+"""Parts of the names of fields that a credit is made of, in this order."""
 
 
 def credits_of(key: str, raw: Path, video: str) -> str:
-    """Return licence, author and source of one video, as the set's own files state them."""
+    """Return licence, author and source of one video, as the set's own files state them.
+
+    Where no field is known by its name, all of them are returned.
+    """
     facts = meta(raw / key).get(video, {})
-    words = ("title", "author", "creator", "channel", "uploader", "owner", "licen", "url", "source")
+    stated = {name: str(each) for name, each in facts.items() if isinstance(each, str | int)}
     said = {
-        field: str(value)
-        for word in words
-        for field, value in facts.items()
-        if word in field.lower() and isinstance(value, str | int) and str(value)
+        field: value
+        for word in CREDIT_FIELDS
+        for field, value in stated.items()
+        if word in field.lower() and value
     }
-    return ", ".join(said.values())
+    return ", ".join(dict.fromkeys((said or stated).values()))
 
 
 def meta(root: Path) -> dict[str, dict[str, Any]]:

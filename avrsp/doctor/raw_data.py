@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from avrsp.datasets import pins
 from avrsp.datasets.dataset_registry import Archive, DatasetSpec, ListedVideo, spec
-from avrsp.datasets.download import incoming, pins
+from avrsp.datasets.download import incoming
 from avrsp.doctor.finding import Finding
 from avrsp.errors import RawDataError
 from avrsp.params import ClipParams

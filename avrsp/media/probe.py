@@ -35,7 +35,8 @@ RIGHT_ANGLE: Final = 1.0
 ENTRIES: Final = (
     "packet=stream_index,pts_time:format=duration:"
     "stream=index,codec_type,codec_name,width,height,avg_frame_rate,r_frame_rate,nb_frames,"
-    "duration,bit_rate,sample_rate,channels,sample_aspect_ratio,pix_fmt,color_range,sample_fmt:"
+    "duration,bit_rate,sample_rate,channels,sample_aspect_ratio,pix_fmt,color_range,sample_fmt,"
+    "profile,start_time:"
     "stream_disposition=default,attached_pic:stream_side_data=rotation:stream_tags=rotate,DURATION"
 )
 
@@ -57,6 +58,7 @@ class Track:
         decodable: Whether ffmpeg could decode the start of it.
         picture: Index of the stream whose frames it belongs to; None in a sound file, on whose own
             clock the frames' times then are.
+        start: Seconds at which it begins.
     """
 
     path: Path
@@ -66,6 +68,7 @@ class Track:
     channels: int | None
     decodable: bool = True
     picture: int | None = None
+    start: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,8 @@ class Media:
         pixel_aspect: Width of a shown pixel over its height.
         pixel_format: ffmpeg's name of how the picture's samples are stored; empty if not known.
         full_range: Whether luma spans all levels; else 16 to 235 of 8 bits, 64 to 940 of 10.
+        profile: ffmpeg's name of the codec's profile; empty if not known.
+        longest_step: Seconds that a picture is shown at most, of the first ones of the file.
     """
 
     width: int
@@ -97,6 +102,8 @@ class Media:
     pixel_aspect: Fraction
     pixel_format: str = ""
     full_range: bool = False
+    profile: str = ""
+    longest_step: float = 0.0
 
     @property
     def fps(self) -> float:
@@ -136,10 +143,11 @@ def probe(path: Path) -> Media:
     sideways = abs(rotation % 180 - 90) < RIGHT_ANGLE
     size = int(video["width"]), int(video["height"])
     aspect = _ratio(video.get("sample_aspect_ratio")) or Fraction(1)
+    shown = times.get(int(video["index"]), np.zeros(0))
     return Media(
         width=size[sideways],
         height=size[not sideways],
-        rate=_frame_rate(video, times.get(int(video["index"]), np.zeros(0))),
+        rate=_frame_rate(video, shown),
         frames=_count(video.get("nb_frames")),
         duration=_lasting(video) or _seconds(found.get("format", {}).get("duration")),
         video_stream=int(video["index"]),
@@ -148,6 +156,8 @@ def probe(path: Path) -> Media:
         pixel_aspect=1 / aspect if sideways else aspect,
         pixel_format=str(video.get("pix_fmt", "")),
         full_range=video.get("color_range") == "pc",
+        profile=str(video.get("profile", "")),
+        longest_step=float(np.diff(shown).max(initial=0)),
     )
 
 
@@ -265,6 +275,7 @@ def _chosen_sound(path: Path, streams: Sequence[Stream], picture: int | None) ->
         _count(chosen.get("channels")),
         _is_decodable(chosen, "sample_fmt"),
         picture,
+        _seconds(chosen.get("start_time")) or 0.0,
     )
 
 

@@ -205,11 +205,15 @@ def test_the_checks_say_a_line_each(
     said = "\n".join(lines)
     for expected in (
         "lists 3 train, 0 public_test, 1 private_test, names with .mp4",
-        "6.0 points a frame, 6 at most, 24 repeated",
+        "[y, x]: the longer side shows it in 4 of 4 videos, nothing shows it in 0, [x, y] in 0",
+        "6.0 points a frame, 6 at most, 24 repeated; 0 of 4 files are indented",
         "differ in 1 (a_2); 0 lists are empty",
-        "frames a second: 30 (4)",
+        "frames a second: 30 (4); gaps: none; turned when shown: none",
         "yuv420p10le, limited range (4)",
+        "High 10",
         "without sound: 1 (a_3)",
+        "1 channels from 0.000 s",
+        "not unpacked here: whether it is the second version is not known",
         "facts of videos: author, license; not credited: none",
     ):
         assert expected in said, said

@@ -17,9 +17,9 @@ from urllib.parse import unquote, urlsplit
 
 from filelock import FileLock
 
-from avrsp.datasets import sheets
+from avrsp.datasets import pins, sheets
 from avrsp.datasets.dataset_registry import Archive, DatasetSpec, names, spec
-from avrsp.datasets.download import hub, incoming, outcome, pins, placing, transfer
+from avrsp.datasets.download import hub, incoming, outcome, placing, transfer
 from avrsp.datasets.download.archives import Limits, unpack
 from avrsp.datasets.download.outcome import ArchiveSource, DownloadState, write
 from avrsp.datasets.download.transfer import Patience, RoomError, UnknownHostError

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from avrsp.datasets.dataset_registry import DatasetSpec
 from avrsp.datasets.download import incoming
-from avrsp.datasets.download.pins import Pin
+from avrsp.datasets.pins import Pin
 from avrsp.files import sealed, unsealed, write_json
 
 

@@ -11,8 +11,9 @@ import sys
 from pathlib import Path
 
 from avrsp import files
+from avrsp.datasets import pins
 from avrsp.datasets.dataset_registry import Archive, DatasetSpec
-from avrsp.datasets.download import hub, incoming, pins
+from avrsp.datasets.download import hub, incoming
 from avrsp.datasets.download.archives import Limits, unpack
 from avrsp.errors import RawDataError
 

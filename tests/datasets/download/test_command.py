@@ -13,7 +13,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from avrsp.cli import commands, main
-from avrsp.datasets.download import outcome, pins
+from avrsp.datasets import pins
+from avrsp.datasets.download import outcome
 from tests.datasets.download.conftest import TREES, VIDEOS, packed, tree_of
 from tests.datasets.download.server import Server
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from avrsp.datasets import pins
 from avrsp.datasets.dataset_registry import spec
-from avrsp.datasets.download import fetch, outcome, pins
+from avrsp.datasets.download import fetch, outcome
 from avrsp.datasets.download.outcome import DownloadState
 from tests.datasets.download.conftest import TREES, VIDEOS, archive, means, packed, tree_of
 from tests.datasets.download.server import Server
