@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,33 +16,49 @@ if TYPE_CHECKING:
     from avrsp.models.registry import ModelSpec
     from avrsp.models.saved import ModelConfig
 
-COLUMNS = ("model", "variant", "M parameters", "GMACs a window", "a frame", "licence", "weights")
+COLUMNS = ("model", "variant", "M parameters", "GMACs a window", "a frame", "licence")
+WIDE = 100
+"""Letters in a line at most, but for an address that is longer."""
 
 
 @click.command("models")
 def list_models() -> None:
-    """List the networks: what each costs, its licence, and where its weights are.
+    """List the networks: what each costs, its licence, and weights with what they learnt from.
 
     GMACs are 10^9 multiply-accumulates of one window at the published size, sound included, and
     of one more frame of a video, for which networks that share windows or carry a state need less.
+    Below each network are its weights that are here, else where a person finds published ones.
     """
     from avrsp import models, paths
     from avrsp.prediction.costs import count
 
     here = trained_here(paths.home() / "data" / "models")
-    rows = [COLUMNS]
+    rows, weights = [COLUMNS], [[""]]
     for name in models.names():
         entry = models.spec(name)
         for variant, form in entry.variants.items():
             cost = form.cost or count(entry, form.settings)
             counts = f"{cost.parameters / 1e6:.1f}", f"{cost.window / 1e9:.1f}"
-            frame = f"{cost.frame / 1e9:.1f}"
-            said = "; ".join(weights_of(entry, variant, here))
-            rows.append((name, variant, *counts, frame, entry.licence, said))
+            rows.append((name, variant, *counts, f"{cost.frame / 1e9:.1f}", entry.licence))
+            weights.append([*weights_of(entry, variant, here)])
     widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
-    for row in rows:
+    for row, said in zip(rows, weights, strict=True):
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         click.echo("  ".join(cells).rstrip())
+        for line in filter(None, said):
+            click.echo(_wrapped(line))
+
+
+def _wrapped(line: str) -> str:
+    """Return a line below a network, as several where it is long; addresses stay whole."""
+    return textwrap.fill(
+        line,
+        WIDE,
+        initial_indent="    ",
+        subsequent_indent="      ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def trained_here(folder: Path) -> dict[str, ModelConfig]:
@@ -62,16 +79,16 @@ def weights_of(entry: ModelSpec, variant: str, here: dict[str, ModelConfig]) -> 
     """Say which weights of a variant are here, else where a person finds published ones."""
     own = entry.variants[variant].settings
     mine = [
-        f"{folder} (trained on {', '.join(config.learnt_from) or 'unknown videos'})"
+        f"here: {folder}, learnt from {', '.join(config.learnt_from) or 'unknown videos'}"
         for folder, config in here.items()
         if config.model == entry.name and all(config.settings.get(key) == own[key] for key in own)
     ]
+    yield from mine
     if mine:
-        yield f"here: {', '.join(mine)}"
         return
     published = [each for each in entry.checkpoints if each.variant == variant]
     for each in published:
-        yield f"{each.file} (trained on {', '.join(each.learnt_from)}): {each.place}"
+        yield f"{each.file}, learnt from {', '.join(each.learnt_from)}: {each.place}"
     if not published:
         yield "none published; train it: dvc repro" if not entry.checkpoints else "none published"
 

@@ -162,18 +162,20 @@ def test_the_list_of_models_says_what_each_costs_and_where_its_weights_are(works
 
     def rows() -> dict[str, str]:
         done = CliRunner().invoke(list_models, catch_exceptions=False)
-        return {" ".join(line.split()[:2]): line for line in done.output.splitlines()}
+        assert max(map(len, done.output.splitlines())) <= 100
+        blocks = re.split(r"\n(?! )", done.output.rstrip())
+        return {" ".join(each.split()[:2]): " ".join(each.split()) for each in blocks}
 
     before = rows()
     kinds = {f"{name} {variant}" for name in models.names() for variant in variants(name)}
     assert set(before) == {"model variant", *kinds}
-    assert re.search(r" 15\.4 +85\.2 +45\.0 +MIT +none published; train it", before["avrsp av"])
-    assert before["tiny v"].endswith("tiny.pth (trained on diem): the test")
-    assert before["tiny av"].endswith("tiny_av.pth (trained on avad): here")
+    assert re.search(r" 15\.4 85\.2 45\.0 MIT none published; train it", before["avrsp av"])
+    assert before["tiny v"].endswith("tiny.pth, learnt from diem: the test")
+    assert before["tiny av"].endswith("tiny_av.pth, learnt from avad: here")
     assert "avrsp fetch-weights unisal" in before["unisal v"]
     import_checkpoint(ENTRY, workspace / "tiny.pth", workspace / "data" / "models")
     after = rows()
-    assert after["tiny v"].endswith("here: tiny-v-tiny (trained on diem)")
+    assert after["tiny v"].endswith("here: tiny-v-tiny, learnt from diem")
     assert after["tiny av"] == before["tiny av"]
 
 
