@@ -46,13 +46,19 @@ def run(  # noqa: PLR0913 - what differs between the runs
 
     Writes `data/models/<run>/` and `reports/training/<name of the phase>.json`, or into other
     `folders` in place of these two, and notes for `step` what was left out. Started several times
-    by `torchrun`, all processes train one network, and the main one writes and records.
+    by `torchrun`, all processes train one network, and the main one writes and records. Where no
+    video is left for validation, those that are learnt from judge, and that is said.
     """
     here = paths.current()
     known, stores = lists.read(listed, loaded)
     training = known.videos(datasets, split, "train")
     validation = known.videos(datasets, split, "validation")
-    videos = Videos(stores, training, validation)
+    if training and not validation:
+        sys.stderr.write(
+            f"{phase.name}: {', '.join(datasets)} have too few videos for a validation part; the "
+            "training videos judge the epochs themselves, which says nothing about other videos\n"
+        )
+    videos = Videos(stores, training, validation or training)
     identity = phase_digest(phase, videos)
     states = here.checkpoints() / identity[:16]
     out = here.folder / folders[0] / phase.run
