@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
@@ -22,6 +23,9 @@ HEAT: Final = (255, 60, 0)
 MARK: Final = (0, 255, 255)
 """Width and height of a picture, height of a caption, radius of a fixation, colours; pixels."""
 
+LETTERS: Final = 90
+"""Of a line of text, which then fits across three pictures."""
+
 
 def write_picture(path: Path, parts: Iterable[Path], stores: Path) -> None:
     """Show the middle frame of some kept videos: plain, its density, and both with fixations."""
@@ -29,22 +33,32 @@ def write_picture(path: Path, parts: Iterable[Path], stores: Path) -> None:
     kept = [verdict for verdict in verdicts if verdict.kept]
     shown = [kept[k] for k in np.linspace(0, len(kept) - 1, min(VIDEOS, len(kept)), dtype=int)]
     width, height = TILE
-    row = height + LINE
-    sheet = Image.new("RGB", (3 * width, LINE + row * len(shown)), "white")
+    opened = [VideoStore(store_path(stores, each)) for each in shown]
+    captions = [_caption(each, store) for each, store in zip(shown, opened, strict=True)]
+    lines = sum(map(len, captions))
+    sheet = Image.new("RGB", (3 * width, LINE * (1 + lines) + height * len(shown)), "white")
     draw = ImageDraw.Draw(sheet)
     draw.text((2, 2), f"{len(kept)} videos kept, {len(verdicts) - len(kept)} set aside", "black")
-    for number, verdict in enumerate(shown):
-        top = LINE + number * row
-        draw.text((2, top + 2), f"{verdict.video}  frame {verdict.frames // 2}", "black")
-        for column, tile in enumerate(_tiles(verdict, stores)):
-            sheet.paste(tile, (column * width, top + LINE))
+    top = LINE
+    for caption, store in zip(captions, opened, strict=True):
+        for line in caption:
+            draw.text((2, top + 2), line, "black")
+            top += LINE
+        for column, tile in enumerate(_tiles(store)):
+            sheet.paste(tile, (column * width, top))
+        top += height
     with replacing(path) as temporary:
         sheet.save(temporary, "PNG")
 
 
-def _tiles(verdict: Verdict, stores: Path) -> Sequence[Image.Image]:
-    store = VideoStore(store_path(stores, verdict))
-    middle = verdict.frames // 2
+def _caption(verdict: Verdict, store: VideoStore) -> list[str]:
+    """Return the lines above a video's pictures: its name, and its credit where it has one."""
+    credit = textwrap.wrap(store.attributes.credit, LETTERS)
+    return [f"{verdict.video}  frame {verdict.frames // 2}", *credit]
+
+
+def _tiles(store: VideoStore) -> Sequence[Image.Image]:
+    middle = len(store) // 2
     frame = Image.fromarray(store.frames([middle])[0]).resize(TILE)
     density = Image.fromarray(store.density(middle)).resize(TILE)
     both = Image.composite(Image.new("RGB", TILE, HEAT), frame, density.point(lambda v: v * 0.6))

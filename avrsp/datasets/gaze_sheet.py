@@ -31,7 +31,8 @@ def draw_sheet(path: Path, video: RecordedVideo, gaze: Gaze) -> None:
     rows = -(-len(chosen) // ACROSS)
     sheet = Image.new("RGB", (ACROSS * WIDE, LINE + rows * (tile[0] + LINE)), "white")
     draw = ImageDraw.Draw(sheet)
-    draw.text((2, 2), f"{video.video}: {len(gaze.viewers)} viewers, a colour each", "black")
+    said = f"{video.video}: {len(gaze.viewers)} viewers, a colour each. {video.credit}"
+    draw.text((2, 2), said, "black")
     frame = np.searchsorted(times, gaze.time, side="right") - 1
     place = 0
     for number, picture in enumerate(decode.read_frames(video.file, height=tile[0], width=tile[1])):

@@ -173,13 +173,13 @@ def _archives(key: str, root: Path) -> str:
     lack = [part for part in msu_files.parts(key) if not (root / part).is_dir()]
     said = f"parts that are not here: {', '.join(lack) or 'none'}"
     if key == REPLACED and (root / "FixationsTrain").is_dir():
-        said += f"; {_version(key)}"
+        said += f"; {_version(key, root.parent)}"
     return said
 
 
-def _version(key: str) -> str:
+def _version(key: str, raw: Path) -> str:
     """Say which version of NTIRE's training fixations was unpacked here; the first was replaced."""
-    pin = pins.read().get(f"{key}/FixationsTrain.zip")
+    pin = pins.read(raw).get(f"{key}/FixationsTrain.zip")
     if pin is None:
         return "FixationsTrain was not unpacked here: whether it is the second version is not known"
     second = pin.sha256 == msu_files.SECOND_VERSION

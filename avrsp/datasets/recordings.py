@@ -85,7 +85,12 @@ def entry(key: str, folder: Path, about: RecordingsDescription) -> DatasetSpec:
         list_videos=partial(list_videos, key, about),
         prepare=partial(count_videos, key, folder),
         stamp=partial(stamp, folder),
+        credit=partial(_credit, str(folder)),
     )
+
+
+def _credit(folder: str, raw: Path, video: str) -> str:
+    return RecordedVideo(raw, folder, video).credit
 
 
 def count_videos(key: str, folder: Path, raw: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from avrsp.errors import StoreError
+from avrsp.evaluate.summary import VIEWERS
 from avrsp.files import write_bytes, write_text
 from avrsp.params.ablations import ABLATIONS, SPLIT
 from avrsp.report import data_section, fusion_table, page_sections, reliance_section, texts
@@ -25,6 +26,7 @@ from avrsp.report.page import (
     Block,
     BulletPoints,
     Chart,
+    FilmBlock,
     Grid,
     Notice,
     Page,
@@ -38,7 +40,14 @@ from avrsp.report.page import (
 )
 from avrsp.report.palette import render
 from avrsp.report.results import Results
-from avrsp.report.tables import Table, TableRows, compared, comparison, overview
+from avrsp.report.tables import (
+    Table,
+    TableRows,
+    compared,
+    comparison,
+    more_metrics,
+    overview,
+)
 
 
 def write_report(folder: Path, inputs: Inputs) -> tuple[str, ...]:
@@ -66,11 +75,17 @@ def write_report(folder: Path, inputs: Inputs) -> tuple[str, ...]:
         write_text(folder / "tables" / "datasets.md", grids_to_markdown("Data", texts.ROLES, grids))
         write_grids(folder, {"datasets": grids[0]}, f"Preset {inputs.about.preset}.")
     (folder / "figures").mkdir(parents=True, exist_ok=True)  # DVC expects it even when empty
-    for chart in (*charts(page.sections), *filter(None, [page.hero])):
+    pictures = (*charts(page.sections), *filter(None, [page.hero]))
+    for chart in pictures:
         write_bytes(folder / "figures" / f"{chart.name}.png", chart.picture.light)
         write_bytes(folder / "figures" / f"{chart.name}.pdf", chart.picture.vector)
     for clip in clips(page.sections):
         write_bytes(folder / "figures" / f"{clip.name}.mp4", clip.content)
+    shown: tuple[Chart | FilmBlock, ...] = (*pictures, *clips(page.sections))
+    credited = [each for each in shown if each.credit]
+    if credited:
+        lines = "".join(f"{each.name}: {each.credit}\n" for each in credited)
+        write_text(folder / "figures" / "credits.txt", lines)
     write_text(folder / "index.html", to_html(page, downloads))
     return faults(page.sections)
 
@@ -140,19 +155,26 @@ def _page(inputs: Inputs, tables: tuple[Table, ...]) -> Page:
 def _warning(inputs: Inputs) -> str:
     said = [texts.SAMPLE_WARNING] if inputs.about.preset == "sample" else []
     if inputs.manifest:
-        said.append(data_section.by_mouse(inputs.manifest, inputs.about))
+        said.append(inputs.about.by_mouse(inputs.manifest.datasets))
     return " ".join(filter(None, said))
 
 
 def _tables(inputs: Inputs) -> Iterator[Table]:
     about, rows = inputs.about, _table_rows(inputs)
     given = (texts.GIVEN,) if {*inputs.results.given} - {*rows.published} else ()
-    yield overview(rows, about, notes=given)
+    if {*inputs.results.methods} & {*VIEWERS}:
+        given = (*given, texts.BETWEEN_VIEWERS)
+    every = tuple(filter(None, [about.by_mouse(rows.results.datasets)]))
+    yield overview(rows, about, notes=(*every, *given))
     against = objections(about, inputs.models)
     for name, datasets in compared(rows.results, about).items():
         printed = (texts.PRINTED, texts.ODD[name], texts.NEWER) if name else ()
-        notes = (texts.DAGGER, *given, *_absent(rows), *printed, *_gaps(rows, about, datasets))
+        own = (*filter(None, [about.by_mouse(datasets)]), texts.DAGGER, *given)
+        notes = (*own, *_absent(rows), *printed, *_gaps(rows, about, datasets))
         yield comparison(name, datasets, rows, about, objections=against, notes=notes)
+    more = more_metrics(rows, about, notes=(*every, texts.FURTHER_METRICS, *given))
+    if more is not None:
+        yield more
 
 
 def _table_rows(inputs: Inputs) -> TableRows:
@@ -197,7 +219,7 @@ def _tiles(inputs: Inputs) -> Iterator[Tile]:
             yield Tile(f"{estimate.value:.3f}", f"{label}: mean CC", method.split()[0])
     if inputs.manifest:
         kept = sum(v.kept for entry in inputs.manifest.datasets.values() for v in entry.videos)
-        yield Tile(f"{kept:,}", "videos with eye tracking", "data")
+        yield Tile(f"{kept:,}", "videos with gaze", "data")
 
 
 def _hero(inputs: Inputs) -> Chart | None:
@@ -224,6 +246,7 @@ def _hero(inputs: Inputs) -> Chart | None:
         alt=f"Frame with fixations, ground truth, and predicted maps. {caption}",
         picture=picture,
         on_dark=True,
+        credit=inputs.credited([(dataset, video)]),
     )
 
 

@@ -54,16 +54,6 @@ def blocks(manifest: Manifest, about: About) -> Iterator[Block]:
         yield Folded(texts.SOURCES, (_sources(manifest, about),))
 
 
-def by_mouse(manifest: Manifest, about: About) -> str:
-    """Name the datasets whose gaze was recorded by mouse; empty where there is none."""
-    found = [
-        about.title(key)
-        for key in manifest.datasets
-        if key in datasets.names() and datasets.spec(key).gaze == "mouse"
-    ]
-    return f"{texts.MOUSE}{', '.join(found)}." if found else ""
-
-
 def _sources(manifest: Manifest, about: About) -> Grid:
     entries = [datasets.spec(key) for key in manifest.datasets if key in datasets.names()]
     rows = tuple(

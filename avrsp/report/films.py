@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tempfile
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Final
@@ -44,7 +45,8 @@ def clips(inputs: Inputs) -> list[Block]:
             continue
         try:
             store = inputs.store(dataset, video)
-            blocks.append(_clip(store, maps, name, caption=_caption(rank, model), rank=rank))
+            block = _clip(store, maps, name, caption=_caption(rank, model), rank=rank)
+            blocks.append(replace(block, credit=inputs.credited([(dataset, video)])))
         except (StoreError, RawDataError) as error:
             blocks.append(Notice(f"{name}: {error}", fault=True))
     return blocks

@@ -176,7 +176,9 @@ def write_fusions(folder: Path, found: Found, about: About) -> None:
     page = Page(
         title=texts.FUSIONS_TITLE,
         lead=texts.FUSIONS_LEAD,
-        warning=texts.SAMPLE_WARNING if about.preset == "sample" else "",
+        warning=texts.SAMPLE_WARNING
+        if about.preset == "sample"
+        else about.by_mouse(about.datasets),
         sections=(
             PageSection("tables", "Ways to join sound and picture", (*_gaps(found), *tables)),
             PageSection("runs", "Which runs these are", tuple(_runs(found, about))),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,8 +12,10 @@ import numpy as np
 import pandas as pd
 
 from avrsp import datasets
+from avrsp.errors import StoreError
 from avrsp.evaluate.score_table import read_rows
 from avrsp.files import sha256
+from avrsp.report import texts
 from avrsp.report.compared import (
     ComparedMethod,
     ComparedPlaces,
@@ -80,6 +83,15 @@ class About:
     def clip(self, dataset: str, video: str) -> str:
         """Return what a video is called where it is shown."""
         return f"{self.title(dataset)}, {video}"
+
+    def by_mouse(self, keys: Iterable[str]) -> str:
+        """Name those of the datasets whose gaze was recorded by mouse; empty where there is none.
+
+        What preset `sample` generates was recorded by nobody.
+        """
+        known = {*datasets.names()} if self.preset != "sample" else set()
+        found = [key for key in keys if key in known and datasets.spec(key).gaze == "mouse"]
+        return f"{texts.MOUSE}{', '.join(self.titles(found))}." if found else ""
 
     @property
     def setting(self) -> str:
@@ -161,6 +173,19 @@ class Inputs:
     def store(self, dataset: str, video: str) -> VideoStore:
         """Return a video's store."""
         return VideoStore(store_of(self.places.stores, dataset, video))
+
+    def credited(self, videos: Iterable[tuple[str, str]]) -> str:
+        """Name author, licence and source of videos (dataset, name) whose frames are shown.
+
+        Empty where no video has its own. A store that cannot be read shows nothing, and has nothing
+        to be named.
+        """
+        said: dict[str, str] = {}
+        for dataset, video in videos:
+            with contextlib.suppress(StoreError):
+                credit = self.store(dataset, video).attributes.credit
+                said |= {f"{video}: {credit}": ""} if credit else {}
+        return f"Credit: {'; '.join(said)}." if said else ""
 
     def maps(self, dataset: str, split: int | str, video: str) -> dict[str, MapStore]:
         """Return what each method predicted for a video; a method without maps is missing."""

@@ -8,8 +8,24 @@ from typing import Final
 
 from avrsp.params import runs
 
-HEADINGS: Final = {"sim": "SIM", "cc": "CC", "nss": "NSS", "auc_judd": "AUC-J", "kl": "KL"}
-DIGITS: Final = {"sim": 3, "cc": 3, "nss": 2, "auc_judd": 3, "kl": 3}
+HEADINGS: Final = {
+    "sim": "SIM",
+    "cc": "CC",
+    "nss": "NSS",
+    "auc_judd": "AUC-J",
+    "kl": "KL",
+    "auc_shuffled": "s-AUC",
+    "ig": "IG",
+}
+DIGITS: Final = {
+    "sim": 3,
+    "cc": 3,
+    "nss": 2,
+    "auc_judd": 3,
+    "kl": 3,
+    "auc_shuffled": 3,
+    "ig": 2,
+}
 """Decimals of each metric, as the paper prints them."""
 
 LOWER_IS_BETTER: Final = frozenset({"kl"})
@@ -28,10 +44,16 @@ REFERENCES: Final = {
     "uniform": "uniform",
     "centre prior": "centre prior",
     "other frame": "other frame †",
+    "half the viewers": "half the viewers §",
+    "other viewers": "other viewers §",
 }
 
+NO_PREDICTIONS: Final = frozenset({"other frame", "half the viewers", "other viewers"})
+"""References that look at the ground truth, and are never marked as best."""
+
 RUN: Final = re.compile(
-    rf"({'|'.join(runs.KINDS)}|references|uniform|centre-prior|other-frame)-split(\w+)"
+    rf"({'|'.join(runs.KINDS)}|references|uniform|centre-prior|other-frame|half-the-viewers|"
+    r"other-viewers)-split(\w+)"
 )
 """Files of the chain's runs: what was scored, and on which split."""
 

@@ -26,6 +26,7 @@ class Chart:
         alt: What it shows, in words.
         wide: Whether it takes the whole width of the page.
         on_dark: Whether it stands on a ground that is dark on light pages too.
+        credit: Whose frames it shows, where they are others' works.
     """
 
     kind: ClassVar[str] = "chart"
@@ -37,6 +38,7 @@ class Chart:
     picture: ThemedPicture
     wide: bool = True
     on_dark: bool = False
+    credit: str = ""
 
     @property
     def light(self) -> str:
@@ -57,7 +59,10 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class FilmBlock:
-    """A short film with sound, an MP4 of `width` x `height` pixels; its `first` picture as PNG."""
+    """A short film with sound, an MP4 of `width` x `height` pixels; its `first` picture as PNG.
+
+    `credit` says whose film it shows, where that is another's work.
+    """
 
     kind: ClassVar[str] = "clip"
 
@@ -68,6 +73,7 @@ class FilmBlock:
     first: bytes
     width: int
     height: int
+    credit: str = ""
 
     @property
     def address(self) -> str:

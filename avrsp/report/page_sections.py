@@ -32,6 +32,7 @@ from avrsp.report.page import (
 )
 from avrsp.report.palette import render
 from avrsp.report.tables import Table
+from avrsp.store.manifest import Manifest
 
 OWN_PAGE: Final = "ablations/index.html"
 
@@ -120,6 +121,7 @@ def training(inputs: Inputs) -> PageSection:
     """Show the learning curves."""
     if not inputs.histories:
         return PageSection("training", "Training", (Notice(texts.NO_HISTORIES),))
+    judged = inputs.manifest is None or _has_validation(inputs.manifest, inputs.about)
     chart = Chart(
         name="learning-curves",
         title="Loss by epoch",
@@ -128,7 +130,15 @@ def training(inputs: Inputs) -> PageSection:
         + ", ".join(_curve_in_words(name, frame) for name, frame in inputs.histories.items()),
         picture=render(lambda theme: learning_curves(inputs.histories, theme)),
     )
-    return PageSection("training", "Training", (chart, *_trained_without(inputs)))
+    notice = () if judged else (Notice(texts.NO_VALIDATION),)
+    return PageSection("training", "Training", (*notice, chart, *_trained_without(inputs)))
+
+
+def _has_validation(manifest: Manifest, about: About) -> bool:
+    """Say whether the sets that fine-tuning learns from have a validation video in each split."""
+    entries = [manifest.datasets[key] for key in about.datasets if key in manifest.datasets]
+    videos = [each for entry in entries for each in entry.videos if each.kept]
+    return all(any(e.role(s) == "validation" for e in videos) for s in about.splits)
 
 
 def _trained_without(inputs: Inputs) -> Iterator[Block]:
@@ -155,10 +165,12 @@ def _strip(inputs: Inputs, dataset: str, choices: Sequence[TypicalFrame]) -> Cha
     others = [method for method in methods_of(moments) if method not in KINDS]
     name = inputs.about.title(dataset)
     given = f" Given to avrsp evaluate: {', '.join(others)}." if others else ""
+    credit = inputs.credited((dataset, choice.video) for choice in choices)
     return Chart(
         name=f"strip-{dataset}",
         title=name,
         caption=f"From top to bottom: {shown}.{given}",
+        credit=credit,
         alt=f"{name}: frames with fixations, ground truth, and maps. {given} "
         + " ".join(_choice_in_words(choice) for choice in choices),
         picture=render(lambda theme: strip(moments, theme)),

@@ -58,6 +58,7 @@ def _sequence(inputs: Inputs, key: SplitVideoKey, change: float) -> Chart:
         alt="Four moments around a change of sound: frame with fixations, ground truth, and the "
         f"predicted maps. {caption}",
         picture=render(lambda theme: strip(moments, theme)),
+        credit=inputs.credited([(dataset, video)]),
     )
 
 

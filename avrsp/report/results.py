@@ -7,7 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from avrsp.errors import StoreError
-from avrsp.evaluate.summary import DatasetScores, Estimate, read_summaries, read_summary
+from avrsp.evaluate.summary import (
+    VIEWERS,
+    DatasetScores,
+    Estimate,
+    read_summaries,
+    read_summary,
+)
 from avrsp.report.names import KINDS, MEAN, REFERENCES, RUN, method_name
 
 
@@ -24,8 +30,14 @@ class Results:
     faults: tuple[str, ...] = ()
 
     def find(self, method: str, dataset: str, metric: str) -> Estimate | None:
-        """Return one estimate, or None where it was not run."""
-        scored = self.methods.get(method, {}).get(dataset)
+        """Return one estimate, or None where it was not run.
+
+        Viewers against viewers have a mean only where they are known in all datasets.
+        """
+        own = self.methods.get(method, {})
+        if dataset == MEAN and method in VIEWERS and {*self.datasets} - {*own}:
+            return None
+        scored = own.get(dataset)
         return scored.metrics.get(metric) if scored else None
 
     @property

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Final
 
-from avrsp.evaluate.summary import Estimate
+from avrsp.evaluate.summary import VIEWERS, Estimate
 from avrsp.report import paper
 from avrsp.report.inputs import About
 from avrsp.report.names import (
@@ -14,6 +14,7 @@ from avrsp.report.names import (
     KINDS,
     LOWER_IS_BETTER,
     MEAN,
+    NO_PREDICTIONS,
     REFERENCES,
     given_name,
     listed,
@@ -21,6 +22,9 @@ from avrsp.report.names import (
 from avrsp.report.results import Results
 
 NOT_RUN: Final = "not run"
+NOT_DEFINED: Final = "n/a"
+"""In a row of viewers against viewers, a metric that they do not have."""
+
 NOT_KNOWN: Final = "not known"
 """Of a printed row: a number that its source does not have, or that nobody here has read."""
 
@@ -41,7 +45,7 @@ class Cell:
     @property
     def known(self) -> bool:
         """Whether there is a number."""
-        return self.text not in {NOT_RUN, NOT_KNOWN}
+        return self.text not in {NOT_RUN, NOT_KNOWN, NOT_DEFINED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +186,8 @@ def remark(objections: Sequence[str]) -> str:
 
 
 def overview(rows: TableRows, about: About, *, notes: Sequence[str] = ()) -> Table:
-    """Return the means over datasets of every metric, KL included."""
-    metrics = (*paper.METRICS, "kl")
+    """Return the means over datasets of every metric that the protocol has."""
+    metrics = (*paper.METRICS, *further(rows.results))
     over = ", ".join(about.titles(rows.results.datasets)) or "no dataset was scored"
     return Table(
         name="overview",
@@ -193,6 +197,33 @@ def overview(rows: TableRows, about: About, *, notes: Sequence[str] = ()) -> Tab
         headings=about.titles([MEAN]),
         metrics=metrics,
         groups=(measured(rows, (MEAN,), metrics), *published(rows, (MEAN,), metrics)),
+        notes=tuple(notes),
+    )
+
+
+FURTHER: Final = ("kl", "auc_shuffled", "ig")
+"""Metrics that the paper does not print; a protocol has all of them, some, or none."""
+
+
+def further(results: Results) -> tuple[str, ...]:
+    """Return those of `FURTHER` that anything was scored in."""
+    scored = [each for own in results.methods.values() for each in own.values()]
+    return tuple(name for name in FURTHER if any(name in each.metrics for each in scored))
+
+
+def more_metrics(rows: TableRows, about: About, *, notes: Sequence[str] = ()) -> Table | None:
+    """Return what the paper's tables leave out, by dataset; None where the protocol has none."""
+    metrics, datasets = further(rows.results), rows.results.datasets
+    if not metrics or not datasets:
+        return None
+    return Table(
+        name="table-more",
+        title="Metrics that the paper does not print",
+        caption=f"{about.setting}.",
+        datasets=datasets,
+        headings=about.titles(datasets),
+        metrics=metrics,
+        groups=(measured(rows, datasets, metrics),),
         notes=tuple(notes),
     )
 
@@ -254,7 +285,8 @@ def printed_groups(
 def measured(rows: TableRows, datasets: Iterable[str], metrics: Iterable[str]) -> RowGroup:
     """Return this run's rows; the best value of each column is marked.
 
-    The reference that looks at the ground truth of another frame takes no part in that.
+    References that look at the ground truth take no part in that; those of viewers against
+    viewers stand there where it is known who looked.
     """
     columns = [(dataset, metric) for dataset in datasets for metric in metrics]
     known = {*rows.labels, *rows.published}
@@ -264,9 +296,10 @@ def measured(rows: TableRows, datasets: Iterable[str], metrics: Iterable[str]) -
             label,
             cells_of(rows.results, method, columns),
             emphasis=method in KINDS,
-            contends=method != "other frame",
+            contends=method not in NO_PREDICTIONS,
         )
         for method, label in {**rows.labels, **given, **REFERENCES}.items()
+        if method not in VIEWERS or any(rows.results.find(method, *each) for each in columns)
     ]
     return RowGroup("this run", "This run", tuple(mark_best(found, columns)), ours=True)
 
@@ -281,7 +314,9 @@ def cells_of(
 ) -> dict[TableColumn, Cell]:
     """Return the cells of a method; what was not measured has none."""
     found = {column: results.find(method, *column) for column in columns}
-    return {
+    has = VIEWERS.get(method)
+    lacks = {column: Cell(NOT_DEFINED) for column in found if has and column[1] not in has}
+    return lacks | {
         column: Cell(f"{estimate.value:.{DIGITS[column[1]]}f}", estimate)
         for column, estimate in found.items()
         if estimate

@@ -10,7 +10,7 @@ from avrsp.params.runs import TITLES, VISUAL
 TITLE: Final = "AVRSP: where people look in a video with sound"
 
 LEAD: Final = (
-    "Audio-visual saliency prediction, from raw videos and eye tracking to the tables on this "
+    "Audio-visual saliency prediction, from raw videos and recorded gaze to the tables on this "
     "page. V is the network that only sees, AV the network that also listens."
 )
 
@@ -52,6 +52,19 @@ METRICS: Final = (
 DAGGER: Final = (
     "† Not a prediction: the ground truth of another frame of the same video. It shows how far "
     "knowing where this video's viewers tend to look would go, and is never marked as best."
+)
+
+BETWEEN_VIEWERS: Final = (
+    "§ Viewers against viewers. Other viewers: everybody else's gaze predicts each viewer's, the "
+    "ceiling between observers. Half the viewers: one half's gaze predicts the other's, which is "
+    "lower because fewer people predict. A metric that they do not have is n/a. Never "
+    "marked as best."
+)
+
+FURTHER_METRICS: Final = (
+    "KL is the divergence of the predicted from the true distribution, s-AUC the AUC against "
+    "fixations of other frames, in which a preference for the centre earns nothing, and IG the "
+    "information in bits a fixation that a map has more than the centre prior."
 )
 
 GIVEN: Final = (
@@ -199,6 +212,10 @@ NO_SCORES: Final = (
 )
 NO_PAIRS: Final = "Not run: this figure needs the scores of two models."
 NO_HISTORIES: Final = "Not run: no training history was found below data/models."
+NO_VALIDATION: Final = (
+    "There were too few videos for a validation part: the training videos judged the epochs "
+    "themselves. The solid curves say nothing about other videos."
+)
 NO_MANIFEST: Final = (
     "No data were preprocessed: the manifest is missing. Run: snakemake --cores all preprocess"
 )

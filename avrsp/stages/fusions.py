@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from avrsp import params, paths
+from avrsp import datasets, params, paths
 from avrsp.errors import AvrspError, exits_cleanly
 from avrsp.evaluate.summary import Summary
 from avrsp.files import sha256
@@ -38,6 +38,7 @@ def main() -> None:
         AvrspError: There is no manifest, or MLflow does not answer.
     """
     loaded, here = params.load(paths.params_file()), paths.current()
+    datasets.register_named(loaded, here.root)
     place = here.manifest(loaded.preset)
     if not place.exists():
         raise AvrspError(f"{place}: no such manifest; run: {COMMAND}")

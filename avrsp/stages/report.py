@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from avrsp import params, paths, tracking
+from avrsp import datasets, params, paths, tracking
 from avrsp.errors import cleaned, exits_cleanly
 from avrsp.evaluate.summary import read_summary
 from avrsp.params import Params
@@ -38,6 +38,7 @@ def main() -> None:
             and that is not allowed.
     """
     loaded = params.load(paths.params_file())
+    datasets.register_named(loaded, paths.current().root)
     places = places_of(loaded)
     if loaded.data.stores is not None:
         converted(loaded)

@@ -16,11 +16,19 @@ import pandas as pd
 import yaml  # noqa: TID251 - what makes numbers again reads their parameters itself
 from numpy.typing import NDArray
 
-METRICS = ["kl", "cc", "sim", "nss", "auc_judd"]
-HEADINGS = {"KL": "kl", "CC": "cc", "SIM": "sim", "NSS": "nss", "AUC-J": "auc_judd"}
+METRICS = ["kl", "cc", "sim", "nss", "auc_judd", "auc_shuffled", "ig"]
+HEADINGS = {
+    "KL": "kl",
+    "CC": "cc",
+    "SIM": "sim",
+    "NSS": "nss",
+    "AUC-J": "auc_judd",
+    "s-AUC": "auc_shuffled",
+    "IG": "ig",
+}
 NAMES = {"v": "AVRSP(V)", "av": "AVRSP(AV)", "other frame": "other frame †"}
 TITLES = {"SumMe": "summe", "ETMD": "etmd", "AVAD": "avad", "DIEM": "diem"}
-TABLES = ("table-i", "table-ii", "overview")
+TABLES = ("table-i", "table-ii", "table-more", "overview")
 
 Array = NDArray[np.float64]
 

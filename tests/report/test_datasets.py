@@ -10,7 +10,7 @@ import pytest
 
 from avrsp import datasets
 from avrsp.datasets import dataset_registry
-from avrsp.report.data_section import by_mouse, data, grids
+from avrsp.report.data_section import data, grids
 from avrsp.report.formats import grid_to_csv, grids_to_markdown
 from avrsp.report.inputs import About, ReportPlaces, gather
 from avrsp.report.page import Grid, Notice, Prose, every
@@ -71,10 +71,10 @@ def test_gaze_that_was_recorded_by_mouse_is_said(
     about: About, places: ReportPlaces, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = replace(about, preset="paper")
-    assert by_mouse(MANIFEST, real) == ""
+    assert real.by_mouse(MANIFEST.datasets) == ""
     by_hand = replace(datasets.spec("diem"), gaze="mouse")
     monkeypatch.setitem(dataset_registry._registered, "diem", by_hand)
-    assert by_mouse(MANIFEST, real).endswith("by mouse, not by an eye tracker, in: DIEM.")
+    assert real.by_mouse(MANIFEST.datasets).endswith("by mouse, not by an eye tracker, in: DIEM.")
     shown = [*every(data(replace(gather(places, real), manifest=MANIFEST)).blocks)]
     sources = next(each for each in shown if isinstance(each, Grid) and each.title == SOURCES)
     assert sources.rows[0][:3] == ("DIEM", "mouse", "yes")

@@ -17,7 +17,16 @@ from avrsp.report.inputs import About
 from avrsp.report.latex import grid_to_latex, to_latex
 from avrsp.report.page import Grid
 from avrsp.report.results import Results
-from avrsp.report.tables import NOT_RUN, Table, TableRows, compared, comparison, overview
+from avrsp.report.tables import (
+    NOT_DEFINED,
+    NOT_RUN,
+    Table,
+    TableRows,
+    compared,
+    comparison,
+    more_metrics,
+    overview,
+)
 
 
 def scored(**values: float) -> DatasetScores:
@@ -63,6 +72,44 @@ def test_another_frames_ground_truth_is_never_the_best() -> None:
     other = next(row for row in table().groups[0].rows if row.method.startswith("other frame"))
     assert other.cell(("diem", "cc")).text == "0.800"
     assert not other.cell(("diem", "cc")).best
+
+
+BETWEEN = {
+    "other viewers": {"diem": scored(nss=9.0, auc_judd=0.99), "mean": scored(nss=9.0)},
+    "half the viewers": {"diem": scored(sim=0.9, cc=0.95, nss=8.0), "mean": scored(cc=0.95)},
+}
+
+
+def test_viewers_against_viewers_have_rows_where_they_are_known_and_are_never_the_best() -> None:
+    assert not any("viewers" in row.method for row in table().groups[0].rows)
+    results = Results({**RESULTS.methods, **BETWEEN})
+    rows = comparison("I", DATASETS, TableRows(LABELS, results), ABOUT).groups[0].rows
+    half, others = (row for row in rows if row.method.endswith(" §"))
+    assert (half.method, others.method) == ("half the viewers §", "other viewers §")
+    assert others.cell(("diem", "nss")).text == "9.00"
+    assert others.cell(("diem", "cc")).text == NOT_DEFINED
+    assert others.cell(("avad", "nss")).text == NOT_RUN
+    assert not any(cell.best for row in (half, others) for cell in row.cells.values())
+    assert "9.00" in to_markdown(comparison("I", DATASETS, TableRows(LABELS, results), ABOUT))
+
+
+def test_viewers_of_some_datasets_have_no_mean_beside_that_of_all() -> None:
+    known = {"V": {"diem": scored(cc=0.5), "mean": scored(cc=0.5)}, **BETWEEN}
+    assert Results(known).find("half the viewers", "mean", "cc") is not None
+    more = known | {"V": {"diem": scored(cc=0.5), "avad": scored(cc=0.5), "mean": scored(cc=0.5)}}
+    assert Results(more).find("half the viewers", "mean", "cc") is None
+
+
+def test_metrics_that_the_paper_does_not_print_have_a_table_where_a_protocol_has_them() -> None:
+    rows = TableRows(LABELS, RESULTS)
+    assert more_metrics(rows, ABOUT) is None
+    assert overview(rows, ABOUT).metrics == paper.METRICS
+    found = Results({"V": {"diem": scored(kl=1.5, auc_shuffled=0.61, ig=-0.204)}})
+    shown = more_metrics(TableRows(LABELS, found), ABOUT)
+    assert shown is not None
+    assert shown.metrics == ("kl", "auc_shuffled", "ig")
+    assert "| AVRSP(V) | **1.500** | **0.610** | **-0.20** |" in to_markdown(shown)
+    assert "KL ↓ | s-AUC ↑ | IG ↑" in to_markdown(shown)
 
 
 def test_low_kl_is_the_best() -> None:

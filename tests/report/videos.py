@@ -15,7 +15,13 @@ COUNT = 12
 
 
 def write_video(
-    places: ReportPlaces, dataset: str, video: str, *, quality: float, random: np.random.Generator
+    places: ReportPlaces,
+    dataset: str,
+    video: str,
+    *,
+    quality: float,
+    random: np.random.Generator,
+    credit: str = "",
 ) -> list[dict[str, object]]:
     """Write the store of a video and its maps of both runs; return their rows of scores."""
     gaze = [(15 + 2 * frame, 60 - 3 * frame) for frame in range(COUNT)]
@@ -26,7 +32,9 @@ def write_video(
         densities=truth,
         fixations=[np.array([point, (30, 40)], np.int16) for point in gaze],
         waveform=np.zeros(0, np.float32),
-        attributes=StoreAttributes(dataset, video, 25.0, None, None, "", "", COUNT, COUNT),
+        attributes=StoreAttributes(
+            dataset, video, 25.0, None, None, "", "", COUNT, COUNT, credit=credit
+        ),
         chunk=8,
     )
     rows: list[dict[str, object]] = []
