@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from avrsp.errors import StoreError
 from avrsp.evaluate import map_readers, references
+from avrsp.evaluate.between_viewers import ViewerScorer, knows_viewers
 from avrsp.evaluate.map_readers import Findings
 from avrsp.evaluate.map_values import Values
 from avrsp.evaluate.summary import VIEWERS
-from avrsp.evaluate.viewers import ViewerScorer, knows_viewers
 from avrsp.store.video_store import MapStore, VideoStore
 
 NamedStore: TypeAlias = tuple[str, str, Path]

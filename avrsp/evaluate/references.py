@@ -1,7 +1,7 @@
 """Reference rows: what maps score that know nothing of a frame.
 
 They put a floor below every model: a map of one value, where people look on average, and the truth
-of another frame of the same video. The ceiling, other viewers' gaze, is in `viewers`.
+of another frame of the same video. The ceiling, other viewers' gaze, is in `between_viewers`.
 """
 
 from __future__ import annotations

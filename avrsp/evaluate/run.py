@@ -19,6 +19,7 @@ from pyarrow import parquet
 
 from avrsp.errors import AvrspError, StoreError, one_line
 from avrsp.evaluate import references, scores
+from avrsp.evaluate.between_viewers import ViewerScorer
 from avrsp.evaluate.jobs import NamedStore, ScoringJob, map_job, reference_jobs, state
 from avrsp.evaluate.map_readers import Findings
 from avrsp.evaluate.map_values import REMARKS
@@ -26,7 +27,6 @@ from avrsp.evaluate.score_table import read_tables, write_rows
 from avrsp.evaluate.scores import NO_CONTEXT, ScoringContext
 from avrsp.evaluate.shuffle import draw
 from avrsp.evaluate.summary import COLUMNS
-from avrsp.evaluate.viewers import ViewerScorer
 from avrsp.evaluate.workers import default_workers, map_in_workers
 from avrsp.files import code_digest
 from avrsp.params import ProtocolName

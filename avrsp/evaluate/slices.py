@@ -73,9 +73,9 @@ def frame_facts(store: VideoStore) -> pd.DataFrame:
 def is_cut(change: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Say which frames are the first after a cut, by the mean change T from the frame before."""
     found = np.zeros(len(change), np.bool_)
-    for frame in np.flatnonzero(change > CUT):
-        near = change[max(frame - AROUND, 1) : frame + AROUND + 1]
-        others = np.delete(near, frame - max(frame - AROUND, 1))
+    for frame in map(int, np.flatnonzero(change > CUT)):
+        first = max(frame - AROUND, 1)
+        others = np.delete(change[first : frame + AROUND + 1], frame - first)
         found[frame] = not len(others) or change[frame] > TIMES * np.median(others)
     return found
 

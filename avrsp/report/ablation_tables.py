@@ -9,7 +9,7 @@ from typing import Final
 from avrsp.params.ablations import ABLATIONS, DATASETS, SPLIT
 from avrsp.params.runs import AUDIO_VISUAL, VISUAL
 from avrsp.report import paper, texts
-from avrsp.report.inputs import About
+from avrsp.report.about import About
 from avrsp.report.names import listed, method_name
 from avrsp.report.results import Results
 from avrsp.report.tables import (

@@ -15,12 +15,13 @@ from avrsp.files import write_bytes, write_text
 from avrsp.params.ablations import ABLATIONS, SPLIT
 from avrsp.report import data_section, fusion_table, page_sections, reliance_section, texts
 from avrsp.report.ablation_tables import ablations, not_run
+from avrsp.report.about import About
 from avrsp.report.charts import hero
 from avrsp.report.comparability import NOT_RECORDED, objections, start_in_words
 from avrsp.report.compared import published
 from avrsp.report.formats import downloads, grids_to_markdown, write_grids, write_tables
 from avrsp.report.fusion_table import Versus
-from avrsp.report.inputs import About, Inputs, best_video, shifted_pair
+from avrsp.report.inputs import Inputs, best_video, shifted_pair
 from avrsp.report.names import KINDS, MEAN
 from avrsp.report.page import (
     Block,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from avrsp.report.inputs import About
+from avrsp.report.about import About
 
 PAPER_SPLITS: Final = ("1", "2", "3")
 

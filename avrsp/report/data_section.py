@@ -8,7 +8,8 @@ from typing import Final
 from avrsp import datasets
 from avrsp.datasets.sheets import defects
 from avrsp.report import texts
-from avrsp.report.inputs import About, Inputs
+from avrsp.report.about import About
+from avrsp.report.inputs import Inputs
 from avrsp.report.page import Block, BulletPoints, Folded, Grid, Notice, PageSection, Prose
 from avrsp.store.manifest import DatasetEntry, Manifest, Verdict
 

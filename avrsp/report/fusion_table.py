@@ -12,9 +12,9 @@ from avrsp.files import write_text
 from avrsp.params.ablations import ABLATIONS
 from avrsp.report import paper, texts
 from avrsp.report.ablation_tables import ROWS
+from avrsp.report.about import About
 from avrsp.report.comparability import objections
 from avrsp.report.formats import downloads, write_tables
-from avrsp.report.inputs import About
 from avrsp.report.names import MEAN, listed
 from avrsp.report.page import (
     Block,

@@ -12,10 +12,11 @@ from avrsp.errors import StoreError
 from avrsp.params.ablations import ABLATIONS
 from avrsp.report import texts
 from avrsp.report.ablation_tables import not_run
+from avrsp.report.about import About
 from avrsp.report.charts import Moment, learning_curves, methods_of, moment, per_video, strip
 from avrsp.report.comparability import start_in_words
 from avrsp.report.films import clips
-from avrsp.report.inputs import About, Inputs, TypicalFrame, typical, video_means
+from avrsp.report.inputs import Inputs, TypicalFrame, typical, video_means
 from avrsp.report.names import KINDS, in_order, listed, shortened
 from avrsp.report.page import (
     Block,

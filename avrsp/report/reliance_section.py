@@ -10,8 +10,9 @@ import pandas as pd
 
 from avrsp.errors import StoreError
 from avrsp.report import texts
+from avrsp.report.about import About
 from avrsp.report.charts import moment, strip
-from avrsp.report.inputs import About, Inputs
+from avrsp.report.inputs import Inputs
 from avrsp.report.names import HEARING
 from avrsp.report.page import Block, BulletPoints, Chart, Folded, Grid, Notice, PageSection, Prose
 from avrsp.report.palette import render

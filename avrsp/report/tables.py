@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 
 from avrsp.evaluate.summary import VIEWERS, Estimate
 from avrsp.report import paper
-from avrsp.report.inputs import About
+from avrsp.report.about import About
 from avrsp.report.names import (
     DIGITS,
     KINDS,

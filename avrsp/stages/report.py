@@ -13,9 +13,10 @@ from avrsp.errors import cleaned, exits_cleanly
 from avrsp.evaluate.summary import read_summary
 from avrsp.params import Params
 from avrsp.progress import timed
+from avrsp.report.about import About
 from avrsp.report.build_report import write_report
 from avrsp.report.compared import ComparedPlaces
-from avrsp.report.inputs import About, Inputs, ReportPlaces, gather
+from avrsp.report.inputs import Inputs, ReportPlaces, gather
 from avrsp.report.names import HEARING, KINDS, run_name
 from avrsp.stages import left_out
 from avrsp.stages.places import METHODS

@@ -31,11 +31,11 @@ from avrsp.convert.convert_video import Layout, convert
 from avrsp.datasets import recordings
 from avrsp.datasets.recordings_about import read_about
 from avrsp.evaluate import references
+from avrsp.evaluate.between_viewers import ViewerScorer
 from avrsp.evaluate.run import scoring_context
 from avrsp.evaluate.score_table import read_rows
 from avrsp.evaluate.scores import NO_CONTEXT, score_video
 from avrsp.evaluate.summary import VIEWERS
-from avrsp.evaluate.viewers import ViewerScorer
 from avrsp.store.video_store import VideoStore
 from tests.conftest import REAL
 from tests.datasets.test_recordings import lund

@@ -12,8 +12,9 @@ import pytest
 
 from avrsp.evaluate.score_table import write_frames
 from avrsp.report import charts, palette
+from avrsp.report.about import About
 from avrsp.report.compared import ComparedPlaces
-from avrsp.report.inputs import About, ReportPlaces
+from avrsp.report.inputs import ReportPlaces
 from tests.report.videos import COUNT, TRUTH, write_video
 
 VIDEOS = {"diem": ("one", "two", "three", "four"), "avad": ("V1_Speech1", "V2_Piano1")}

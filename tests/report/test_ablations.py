@@ -6,9 +6,9 @@ from pathlib import Path
 
 from avrsp.params.ablations import ABLATIONS
 from avrsp.report.ablation_tables import ablations, not_run
+from avrsp.report.about import About
 from avrsp.report.build_report import Ablated, write_ablations
 from avrsp.report.fusion_table import Versus, sentence
-from avrsp.report.inputs import About
 from avrsp.report.results import Results, read_results
 from tests.report.conftest import places_in, write_summary
 

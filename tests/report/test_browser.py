@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from avrsp.report.about import About
 from avrsp.report.build_report import write_report
-from avrsp.report.inputs import About, ReportPlaces, gather
+from avrsp.report.inputs import ReportPlaces, gather
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 

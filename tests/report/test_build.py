@@ -17,10 +17,11 @@ from PIL import Image
 
 from avrsp.errors import StoreError
 from avrsp.report import texts
+from avrsp.report.about import About
 from avrsp.report.build_report import write_report
 from avrsp.report.charts import hero
 from avrsp.report.comparability import Models, objections
-from avrsp.report.inputs import About, ReportPlaces, gather
+from avrsp.report.inputs import ReportPlaces, gather
 from avrsp.report.palette import render
 from avrsp.store.video_store import MapStore, VideoStore
 from tests.report.conftest import write_summary

@@ -14,8 +14,9 @@ import pytest
 from PIL import Image
 
 from avrsp.errors import RawDataError
+from avrsp.report.about import About
 from avrsp.report.films import clips, film, poster
-from avrsp.report.inputs import About, ReportPlaces, gather
+from avrsp.report.inputs import ReportPlaces, gather
 from avrsp.report.page import FilmBlock, Notice
 from avrsp.store.video_store import MapStore, StoreAttributes, VideoStore, write_maps, write_store
 

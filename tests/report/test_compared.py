@@ -12,8 +12,9 @@ import pytest
 
 from avrsp.errors import StoreError
 from avrsp.report import texts
+from avrsp.report.about import About
 from avrsp.report.build_report import write_compared, write_report
-from avrsp.report.inputs import About, Inputs, ReportPlaces, gather
+from avrsp.report.inputs import Inputs, ReportPlaces, gather
 from tests.report.conftest import write_summary
 from tests.report.test_given import NAME, score
 

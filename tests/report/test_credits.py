@@ -12,8 +12,9 @@ import pytest
 from PIL import Image
 
 from avrsp.convert.quality import write_picture
+from avrsp.report.about import About
 from avrsp.report.build_report import write_report
-from avrsp.report.inputs import About, ReportPlaces, gather
+from avrsp.report.inputs import ReportPlaces, gather
 from tests.report.conftest import VIDEOS, write_manifest, write_scores, write_summary
 from tests.report.videos import write_video
 

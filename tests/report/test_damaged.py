@@ -13,8 +13,9 @@ import pytest
 
 from avrsp import files
 from avrsp.errors import StoreError
+from avrsp.report.about import About
 from avrsp.report.build_report import write_report
-from avrsp.report.inputs import About, ReportPlaces, gather
+from avrsp.report.inputs import ReportPlaces, gather
 
 pytestmark = pytest.mark.usefixtures("small_pictures")
 

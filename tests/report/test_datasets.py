@@ -10,9 +10,10 @@ import pytest
 
 from avrsp import datasets
 from avrsp.datasets import dataset_registry
+from avrsp.report.about import About
 from avrsp.report.data_section import data, grids
 from avrsp.report.formats import grid_to_csv, grids_to_markdown
-from avrsp.report.inputs import About, ReportPlaces, gather
+from avrsp.report.inputs import ReportPlaces, gather
 from avrsp.report.page import Grid, Notice, Prose, every
 from avrsp.report.texts import SOURCES
 from avrsp.store.manifest import DatasetEntry, Manifest, Verdict

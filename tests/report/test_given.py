@@ -13,8 +13,9 @@ from click.testing import CliRunner
 
 from avrsp.cli.evaluate import evaluate
 from avrsp.errors import StoreError
+from avrsp.report.about import About
 from avrsp.report.build_report import write_report
-from avrsp.report.inputs import About, ReportPlaces, gather
+from avrsp.report.inputs import ReportPlaces, gather
 from avrsp.report.page import Chart
 from avrsp.report.page_sections import predictions
 

@@ -11,9 +11,10 @@ import pytest
 
 from avrsp.evaluate.score_table import write_frames
 from avrsp.report import texts
+from avrsp.report.about import About
 from avrsp.report.build_report import write_report
 from avrsp.report.formats import grids_to_markdown
-from avrsp.report.inputs import About, Inputs, ReportPlaces, gather
+from avrsp.report.inputs import Inputs, ReportPlaces, gather
 from avrsp.report.page import Chart, Folded, Grid, Notice, Prose, every
 from avrsp.report.reliance_section import grids, reliance
 

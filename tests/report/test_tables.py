@@ -12,8 +12,8 @@ import pytest
 
 from avrsp.evaluate.summary import DatasetScores, Estimate
 from avrsp.report import paper
+from avrsp.report.about import About
 from avrsp.report.formats import grid_to_csv, grids_to_markdown, to_csv, to_markdown
-from avrsp.report.inputs import About
 from avrsp.report.latex import grid_to_latex, to_latex
 from avrsp.report.page import Grid
 from avrsp.report.results import Results

@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 
 from avrsp import params, paths
+from avrsp.report.about import About
 from avrsp.report.compared import ComparedPlaces
-from avrsp.report.inputs import About, ReportPlaces, gather
+from avrsp.report.inputs import ReportPlaces, gather
 from avrsp.stages.report import scored
 from avrsp.tracking import evaluations
 

@@ -183,4 +183,7 @@ class _Viewers:
 
 def _as_stored(density: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Return a density as stores hold it, the brightest place 255."""
-    return np.rint(density * (255 / max(float(density.max()), 1e-12))).astype(np.uint8)
+    grey: NDArray[np.uint8] = np.rint(density * (255 / max(float(density.max()), 1e-12))).astype(
+        np.uint8
+    )
+    return grey
