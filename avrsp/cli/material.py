@@ -69,7 +69,7 @@ def world(out: Path, datasets: tuple[str, ...]) -> None:
     help="Of a set on the Hugging Face hub (avimos, ntire2026, crowdsal): so many for a first try.",
 )
 def download(datasets: tuple[str, ...], renewed: tuple[str, ...], videos: int | None) -> None:
-    """Bring the raw data of preset `paper`: of all DATASETS that have a sheet, or of those named.
+    """Bring the raw data of preset `paper`: of all DATASETS that it converts, or of those named.
 
     What is in data/raw/incoming is used instead of a mirror. Running it again goes on where it
     stopped; the exit code is 1 where a dataset is absent.

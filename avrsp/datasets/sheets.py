@@ -101,14 +101,18 @@ def published(
 def datasets_of(loaded: Params, workspace: Path) -> tuple[str, ...]:
     """Return the datasets that are converted, sorted by key.
 
-    In preset `sample` these are all that it generates. In preset `paper` they are those that have a
-    sheet, and whatever others the parameters name.
+    In preset `sample` these are all that it generates. In preset `paper` they are those that the
+    parameters name and, where an audio-visual set of these has a sheet, all that have one: leaving
+    one of the paper's sets out repeats no pretraining, and who has other sets is not made to
+    download the paper's.
     """
     if loaded.preset == "sample":
         return tuple(sorted(loaded.world.datasets))
     used = {loaded.pretraining_set, *loaded.audio_visual_sets, *loaded.recordings}
     place = folder(workspace, loaded.data.sheets)
-    return tuple(key for key in names() if key in used or (place / f"{key}.tsv").exists())
+    sheeted = {key for key in names() if (place / f"{key}.tsv").exists()}
+    found = used | sheeted if sheeted & {*loaded.audio_visual_sets} else used
+    return tuple(key for key in names() if key in found)
 
 
 def _listed_by(dataset: DatasetSpec, folder: Path, raw: Path) -> Sequence[ListedVideo]:
