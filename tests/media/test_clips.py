@@ -35,7 +35,7 @@ def test_picture_and_sound_are_those_of_a_real_clip(video: Path) -> None:
     assert 2 <= len(frames) / found.fps <= 3
     assert frames.std() > 20  # a picture
     assert np.abs(np.diff(frames.astype(int), axis=0)).mean() > 0.5  # that moves
-    sound = decode.sound_of(video)
+    sound = decode.sound_of(video, 3.0)
     assert sound is not None
     assert len(sound.waveform) / 22_050 == pytest.approx(len(frames) / found.fps, abs=0.2)
     assert np.abs(sound.waveform).max() > 0.01

@@ -16,11 +16,12 @@ pytestmark = [pytest.mark.slow, pytest.mark.data, pytest.mark.timeout(1200)]
 
 TINY = REAL / "msu_tiny"
 SETS = ("avimos", "crowdsal", "ntire2026")
+PAIRS = {"batch": 2, "clips_per_video": 2, "validation_clips": 2}
 SMALL: dict[str, dict[str, Any]] = {
     "clip": {"length": 8, "height": 32, "width": 32},
     "encoder": {"width": 0.0625, "from_scratch": True, "s3d": None, "soundnet": None},
-    "pretrain": {**BRIEF, "batch": 2},
-    "finetune": {**BRIEF, "batch": 2},
+    "pretrain": {**BRIEF, **PAIRS},
+    "finetune": {**BRIEF, **PAIRS},
     "loading": {"workers": 0},
     "compute": {"device": "cpu", "precision": "float32"},
 }
