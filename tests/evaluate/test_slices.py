@@ -18,7 +18,7 @@ from PIL import Image
 from avrsp.cli import commands
 from avrsp.errors import StoreError
 from avrsp.evaluate.compare_slices import compare_slices
-from avrsp.evaluate.run import write_rows
+from avrsp.evaluate.score_table import write_rows
 from avrsp.evaluate.slices import KINDS, divided, facts_of, frame_facts, is_cut
 from avrsp.evaluate.summary import METRICS
 from avrsp.media import decode

@@ -25,7 +25,7 @@ from scipy import sparse
 from scipy.io import savemat
 
 from avrsp import params
-from avrsp.datasets import diem_gaze, gaze_csv, images, msu_files, msu_survey, sheets, trackers
+from avrsp.datasets import gaze_csv, images, msu_files, msu_survey, sheets, trackers
 from avrsp.datasets.download.archives import Limits, unpack
 from avrsp.datasets.matlab import read_matrix
 from avrsp.datasets.recordings_about import read_about
@@ -293,7 +293,7 @@ READERS = [
     Reader(
         "log.txt",
         text(LOG),
-        lambda path: diem_gaze.read_events(path.parent, width=320, height=240),
+        lambda path: trackers.read("diem", path),
     ),
     Reader("dataset.yaml", text(recorded.ABOUT), lambda path: read_about(path.parent)),
     Reader(

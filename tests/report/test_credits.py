@@ -14,8 +14,8 @@ from PIL import Image
 from avrsp.convert.quality import write_picture
 from avrsp.report.about import About
 from avrsp.report.build_report import write_report
-from avrsp.report.inputs import ReportPlaces, gather
-from tests.report.conftest import VIDEOS, write_manifest, write_scores, write_summary
+from avrsp.report.inputs import gather
+from tests.report.conftest import VIDEOS, places_in, write_manifest, write_scores, write_summary
 from tests.report.videos import write_video
 
 
@@ -27,7 +27,7 @@ def credit(video: str) -> str:
 def report(about: About, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report on videos of which each has an author of its own."""
     folder = tmp_path_factory.mktemp("credited")
-    places = ReportPlaces(*(folder / name for name in ReportPlaces.__slots__))
+    places = places_in(folder)
     random, rows = np.random.default_rng(5), []
     for dataset, videos in VIDEOS.items():
         for place, video in enumerate(videos):
@@ -65,7 +65,7 @@ def test_figures_have_their_credits_beside_them(report: Path) -> None:
 
 
 def test_the_picture_of_quality_names_them(about: About, tmp_path: Path) -> None:
-    places = ReportPlaces(*(tmp_path / name for name in ReportPlaces.__slots__))
+    places = places_in(tmp_path)
     sizes = []
     for said in ("", "short", "words of a credit " * 12):
         random = np.random.default_rng(1)
