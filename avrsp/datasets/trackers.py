@@ -318,9 +318,7 @@ def _bids_events(
     return (made if len(made) else None), messages
 
 
-DIEM_RATE: Final = 30.0
-DIEM_SCREEN: Final = 1280, 960
-DIEM_COLUMNS: Final = 9
+DIEM_RATE, DIEM_SCREEN, DIEM_COLUMNS = 30.0, (1280, 960), 9
 """Frames a second of DIEM's logs, width and height of its screen, and numbers in a row."""
 
 
