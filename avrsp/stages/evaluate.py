@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 from avrsp import params, paths
 from avrsp.errors import StoreError, exits_cleanly
@@ -15,8 +17,8 @@ from avrsp.evaluate.run import (
     write_no_rows,
 )
 from avrsp.evaluate.score_table import read_rows
-from avrsp.evaluate.summary import VIEWERS, no_scores, write_summary
-from avrsp.params import split_name
+from avrsp.evaluate.summary import VIEWERS, Summary, no_scores, write_summary
+from avrsp.params import Params, split_name
 from avrsp.params.runs import KINDS, run_name
 from avrsp.progress import timed
 from avrsp.stages import absent, left_out, videos
@@ -73,20 +75,20 @@ def main() -> None:
     for line in faults + remarks:
         sys.stderr.write(f"avrsp: {line}\n")
     for method in (*REFERENCES, *VIEWERS) if what == "references" else [what]:
-        rows = [part for part in read_rows(out) if part["method"].iat[0] == method]
-        summary = no_scores(protocol, loaded.preset)
-        if rows:
-            summary = summarise(
-                rows,
-                protocol,
-                loaded.evaluation.resamples,
-                loaded.seed,
-                faults,
-                preset=loaded.preset,
-            )
+        summary = summary_of(method, out, loaded, faults)
         write_summary(reports / f"{run_name(method.replace(' ', '-'), split)}.json", summary)
     left_out.note_damaged(loaded.preset, step_of(what), run, test, faults)
     left_out.refuse_faults(faults, allowed=loaded.evaluation.allow_missing)
+
+
+def summary_of(method: str, out: Path, loaded: Params, faults: Sequence[str]) -> Summary:
+    """Average a method's rows in a file; of a method without rows there are no scores."""
+    protocol = loaded.evaluation.protocol
+    rows = [part for part in read_rows(out) if part["method"].iat[0] == method]
+    if not rows:
+        return no_scores(protocol, loaded.preset)
+    resamples = loaded.evaluation.resamples
+    return summarise(rows, protocol, resamples, loaded.seed, faults, preset=loaded.preset)
 
 
 def step_of(what: str) -> Step:
