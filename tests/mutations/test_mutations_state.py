@@ -16,7 +16,8 @@ from safetensors.torch import save_file
 
 from avrsp import files
 from avrsp.convert import collect
-from avrsp.datasets.download import outcome, pins
+from avrsp.datasets import pins
+from avrsp.datasets.download import outcome
 from avrsp.errors import StoreError
 from avrsp.evaluate.map_readers import open_maps
 from avrsp.evaluate.run import evaluate_run
