@@ -54,10 +54,7 @@ def run(  # noqa: PLR0913 - what differs between the runs
     training = known.videos(datasets, split, "train")
     validation = known.videos(datasets, split, "validation")
     if training and not validation:
-        sys.stderr.write(
-            f"{phase.name}: {', '.join(datasets)} have too few videos for a validation part; the "
-            "training videos judge the epochs themselves, which says nothing about other videos\n"
-        )
+        say_no_validation(phase.name, datasets)
     videos = Videos(stores, training, validation or training)
     identity = phase_digest(phase, videos)
     states = here.checkpoints() / identity[:16]
@@ -95,6 +92,14 @@ def run(  # noqa: PLR0913 - what differs between the runs
             record.register(f"{recorded.experiment}-{loaded.preset}-{phase.run}", best, tags)
             name = f"{phase.name.replace(' ', '-')}.json"
             files.write_json(here.folder / folders[1] / name, best)
+
+
+def say_no_validation(name: str, datasets: Iterable[str]) -> None:
+    """Say that the training videos judge the epochs, for want of others."""
+    sys.stderr.write(
+        f"{name}: {', '.join(datasets)} have too few videos for a validation part; the training "
+        "videos judge the epochs themselves, which says nothing about other videos\n"
+    )
 
 
 def learnt_from(preset: PresetName, datasets: Iterable[str]) -> tuple[str, ...]:
