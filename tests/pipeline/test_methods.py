@@ -18,25 +18,25 @@ PIPELINE = "workflow/methods/dvc.yaml"
 def test_methods_are_trained_scored_let_hear_and_shown(clone: Path, run: Run) -> None:
     shrink(clone, world=TINY_WORLD, sample=TINY_SAMPLE)
     run("dvc", "repro", "pool", "reliance")
-    wanted = [f"{PIPELINE}:{name}" for name in ("score@unisal-v-1", "reliance@stavis-av")]
+    wanted = [f"{PIPELINE}:{name}" for name in ("score@vinet-s-v-1", "reliance@stavis-av")]
     run("dvc", "repro", *wanted)
     run("dvc", "repro", "--single-item", f"{PIPELINE}:tables")
     home, reports = clone / "data" / "methods", clone / "reports" / "methods"
-    for name, model in {"unisal-v": "unisal", "stavis-v": "stavis", "stavis-av": "stavis"}.items():
+    for name in ("vinet-s-v", "stavis-v", "stavis-av"):
         facts = json.loads((home / name / "models" / f"{name}-split1" / "model.json").read_text())
-        assert (facts["model"], facts["audio"]) == (model, name.endswith("-av"))
+        assert f"{facts['model']}-{'av' if facts['audio'] else 'v'}" == name
         assert facts["mlflow_run"]
         assert (reports / "training" / f"{name}-split1.json").is_file()
     assert not (home / "tased-v").exists()
     with (reports / "tables" / "table-i.csv").open() as lines:
         table = {(row["group"], row["method"]): row for row in csv.DictReader(lines)}
-    for method in ("AVRSP(V)", "AVRSP(AV)", "UNISAL(V)", "STAViS(V)", "STAViS(AV)"):
+    for method in ("AVRSP(V)", "AVRSP(AV)", "ViNet-S(V)", "STAViS(V)", "STAViS(AV)"):
         row = table["this run", method]
         assert 0 < float(row["etmd_auc_judd"]) < 1
         assert row["source"] == "trained here"
     with (reports / "tables" / "hearing.csv").open() as lines:
         assert [row["Network"] for row in csv.DictReader(lines)] == ["AVRSP(AV)", "STAViS(AV)"]
     means = json.loads((reports / "metrics.json").read_text())
-    assert means.keys() == {"unisal-v", "stavis-v", "stavis-av"}
+    assert means.keys() == {"vinet-s-v", "stavis-v", "stavis-av"}
     done = run("dvc", "repro", *wanted, "--dry")
     assert "Running stage" not in done.stdout  # all of it is up to date
