@@ -27,7 +27,7 @@ def main() -> None:
     scores = sorted((here / "data" / METHODS).glob("*/scores/*.parquet"))
     names = dict.fromkeys(path.stem.rpartition("-split")[0] for path in scores)
     reports = here / "reports" / METHODS
-    pool(loaded, {name: (name,) for name in names}, reports)
+    pool(loaded, {name: (name,) for name in names}, reports, [*names])
     write_compared(reports, gather(places_of(loaded), about(loaded)))
     journals = (here / "data" / METHODS).glob(f"**/{tracking.JOURNAL}")
     tracking.relog_missing(sorted(journals), paths.root())

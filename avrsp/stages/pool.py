@@ -37,16 +37,19 @@ def main() -> None:
     A video that two splits test is drawn with all its entries, so intervals do not follow from
     those of the splits.
     """
-    pool(params.load(paths.params_file()), RUNS, paths.workspace() / "reports")
+    pool(params.load(paths.params_file()), RUNS, paths.workspace() / "reports", COMPARED)
 
 
-def pool(loaded: Params, runs: Mapping[str, Sequence[str]], reports: Path) -> None:
+def pool(
+    loaded: Params, runs: Mapping[str, Sequence[str]], reports: Path, compared: Sequence[str]
+) -> None:
     """Write `pooled/<method>.json` and `metrics.json` into a folder, from the scores of runs.
 
     Args:
         loaded: The parameters.
         runs: By what was evaluated, the methods that its rows hold.
         reports: The folder.
+        compared: The methods whose means `metrics.json` holds, in that order.
     """
     chosen = loaded.evaluation
     means: dict[str, dict[str, float]] = {}
@@ -62,11 +65,11 @@ def pool(loaded: Params, runs: Mapping[str, Sequence[str]], reports: Path) -> No
                 rows, chosen.protocol, chosen.resamples, loaded.seed, preset=loaded.preset
             )
             write_summary(reports / "pooled" / f"{method.replace(' ', '-')}.json", summary)
-            if method not in COMPARED:
+            if method not in compared:
                 continue
             known = summary.mean.metrics
             means[method] = {each: known[each].value for each in SHOWN if each in known}
-    ordered = {method: means[method] for method in COMPARED if method in means}
+    ordered = {method: means[method] for method in compared if method in means}
     write_json(reports / "metrics.json", ordered)
 
 
