@@ -16,7 +16,7 @@ from avrsp.errors import StoreError
 from avrsp.report.about import About
 from avrsp.report.build_report import write_report
 from avrsp.report.inputs import ReportPlaces, gather
-from avrsp.report.page import Chart
+from avrsp.report.page import Chart, Folded
 from avrsp.report.page_sections import predictions
 
 pytestmark = pytest.mark.usefixtures("small_pictures")
@@ -68,7 +68,8 @@ def test_given_maps_have_a_row_that_says_what_they_are(
 
 def strips(places: ReportPlaces, about: About) -> dict[str, Chart]:
     blocks = predictions(gather(places, about)).blocks
-    return {block.name: block for block in blocks if isinstance(block, Chart)}
+    folded = [inner for block in blocks if isinstance(block, Folded) for inner in block.blocks]
+    return {block.name: block for block in (*blocks, *folded) if isinstance(block, Chart)}
 
 
 def test_given_maps_have_a_column_in_the_strips_of_their_dataset(

@@ -80,8 +80,8 @@ PHASE = Phase(
 
 # A change here changes no weights: how things are said, written, found or interrupted.
 WITHOUT_EFFECT = {
-    "avrsp.errors", "avrsp.files", "avrsp.params", "avrsp.params.sections", "avrsp.paths",
-    "avrsp.processes",
+    "avrsp.errors", "avrsp.files", "avrsp.params", "avrsp.params.runs", "avrsp.params.sections",
+    "avrsp.paths", "avrsp.processes",
 }  # fmt: skip
 
 
