@@ -6,6 +6,8 @@ min_version("9.20")
 
 # Read by avrsp.params; named here so that the report shows it.
 configfile: "params.yaml"
+
+
 report: "workflow/report/workflow.rst"
 
 

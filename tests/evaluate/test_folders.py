@@ -239,6 +239,7 @@ def test_two_that_write_one_file_do_so_one_after_the_other(
         ]
         for process in both:
             assert process.stderr is not None
+            assert b"no centre prior" in process.stderr.readline()
             assert b"is evaluating into it; waiting" in process.stderr.readline()
     for process in both:
         process.communicate(timeout=60)
