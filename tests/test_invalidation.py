@@ -37,7 +37,7 @@ TABLE: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("fusion", ("finetune-av@1", "report"), "V hears nothing"),
     ("variant", ("finetune-av@1",), "which network hears"),
     ("settings", TRAINING, "parts of any network"),
-    ("recordings", NONE, "the sets that are named, and their stores, say what is learnt from"),
+    ("recordings", ("preprocess", "report"), "which folders are datasets, and their titles"),
     ("splits", (*OF_SPLIT_2, *LAST), "another split has stages of its own"),
     ("ablations", NONE, "a pipeline of its own"),
     ("seed", ("preprocess", *TRAINING, *SCORING, *LAST), "draws and intervals"),
@@ -190,6 +190,7 @@ def stages_with_changed_parameters(project: Path) -> set[str]:
         return {
             stage.name
             for stage in repo.index.stages
+            if stage.path_in_repo == "dvc.yaml"  # the chain's, and no other pipeline's
             for dep in stage.deps
             if isinstance(dep, ParamsDependency) and dep.status()
         }

@@ -50,7 +50,7 @@ def dhf1k(clone: Path, server: Server, tmp_path_factory: pytest.TempPathFactory)
     content["preset"] = "paper"
     content["world"].update(WORLD)
     content["presets"]["paper"]["clip"] = {"length": 8, "height": 32, "width": 32}
-    content["data"] = {"mirrors": [server.address], "sheets": "small"}
+    content["data"] |= {"mirrors": [server.address], "sheets": "small"}
     (clone / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
     settings = parse(content)
     (clone / "small").mkdir()
