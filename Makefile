@@ -43,7 +43,7 @@ cluster-tools: ## what the tests of tests/cluster need beside Python, by apt as 
 	@sh workflow/scripts/cluster_tools.sh
 
 test-slow: setup ## the longer tests: kills, whole chains, mutations, clusters
-	pytest -m slow
+	pytest -n 2 --dist loadfile -m slow
 
 # gradio wants older versions than are pinned, so its environment lies above the other one.
 $(APP)/ready: requirements-app.lock $(READY)
