@@ -247,7 +247,7 @@ def test_a_message_that_is_not_there_is_named_with_those_that_are(
 
 
 def test_samples_of_an_eyelink_file_are_those_that_pymovements_reads(tmp_path: Path) -> None:
-    gaze = pytest.importorskip("pymovements", reason="the extra `gaze` is not installed").gaze
+    gaze = pytest.importorskip("pymovements", reason="pymovements is not installed").gaze
     file = eyelink(tmp_path / "a.asc")
     theirs = gaze.from_asc(file).samples.to_pandas()
     ours = trackers.read("eyelink-asc", file)[0].samples
