@@ -7,9 +7,7 @@ test fails where a page is out of date.
 
 from __future__ import annotations
 
-import base64
 import inspect
-import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import Any, Final
 
 import click
 import measured
+import notebook_page
 from pydantic import BaseModel
 
 from avrsp import datasets, files, models, params
@@ -32,7 +31,6 @@ from avrsp.store.ground_truth import EMPTY_RULE
 ROOT: Final = Path(__file__).resolve().parents[1]
 FOLDER: Final = ROOT / "docs" / "reference"
 NOTE: Final = "<!-- Written by `make docs`; change the code, not this page. -->"
-TUTORIAL: Final = ROOT / "docs" / "tutorial.ipynb"
 PRESETS: Final = ("sample", "paper")
 BOUNDS: Final = {
     "exclusiveMinimum": ">",
@@ -55,7 +53,11 @@ def pages() -> dict[Path, str]:
     generated = {FOLDER / name: f"{NOTE}\n\n{text.strip()}\n" for name, text in found.items()}
     numbers = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
     with_numbers = {path: measured.filled(path.read_text(encoding="utf-8")) for path in numbers}
-    return {**with_numbers, TUTORIAL.with_suffix(".md"): tutorial(), **generated}
+    return {
+        **with_numbers,
+        notebook_page.TUTORIAL.with_suffix(".md"): notebook_page.tutorial(),
+        **generated,
+    }
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -70,9 +72,6 @@ def prose(text: str | None) -> str:
     """Return a docstring without its list of attributes; what is no HTML does not look like it."""
     plain = inspect.cleandoc(text or "").partition("\nAttributes:")[0].strip()
     return plain.replace("<", "&lt;").replace("\b\n", "")
-
-
-# Configuration
 
 
 def configuration() -> str:
@@ -201,9 +200,6 @@ def _used(stages: Mapping[str, list[str]], key: str) -> str:
     return ", ".join(found) or "-"
 
 
-# Commands
-
-
 def command_line() -> str:
     """Return the page of the command `avrsp`."""
     parts = [
@@ -253,9 +249,6 @@ def _option(option: click.Option) -> tuple[str, str, str, str]:
 def _unset(option: click.Option) -> bool:
     plain = isinstance(option.default, str | int | float)
     return not plain or (option.is_flag and not option.secondary_opts)
-
-
-# Registries
 
 
 def model_tables() -> str:
@@ -385,46 +378,6 @@ def _videos(entry: datasets.DatasetSpec) -> str:
     return str(len(sheets.read_sheet(sheet, entry.splits))) if sheet.is_file() else "-"
 
 
-# The tutorial
-
-
-def tutorial() -> str:
-    """Return the notebook as a page: its text, its code, and what that gave."""
-    note = "<!-- Written by `make docs` from tutorial.ipynb; change that, not this page. -->"
-    parts, pictures = [note], 0
-    for cell in _cells():
-        source = "".join(cell["source"])
-        if cell["cell_type"] == "markdown":
-            parts.append(source)
-            continue
-        parts.append(f"```python\n{source}\n```")
-        for output in cell["outputs"]:
-            if "text" in output:
-                parts.append(f"```text\n{''.join(output['text']).rstrip()}\n```")
-            elif "image/png" in output.get("data", {}):
-                pictures += 1
-                parts.append(f"![What the code above draws](tutorial-{pictures}.png)")
-    parts.append("[The notebook itself](tutorial.ipynb)")
-    return "\n\n".join(parts) + "\n"
-
-
-def tutorial_pictures() -> dict[Path, bytes]:
-    """Return the pictures of the notebook by the path at which its page shows them."""
-    outputs = (output for cell in _cells() for output in cell.get("outputs", ()))
-    shown = (
-        output["data"]["image/png"] for output in outputs if "image/png" in output.get("data", {})
-    )
-    return {
-        TUTORIAL.with_name(f"tutorial-{number}.png"): base64.b64decode("".join(content))
-        for number, content in enumerate(shown, 1)
-    }
-
-
-def _cells() -> list[dict[str, Any]]:
-    cells: list[dict[str, Any]] = json.loads(TUTORIAL.read_text())["cells"]
-    return cells
-
-
 def main() -> None:
     """Write every page that is out of date; with --check only name them, and end with 1."""
     stale = {
@@ -436,7 +389,7 @@ def main() -> None:
         sys.exit(", ".join(path.name for path in stale) or 0)
     for path, text in stale.items():
         files.write_text(path, text)
-    for path, content in tutorial_pictures().items():
+    for path, content in notebook_page.tutorial_pictures().items():
         files.write_bytes(path, content)
 
 
