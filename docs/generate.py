@@ -146,7 +146,9 @@ def _leaves(
     for name, field in section.model_fields.items():
         if not _is_section(field.annotation):
             allowed = _allowed(schema["properties"][name], schema)
-            shipped = [_shown(each[name]) for each in values.values()]
+            shipped = [
+                _shown(each[name]) if name in each else "not set" for each in values.values()
+            ]
             rows.append((f"`{name}`", allowed, *shipped, _used(stages, ".".join((*keys, name)))))
     return table(("key", "allowed", *values, "stages"), rows)
 

@@ -8,7 +8,8 @@ from typing import Any, Literal, NamedTuple
 
 from torch import Tensor
 
-from avrsp.params import PresetName, TrainParams
+from avrsp.errors import ParamsError
+from avrsp.params import PresetName, RecipeParams, TrainParams
 
 
 def unchanged(value: Tensor) -> Tensor:
@@ -103,7 +104,19 @@ class MethodRecipe:
     follows: Follows = "pretrain"
     start: str = ""
 
-    def train(self, preset: PresetName, phase: PhaseName, given: TrainParams) -> TrainParams:
-        """Return the numbers of a phase: those of params.yaml with the authors' in their place."""
-        own = self.sample if preset == "sample" else self.paper.get(phase, {})
-        return TrainParams.model_validate({**given.model_dump(), **own})
+    def train(
+        self, preset: PresetName, phase: PhaseName, given: TrainParams, own: RecipeParams
+    ) -> TrainParams:
+        """Return the numbers of a phase: the preset's, before them the authors', then one's own.
+
+        Raises:
+            ParamsError: One's own decay is by steps, and the recipe does not say when they come.
+        """
+        authors = self.sample if preset == "sample" else self.paper.get(phase, {})
+        chosen = own.model_dump(exclude_none=True)
+        numbers = TrainParams.model_validate({**given.model_dump(), **authors, **chosen})
+        if numbers.decay == "steps" and not self.milestones:
+            raise ParamsError(
+                "decay: found 'steps', expected another: the network's recipe names no steps"
+            )
+        return numbers

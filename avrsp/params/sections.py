@@ -43,6 +43,8 @@ def _ascending(pair: tuple[float, float]) -> tuple[float, float]:
 Interval = Annotated[tuple[Positive, Positive], AfterValidator(_ascending)]
 CountInterval = Annotated[tuple[Count, Count], AfterValidator(_ascending)]
 
+Decay = Literal["plateau", "cosine", "steps", "exponential", "constant"]
+
 SettingValue = StrictBool | StrictInt | StrictFloat | StrictStr | list[StrictInt]
 """A setting of a network, which the network's entry checks."""
 
@@ -225,12 +227,6 @@ class OptimiserParams(Section):
     patience: Cardinal
 
 
-class TrainingParams(Section):
-    """Whether training goes on without the clips of a store that cannot be read."""
-
-    allow_missing: StrictBool
-
-
 class ClipParams(Section):
     """The network's input: frames in a window, and their height and width in pixels."""
 
@@ -259,8 +255,32 @@ class TrainParams(Section):
     batch: Count
     accumulate: Count
     lr: Positive
-    decay: Literal["plateau", "cosine", "steps", "exponential", "constant"]
+    decay: Decay
     flip: StrictBool
+
+
+class RecipeParams(Section):
+    """Keys of `TrainParams` that are set for both phases, whatever preset or authors say."""
+
+    epochs: Count | None = None
+    clips_per_video: Count | None = None
+    validation_clips: Count | None = None
+    batch: Count | None = None
+    accumulate: Count | None = None
+    lr: Positive | None = None
+    decay: Decay | None = None
+    flip: StrictBool | None = None
+
+
+class TrainingParams(Section):
+    """Whether training goes on without the clips of a store that cannot be read, and how.
+
+    `recipe` is for trials with one network: it wins over the preset, and over what the authors of
+    a compared method wrote.
+    """
+
+    allow_missing: StrictBool
+    recipe: RecipeParams
 
 
 class AblationParams(Section):

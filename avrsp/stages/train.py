@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from avrsp import models, params, paths
 from avrsp.errors import exits_cleanly
+from avrsp.models.recipe import MethodRecipe, PhaseName
 from avrsp.models.registry import ModelSpec
 from avrsp.params import FusionName, Params, TrainParams
 from avrsp.params.ablations import ABLATIONS, Ablation
@@ -75,7 +76,7 @@ def pretrain(
 ) -> None:
     """Train the visual network on the pretraining set."""
     entry = models.spec(loaded.model)
-    schedule = entry.recipe.train(loaded.preset, "pretrain", loaded.active.pretrain)
+    schedule = _numbers(loaded, entry.recipe, "pretrain")
     datasets = [loaded.pretraining_set]
     phase = _phase(loaded, run, entry, schedule, datasets)
     step: Step = "pretrain" if run == PRETRAINING else "compared-pretrain"
@@ -138,10 +139,15 @@ class FineTuning(NamedTuple):
     step: Step
 
 
+def _numbers(loaded: Params, recipe: MethodRecipe, phase: PhaseName) -> TrainParams:
+    given: TrainParams = getattr(loaded.active, phase)
+    return recipe.train(loaded.preset, phase, given, loaded.training.recipe)
+
+
 def _finetune(loaded: Params, kind: Kind, split: str, run: FineTuning) -> None:
     entry, datasets = models.spec(loaded.model), loaded.audio_visual_sets
     recipe = entry.recipe_for(audio=kind == AUDIO_VISUAL)
-    schedule = recipe.train(loaded.preset, "finetune", loaded.active.finetune)
+    schedule = _numbers(loaded, recipe, "finetune")
     fusion = loaded.fusion if kind == AUDIO_VISUAL else None
     start = run.starts[recipe.follows]
     phase = _phase(loaded, run.name, entry, schedule, datasets, fusion=fusion, start=start)
@@ -158,12 +164,14 @@ def _finetune(loaded: Params, kind: Kind, split: str, run: FineTuning) -> None:
 
 def ablate(loaded: Params, name: str) -> None:
     """Train a network of Tables III to V, from the pretraining that all of them share."""
-    chosen, finetuning = ABLATIONS[name], loaded.active.finetune
-    schedule = finetuning.model_copy(update={"epochs": loaded.active.ablation.epochs})
+    chosen, entry = ABLATIONS[name], models.spec("avrsp")
+    epochs = loaded.training.recipe.epochs or loaded.active.ablation.epochs
+    numbers = _numbers(loaded, entry.recipe, "finetune")
+    schedule = numbers.model_copy(update={"epochs": epochs})
     phase = _phase(
         loaded,
         name,
-        models.spec("avrsp"),
+        entry,
         schedule,
         ABLATION_SETS,
         fusion=chosen.fusion,

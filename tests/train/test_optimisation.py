@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from avrsp import models
-from avrsp.errors import AvrspError
+from avrsp.errors import AvrspError, ParamsError
 from avrsp.models.recipe import MethodRecipe, ParameterGroup
 from avrsp.models.saved import load_model
-from avrsp.params import TrainParams
+from avrsp.params import RecipeParams, TrainParams
 from avrsp.train.optimisation import Schedule, optimiser_for
 from avrsp.train.state import Training
 from tests.models.tiny import ENTRY
@@ -101,17 +101,32 @@ def test_gradients_are_summed_and_limited_where_the_recipe_says_so() -> None:
 
 
 def test_the_authors_numbers_take_the_place_of_those_in_params_yaml() -> None:
-    recipe = MethodRecipe(paper={"pretrain": {"lr": 0.1}}, sample={"decay": "steps"})
-    given = RECIPE.train
-    assert recipe.train("paper", "pretrain", given) == given.model_copy(update={"lr": 0.1})
-    assert recipe.train("paper", "finetune", given) == given
-    assert recipe.train("sample", "finetune", given).decay == "steps"
-    assert isinstance(recipe.train("sample", "pretrain", given), TrainParams)
+    recipe = MethodRecipe(
+        paper={"pretrain": {"lr": 0.1}}, sample={"decay": "steps"}, milestones=(0.5,)
+    )
+    given, unset = RECIPE.train, RecipeParams()
+    wanted = given.model_copy(update={"lr": 0.1})
+    assert recipe.train("paper", "pretrain", given, unset) == wanted
+    assert recipe.train("paper", "finetune", given, unset) == given
+    assert recipe.train("sample", "finetune", given, unset).decay == "steps"
+    assert isinstance(recipe.train("sample", "pretrain", given, unset), TrainParams)
+
+
+def test_a_number_of_ones_own_wins_over_the_authors() -> None:
+    recipe = MethodRecipe(sample={"decay": "steps", "lr": 0.1}, milestones=(0.5,))
+    own = RecipeParams(lr=0.3, flip=not RECIPE.train.flip)
+    found = recipe.train("sample", "finetune", RECIPE.train, own)
+    assert (found.decay, found.lr, found.flip) == ("steps", 0.3, own.flip)
+
+
+def test_steps_without_a_recipe_that_names_them_are_refused() -> None:
+    with pytest.raises(ParamsError, match="decay: found 'steps'"):
+        MethodRecipe().train("sample", "finetune", RECIPE.train, RecipeParams(decay="steps"))
 
 
 def test_another_entry_trains_by_its_own_recipe(videos: Any, tmp_path: Path) -> None:
     method = ENTRY.recipe
-    train = method.train("sample", "finetune", RECIPE.train)
+    train = method.train("sample", "finetune", RECIPE.train, RecipeParams())
     phase = replace(
         PHASE,
         run="av",
