@@ -13,9 +13,16 @@ from ruamel.yaml.error import YAMLError  # noqa: TID251
 
 from avrsp import paths
 from avrsp.errors import ParamsError, has_secret
+from avrsp.params.field_types import Section
+from avrsp.params.learning import (
+    AblationParams,
+    LossParams,
+    OptimiserParams,
+    RecipeParams,
+    TrainParams,
+)
 from avrsp.params.sections import (
     FUSIONS,
-    AblationParams,
     ClipParams,
     ComputeParams,
     DataParams,
@@ -24,19 +31,14 @@ from avrsp.params.sections import (
     EvaluationParams,
     FusionName,
     LoadingParams,
-    LossParams,
     NetworkParams,
-    OptimiserParams,
     Params,
     Precision,
     PresetName,
     ProtocolName,
-    RecipeParams,
     RelianceParams,
-    Section,
     SplitName,
     StoreParams,
-    TrainParams,
     WorldKinds,
     WorldParams,
     WorldScene,

@@ -7,8 +7,6 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     StrictBool,
     StrictFloat,
@@ -18,20 +16,28 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from avrsp.params.field_types import (
+    Cardinal,
+    Count,
+    Even,
+    Fraction,
+    Multiple32,
+    Positive,
+    Section,
+)
+from avrsp.params.learning import (
+    AblationParams,
+    LossParams,
+    OptimiserParams,
+    TrainingParams,
+    TrainParams,
+)
 from avrsp.params.runs import AblationName
 
 PresetName = Literal["sample", "paper"]
 FusionName = Literal["visual", "add", "mul", "concat", "bilinear", "mbt", "ravf"]
 ProtocolName = Literal["avrsp", "stavis", "vinet", "dhf1k", "msu2024", "crowdsal"]
 Precision = Literal["float32", "bf16"]
-
-Count = Annotated[int, Field(strict=True, gt=0)]
-Cardinal = Annotated[int, Field(strict=True, ge=0)]
-Real = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
-Fraction = Annotated[float, Field(strict=True, gt=0, lt=1)]
-Even = Annotated[int, Field(strict=True, gt=0, multiple_of=2)]
-Multiple32 = Annotated[int, Field(strict=True, gt=0, multiple_of=32)]
 
 
 def _ascending(pair: tuple[float, float]) -> tuple[float, float]:
@@ -42,8 +48,6 @@ def _ascending(pair: tuple[float, float]) -> tuple[float, float]:
 
 Interval = Annotated[tuple[Positive, Positive], AfterValidator(_ascending)]
 CountInterval = Annotated[tuple[Count, Count], AfterValidator(_ascending)]
-
-Decay = Literal["plateau", "cosine", "steps", "exponential", "constant"]
 
 SettingValue = StrictBool | StrictInt | StrictFloat | StrictStr | list[StrictInt]
 """A setting of a network, which the network's entry checks."""
@@ -75,12 +79,6 @@ SplitName = (
 """A split: a number, as the published divisions have, or a name."""
 
 SplitNames = Annotated[list[SplitName], Field(min_length=1), AfterValidator(_one_kind)]
-
-
-class Section(BaseModel):
-    """A part of params.yaml: frozen, every key required, unknown keys refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class WorldVideos(Section):
@@ -173,14 +171,6 @@ class WorldParams(Section):
         return "dhf1k", *WorldVideos.model_fields
 
 
-class LossParams(Section):
-    """Weights of equation 19; those of `cc` and `sim` are negative because both are rewards."""
-
-    kl: Real
-    cc: Real
-    sim: Real
-
-
 class NetworkParams(Section):
     """Settings by the names that a network has for them; another network does not read them.
 
@@ -219,14 +209,6 @@ class EncoderParams(Section):
         }
 
 
-class OptimiserParams(Section):
-    """AdamW's weight decay; the plateau scheduler's factor and patience in epochs."""
-
-    weight_decay: Real
-    factor: Fraction
-    patience: Cardinal
-
-
 class ClipParams(Section):
     """The network's input: frames in a window, and their height and width in pixels."""
 
@@ -239,54 +221,6 @@ class StoreParams(Section):
     """Layout of a store: frames in one compressed chunk."""
 
     chunk: Annotated[int, Field(strict=True, ge=1, le=64)]
-
-
-class TrainParams(Section):
-    """One training phase; `batch` clips a step of all processes, `accumulate` steps an update.
-
-    An epoch draws `clips_per_video` windows of each training video; the same `validation_clips` of
-    each validation video judge it. Where epochs are too few to show a plateau, `decay` is cosine;
-    `steps` and `exponential` take their numbers from the recipe of the network's entry.
-    """
-
-    epochs: Count
-    clips_per_video: Count
-    validation_clips: Count
-    batch: Count
-    accumulate: Count
-    lr: Positive
-    decay: Decay
-    flip: StrictBool
-
-
-class RecipeParams(Section):
-    """Keys of `TrainParams` that are set for both phases, whatever preset or authors say."""
-
-    epochs: Count | None = None
-    clips_per_video: Count | None = None
-    validation_clips: Count | None = None
-    batch: Count | None = None
-    accumulate: Count | None = None
-    lr: Positive | None = None
-    decay: Decay | None = None
-    flip: StrictBool | None = None
-
-
-class TrainingParams(Section):
-    """Whether training goes on without the clips of a store that cannot be read, and how.
-
-    `recipe` is for trials with one network: it wins over the preset, and over what the authors of
-    a compared method wrote.
-    """
-
-    allow_missing: StrictBool
-    recipe: RecipeParams
-
-
-class AblationParams(Section):
-    """How long each network of Tables III to V is fine-tuned; all else is as in `finetune`."""
-
-    epochs: Count
 
 
 class LoadingParams(Section):

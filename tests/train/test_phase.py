@@ -80,8 +80,9 @@ PHASE = Phase(
 
 # A change here changes no weights: how things are said, written, found or interrupted.
 WITHOUT_EFFECT = {
-    "avrsp.errors", "avrsp.files", "avrsp.params", "avrsp.params.runs", "avrsp.params.sections",
-    "avrsp.paths", "avrsp.processes",
+    "avrsp.errors", "avrsp.files", "avrsp.params", "avrsp.params.field_types",
+    "avrsp.params.learning", "avrsp.params.runs", "avrsp.params.sections", "avrsp.paths",
+    "avrsp.processes",
 }  # fmt: skip
 
 
