@@ -24,6 +24,7 @@ from avrsp.params.field_types import (
     Multiple32,
     Positive,
     Section,
+    Share,
 )
 from avrsp.params.learning import (
     AblationParams,
@@ -102,16 +103,21 @@ class WorldUnheard(Section):
 
 
 class WorldKinds(Section):
-    """Shares of the three kinds of audio-visual clip; they sum to one."""
+    """Shares of the kinds of audio-visual clip; they sum to one.
+
+    Sound is irrelevant in two of them: `music` belongs to no object, and a `distracting` sound is
+    that of an object which is not in the picture, or of one that viewers do not follow.
+    """
 
     sounding: Fraction
     music: Fraction
     silent: Fraction
+    distracting: Share
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        if not math.isclose(self.sounding + self.music + self.silent, 1):
-            raise PydanticCustomError("shares", "Input should be three shares that sum to 1")
+        if not math.isclose(sum(share for _, share in self), 1):
+            raise PydanticCustomError("shares", "Input should be four shares that sum to 1")
         return self
 
 
@@ -139,8 +145,9 @@ class WorldSound(Section):
 class WorldViewers(Section):
     """The simulated viewers; times in seconds, jitter in frame widths, blur in pixels.
 
-    `latency` is the time from a change of the object to follow to the saccade that answers it;
-    a `lapse` is a fixation spent on another object. `blur` is the density's Gaussian deviation.
+    `latency` is the delay between sound and gaze: the time from a change of the object to follow
+    to the saccade that answers it. A `lapse` is a fixation spent on another object. `blur` is the
+    density's Gaussian deviation.
     """
 
     count: Annotated[int, Field(strict=True, ge=12)]

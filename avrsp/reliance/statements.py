@@ -101,7 +101,8 @@ def _gains(found: Measured, rules: Rules) -> Iterator[Statement]:
 
 
 def _harms(found: Measured, rules: Rules) -> Iterator[Statement]:
-    for kind in ("music", "silent"):
+    told = ("distracting",) if "distracting" in set(found.sounds["kind"]) else ()
+    for kind in ("music", "silent", *told):
         cost = _between(found, kind, rules)
         bar = f"not below {-HARM:+.2f}"
         yield _difference(kind, "CC of AV minus CC of V", cost, bar, at_least=-HARM, surely=False)

@@ -25,7 +25,7 @@ class ClipTruth:
     """The truth of one video.
 
     Attributes:
-        kind: "sounding", "music" or "silent".
+        kind: "sounding", "music", "silent" or "distracting".
         fps: Frames a second.
         changes: Seconds at which another object begins to sound.
         sounding: Number of the object that sounds at each frame; None where none does.

@@ -17,7 +17,7 @@ from avrsp.params import WorldKinds, WorldParams
 from avrsp.store.manifest import EVERY_SPLIT
 
 ObjectKind = Literal["motor", "bird", "shaker"]
-ClipKind = Literal["sounding", "music", "silent", "unheard"]
+ClipKind = Literal["sounding", "music", "silent", "distracting", "unheard"]
 Quirk = Literal[
     "empty fixations", "missing sound", "one frame fewer", "stereo 44100", "stereo 48000"
 ]
@@ -53,6 +53,8 @@ class PlannedVideo:
         followed: Kinds of object in the order in which viewers follow them; in a sounding clip
             they are the objects that sound.
         quirks: What is irregular about it on disk.
+        distractor: Of a distracting clip, the object that sounds and that viewers do not follow.
+        hidden: Whether that object is not in the picture.
     """
 
     dataset: str
@@ -63,6 +65,8 @@ class PlannedVideo:
     roles: Mapping[str, str]
     followed: tuple[ObjectKind, ...]
     quirks: tuple[Quirk, ...] = ()
+    distractor: ObjectKind | None = None
+    hidden: bool = False
 
     @property
     def rate(self) -> Fraction:
@@ -87,9 +91,13 @@ def plan(spec: WorldParams, seed: int) -> list[PlannedVideo]:
     videos = []
     for place in places:
         kind = _next_kind(place, turns, spec.kinds)
-        order = _order(turns[place.fold, kind], seed + folds.index(place.fold))
+        turn = turns[place.fold, kind]
+        order = _order(turn, seed + folds.index(place.fold))
         turns[place.fold, kind] += 1
-        videos.append(_planned(place, kind, order, spec, seed))
+        video = _planned(place, kind, order, spec, seed)
+        if kind == "distracting":
+            video = replace(video, distractor=order[1], hidden=turn % 2 == 0)
+        videos.append(video)
     return _with_quirks(videos)
 
 

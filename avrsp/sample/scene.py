@@ -1,4 +1,4 @@
-"""The pictures of a video: three objects, one of each kind, on a drifting, muted background."""
+"""The pictures of a video: objects, at most one of each kind, on a drifting, muted background."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ class Scene:
         hue_shift: Radians, added to the hues of all objects alike.
         tile: The background, TILE x TILE x 3 with a repeated margin, grey levels.
         drift: T x 2, rows and columns by which the background has moved.
+        hidden: Numbers of the objects that are not drawn.
     """
 
     centres: Floats
@@ -53,6 +54,7 @@ class Scene:
     hue_shift: float
     tile: Canvas
     drift: Floats
+    hidden: frozenset[int] = frozenset()
 
     def frames(self, height: int, width: int) -> Iterator[SceneFrame]:
         """Draw the frames in order, H x W x 3."""
@@ -63,6 +65,8 @@ class Scene:
         for index, drift in enumerate(self.drift):
             canvas = _window(self.tile, drift % TILE, height, width)
             for number, sprite in enumerate(sprites):
+                if number in self.hidden:
+                    continue
                 sprite.draw(
                     canvas,
                     self.centres[index, number],
@@ -75,8 +79,8 @@ class Scene:
 def compose(video: PlannedVideo, spec: WorldParams, seed: int) -> Scene:
     """Draw up the scene of `video`.
 
-    Without a sounding object the one that viewers follow is larger, faster and pulses; in a
-    sounding clip all three are alike.
+    Unless the object that viewers follow is the one that sounds, it is larger, faster and pulses;
+    in a sounding clip all three are alike.
     """
     rng = video.stream(seed, "scene")
     height, width = frame_size(video, spec)
@@ -95,7 +99,15 @@ def compose(video: PlannedVideo, spec: WorldParams, seed: int) -> Scene:
         hue_shift=float(rng.uniform(-HUE_SPREAD, HUE_SPREAD)),
         tile=_tile(rng),
         drift=times[:, None] * direction * rng.uniform(*DRIFT),
+        hidden=hidden(video),
     )
+
+
+def hidden(video: PlannedVideo) -> frozenset[int]:
+    """Return the numbers of the objects that are not in the picture, in order of `OBJECT_KINDS`."""
+    if video.distractor is None or not video.hidden:
+        return frozenset()
+    return frozenset({OBJECT_KINDS.index(video.distractor)})
 
 
 def frame_size(video: PlannedVideo, spec: WorldParams) -> tuple[int, int]:

@@ -104,6 +104,8 @@ def track(video: PlannedVideo, spec: WorldSound, seed: int) -> npt.NDArray[np.in
     length = round(video.duration * rate)
     if video.kind == "sounding":
         mono = _objects(stretches(video, spec.stretch, seed), length, rate, rng)
+    elif video.distractor is not None:
+        mono = TIMBRES[video.distractor](length, rate, rng)
     elif video.kind == "unheard" and rng.uniform() < 0.5:  # noqa: PLR2004 - a half
         mono = TIMBRES[rng.choice(list(TIMBRES))](length, rate, rng)
     else:

@@ -8,7 +8,7 @@ fixations, the lapses, go to another object.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -41,13 +41,21 @@ class Fixation:
 
 
 def simulate(
-    schedule: Sequence[Stretch], spec: WorldViewers, width: int, rng: np.random.Generator
+    schedule: Sequence[Stretch],
+    spec: WorldViewers,
+    width: int,
+    rng: np.random.Generator,
+    hidden: Collection[int] = (),
 ) -> list[Fixation]:
-    """Return the fixations of all viewers until the end of the schedule, viewer by viewer."""
+    """Return the fixations of all viewers until the end of the schedule, viewer by viewer.
+
+    Nobody looks at the objects whose numbers are `hidden`.
+    """
+    seen = [number for number in range(len(OBJECT_KINDS)) if number not in hidden]
     return [
         fixation
         for viewer in range(spec.count)
-        for fixation in _one_viewer(viewer, schedule, spec, width, rng)
+        for fixation in _one_viewer(viewer, schedule, spec, width, (seen, rng))
     ]
 
 
@@ -95,8 +103,9 @@ def _one_viewer(
     schedule: Sequence[Stretch],
     spec: WorldViewers,
     width: int,
-    rng: np.random.Generator,
+    drawn: tuple[Sequence[int], np.random.Generator],
 ) -> Iterator[Fixation]:
+    objects, rng = drawn
     jitter = spec.jitter * width
     changes = [part.start for part in schedule[1:]]
     answers = [change + rng.uniform(*spec.latency) for change in changes]
@@ -110,11 +119,11 @@ def _one_viewer(
         row, col = rng.normal(0, spread, 2)
         yield Fixation(viewer, start, end, target, (float(row), float(col)))
         seen = end - spec.latency[0]
-        target = _aim(OBJECT_KINDS.index(followed_at(seen, schedule)), spec.lapse, rng)
+        target = _aim(OBJECT_KINDS.index(followed_at(seen, schedule)), objects, spec.lapse, rng)
         start, spread = end + rng.uniform(*spec.saccade), jitter
 
 
-def _aim(followed: int, lapse: float, rng: np.random.Generator) -> int:
+def _aim(followed: int, objects: Sequence[int], lapse: float, rng: np.random.Generator) -> int:
     """Return the object to look at next: the one to follow, or rarely another."""
-    others = [number for number in range(len(OBJECT_KINDS)) if number != followed]
+    others = [number for number in objects if number != followed]
     return int(rng.choice(others)) if rng.uniform() < lapse else followed

@@ -67,7 +67,9 @@ def describe(
     Objects are numbered in the order of `objects`. `sounding` and `looked_at` hold an object's
     number or null for each frame: what sounds at its start, and what most viewers fixate in its
     middle. `changes` are the times (seconds) at which another object begins to be followed, of a
-    sounding clip: to sound. `positions` are rows and columns in pixels.
+    sounding clip: to sound. `positions` are rows and columns in pixels. A distracting clip has
+    the number of the object that sounds, which nobody follows, as `distractor`, and says in
+    `hidden` whether it is not in the picture.
     """
     starts = np.arange(video.frames) / float(video.rate)
     sounds = video.kind == "sounding"
@@ -90,7 +92,13 @@ def describe(
         ],
         "looked_at": viewers.looked_at(fixations, starts + 0.5 / float(video.rate)),
         "changes": [round(part.start, 4) for part in schedule[1:]],
-    }
+    } | _distraction(video)
+
+
+def _distraction(video: PlannedVideo) -> WrittenTruth:
+    if video.distractor is None:
+        return {}
+    return {"distractor": OBJECT_KINDS.index(video.distractor), "hidden": video.hidden}
 
 
 def _made(folder: Path, video: PlannedVideo, spec: WorldParams, seed: int) -> WrittenTruth:
@@ -122,7 +130,8 @@ def _write(staging: Path, video: PlannedVideo, spec: WorldParams, seed: int) -> 
     scene = compose(video, spec, seed)
     schedule = stretches(video, spec.sound.stretch, seed)
     size = frame_size(video, spec)
-    fixations = viewers.simulate(schedule, spec.viewers, spec.width, video.stream(seed, "viewers"))
+    rng = video.stream(seed, "viewers")
+    fixations = viewers.simulate(schedule, spec.viewers, spec.width, rng, scene.hidden)
     gaze = viewers.points(fixations, scene.centres, float(1 / video.rate), size)
     if "empty fixations" in video.quirks:
         middle = video.frames // 2

@@ -61,6 +61,16 @@ def test_each_statement_is_measured_against_its_bar() -> None:
     assert found[2].measured == "0.500 (0.300 to never)"
 
 
+def test_distracting_clips_are_spoken_of_where_there_are_some() -> None:
+    found = measured(0.7, 0.7, [0.3])
+    assert "distracting" not in {each.clips for each in statements(found, RULES)}
+    rows = {role: each.replace("music", "distracting") for role, each in found.rows.items()}
+    told = Measured(rows, found.sounds.replace("music", "distracting"), [])
+    (cost,) = (each for each in statements(told, RULES) if each.clips == "distracting")
+    assert cost.value == pytest.approx(-0.01)
+    assert cost.held
+
+
 def test_what_was_not_run_is_said_so() -> None:
     found = statements(Measured({}, with_sounds(0.7, 0.4), []), RULES)
     assert [each.held for each in found] == [None, False, None, None, None, None, None]

@@ -20,7 +20,7 @@ def sample_spec() -> WorldParams:
             "frames": (80, 108),
             "videos": dict.fromkeys(("diem", "coutrot1", "coutrot2", "avad", "etmd", "summe"), 18),
             "unheard": {"height": 180, "train": 9, "validation": 3, "test": 2},
-            "kinds": {"sounding": 0.6, "music": 0.2, "silent": 0.2},
+            "kinds": {"sounding": 0.6, "music": 0.2, "silent": 0.2, "distracting": 0.0},
             "scene": {
                 "diameter": 0.23,
                 "speed": 0.3,
