@@ -21,7 +21,7 @@ from avrsp import metrics
 from avrsp.compute import autocasting
 from avrsp.evaluate.scores import score_video
 from avrsp.models.avrsp.network import COARSEST
-from avrsp.models.avrsp.ravf import Retention, retained
+from avrsp.models.avrsp.ravf import Heard, retained
 from avrsp.models.windows import sized, window_of
 from avrsp.params import Precision, ProtocolName
 from avrsp.reliance.sounds import SoundName, Waveform, sound_of
@@ -53,12 +53,15 @@ class ShownWindows(NamedTuple):
         audio: Mean absolute Ret_A of each position of the visual tokens with the true sound, over
             blocks, heads, sound steps and time: n x h x w; empty where nothing is retained.
         visual: Of Ret_V likewise.
+        added: n x 2, size and selectivity of what the true sound adds to the visual tokens
+            (`Contribution`), means over blocks; NaN where nothing is added or retained.
     """
 
     frames: NDArray[np.int64]
     maps: dict[SoundName, MapArray]
     audio: MapArray
     visual: MapArray
+    added: MapArray
 
 
 def evenly(count: int, wanted: int) -> NDArray[np.int64]:
@@ -82,6 +85,7 @@ def listen(
         {name: np.concatenate([part.maps[name] for part in parts]) for name in tracks},
         np.concatenate([part.audio for part in parts]),
         np.concatenate([part.visual for part in parts]),
+        np.concatenate([part.added for part in parts]),
     )
 
 
@@ -90,7 +94,8 @@ def rows_of(shown: ShownWindows, store: VideoStore, protocol: ProtocolName) -> p
 
     Returns:
         The columns of `score_video`, and `sound`, `maps_cc` (CC between the map and that of the
-        true sound) and `retention` (mean absolute Ret_A).
+        true sound), `retention` (mean absolute Ret_A), and `contribution` and `selectivity` (see
+        `Contribution`), the last three of the true sound alone.
     """
     parts = []
     true = torch.from_numpy(shown.maps["true"])
@@ -102,6 +107,7 @@ def rows_of(shown: ShownWindows, store: VideoStore, protocol: ProtocolName) -> p
         rows["retention"] = (
             shown.audio.mean((1, 2)) if name == "true" and shown.audio.size else np.nan
         )
+        rows[["contribution", "selectivity"]] = shown.added if name == "true" else np.nan
         parts.append(rows)
     return pd.concat(parts, ignore_index=True)
 
@@ -120,7 +126,7 @@ def _batch(
         0, 4, 1, 2, 3
     )  # b t h w c -> b c t h w
     fps, times, maps = store.attributes.fps, store.times, {}
-    kept: list[Retention] = []
+    kept: list[Heard] = []
     with autocasting(probe.device, probe.precision):
         predicted = _predicting(probe.model, clips.to(probe.device))
         for name, track in tracks.items():
@@ -134,7 +140,7 @@ def _batch(
             maps[name] = found.float().cpu().numpy()
             kept = retention if name == "true" else kept
     size = (spec.height // COARSEST, spec.width // COARSEST)
-    return ShownWindows(frames, maps, *_retention(kept, size, len(shown)))
+    return ShownWindows(frames, maps, *_retention(kept, size, len(shown)), _added(kept, len(shown)))
 
 
 def _predicting(model: nn.Module, clips: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
@@ -145,14 +151,23 @@ def _predicting(model: nn.Module, clips: Tensor) -> Callable[[Tensor, Tensor], T
 
 
 def _retention(
-    kept: Sequence[Retention], size: tuple[int, int], count: int
+    kept: Sequence[Heard], size: tuple[int, int], count: int
 ) -> tuple[MapArray, MapArray]:
     """Average each block's retention over all but the visual tokens' positions, then the blocks."""
     if not kept:
         return (np.zeros((count, 0, 0), np.float32),) * 2
-    audio = torch.stack([block.audio.float().abs().mean((1, 3)) for block in kept]).mean(0)
-    visual = torch.stack([block.visual.float().abs().mean((1, 2)) for block in kept]).mean(0)
+    blocks = [block.retention for block in kept]
+    audio = torch.stack([block.audio.float().abs().mean((1, 3)) for block in blocks]).mean(0)
+    visual = torch.stack([block.visual.float().abs().mean((1, 2)) for block in blocks]).mean(0)
     return _placed(audio, size), _placed(visual, size)
+
+
+def _added(kept: Sequence[Heard], count: int) -> MapArray:
+    """Average what each block's sound added over the blocks."""
+    if not kept:
+        return np.full((count, 2), np.nan, np.float32)
+    added = [torch.stack(block.contribution, dim=1) for block in kept]
+    return np.asarray(torch.stack(added).mean(0).cpu().numpy())
 
 
 def _placed(tokens: Tensor, size: tuple[int, int]) -> MapArray:

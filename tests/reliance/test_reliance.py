@@ -111,7 +111,10 @@ def test_retention_is_that_of_the_prediction_with_the_true_sound(
     with torch.inference_mode(), retained(probe.model) as kept:
         probe.model(clip_of(store, 11), sound)
     shown = listen(probe, store, {"true": store.waveform, "silence": SILENCE}, np.array([11]))
-    for name, blocks in (("audio", [b.audio for b in kept]), ("visual", [b.visual for b in kept])):
+    for name, blocks in (
+        ("audio", [b.retention.audio for b in kept]),
+        ("visual", [b.retention.visual for b in kept]),
+    ):
         found = getattr(shown, name)
         assert found.shape == (1, 2, 2)
         expected = torch.stack([block.abs().mean() for block in blocks]).mean()
@@ -134,6 +137,9 @@ def test_videos_become_rows_by_sound_and_maps_of_retention(
     assert rows[rows["sound"] == "true"]["maps_cc"].to_numpy() == pytest.approx(1)
     assert set(rows["other"]) == {"diem/two", "diem/one"}
     assert len(MapStore(tmp_path / "diem" / "one.audio.zarr.zip")) == 7
+    added = rows.groupby(["video", "sound"])[["contribution", "selectivity"]]
+    measured = added.count().all(axis=1)
+    assert [*measured[measured].index] == [("one", "true"), ("two", "true")]
     groups = {entry["name"]: entry for entry in summarise_sounds(rows, RULES)}
     assert groups["all videos with sound"]["videos"] == 2
     assert [*groups["silent"]["sounds"]] == ["true", "other"]

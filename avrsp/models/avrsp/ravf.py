@@ -25,6 +25,19 @@ class Retention(NamedTuple):
     visual: Tensor
 
 
+class Contribution(NamedTuple):
+    """What the sound adds to the visual tokens of one block: Ret_A A_V in eq. 4, over all heads.
+
+    Attributes:
+        size: B, its norm over that of V_V.
+        selectivity: B, 0 to 1: how much of its norm is left when its mean over the visual tokens
+            is taken away. At 0 every position gets the same, whatever stands there.
+    """
+
+    size: Tensor
+    selectivity: Tensor
+
+
 class RelevanceAttention(nn.Module):
     """Relevance-aware multi-head cross-attention, without softmax over tokens."""
 
@@ -43,8 +56,8 @@ class RelevanceAttention(nn.Module):
         Where a clip has no sound, nothing of it is retained: F_av is the visual values, their
         heads weighted by themselves alone (D12).
         """
-        v_q, v_k, v_v = (split_heads(part, self.heads) for part in self.visual(visual).chunk(3, -1))
-        a_q, a_k, a_v = (split_heads(part, self.heads) for part in self.audio(audio).chunk(3, -1))
+        v_q, v_k, v_v = self._projected(self.visual, visual)
+        a_q, a_k, a_v = self._projected(self.audio, audio)
         scale = 1 / math.sqrt(self.size)
         sounding = has_sound[:, None, None, None]
         ret_a = torch.where(sounding, v_q @ a_k.mT * scale, 0.0)  # eq. 2
@@ -53,6 +66,20 @@ class RelevanceAttention(nn.Module):
         a2v = ret_v @ v_v + a_v  # eq. 5
         weights = self.weigh(v2a, torch.where(sounding, a2v, 0.0))
         return merge_heads(weights * v2a), Retention(ret_a, ret_v)  # eq. 7
+
+    def contribution(self, visual: Tensor, audio: Tensor, retention: Retention) -> Contribution:
+        """Return what the sound added; NaN where it added nothing."""
+        added = retention.audio @ self._projected(self.audio, audio)[2]
+        varying = added - added.mean(dim=2, keepdim=True)
+        size, left, values = (
+            part.float().flatten(1).norm(dim=1)
+            for part in (added, varying, self._projected(self.visual, visual)[2])
+        )
+        return Contribution(torch.where(size > 0, size / values, torch.nan), left / size)
+
+    def _projected(self, affine: nn.Linear, tokens: Tensor) -> tuple[Tensor, ...]:
+        """Return query, key and value of eq. 1, B x heads x tokens x d_k each."""
+        return tuple(split_heads(part, self.heads) for part in affine(tokens).chunk(3, -1))
 
     def _start(self) -> None:
         """Start at a retention near 1, where both modalities are simply added.
@@ -123,12 +150,26 @@ class RAVF(nn.Module):
         return visual
 
 
+class Heard(NamedTuple):
+    """What one RAVF block retained, and what that added."""
+
+    retention: Retention
+    contribution: Contribution
+
+
 @contextlib.contextmanager
-def retained(network: nn.Module) -> Iterator[list[Retention]]:
-    """Collect the retention of each RAVF block while `network` runs, in the blocks' order."""
-    seen: list[Retention] = []
+def retained(network: nn.Module) -> Iterator[list[Heard]]:
+    """Collect what each RAVF block retains while `network` runs, in the blocks' order."""
+    seen: list[Heard] = []
+
+    def note(
+        block: RelevanceAttention, inputs: tuple[Tensor, ...], output: tuple[Tensor, Retention]
+    ) -> None:
+        visual, audio, _ = inputs
+        seen.append(Heard(output[1], block.contribution(visual, audio, output[1])))
+
     hooks = [
-        part.register_forward_hook(lambda _module, _inputs, output: seen.append(output[1]))
+        part.register_forward_hook(note)
         for part in network.modules()
         if isinstance(part, RelevanceAttention)
     ]

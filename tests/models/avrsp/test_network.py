@@ -28,8 +28,9 @@ def clips() -> tuple[Tensor, Tensor, Tensor]:
 def test_retention_is_collected_while_the_network_runs(
     model: AVRSP, clips: tuple[Tensor, Tensor, Tensor]
 ) -> None:
-    with torch.no_grad(), retained(model) as retention:
+    with torch.no_grad(), retained(model) as heard:
         model(*clips)
+    retention = [block.retention for block in heard]
     tokens, steps = 2 * 2 * 3, 2  # X0 is T/8 x H/32 x W/32
     assert [tuple(r.audio.shape) for r in retention] == [(2, 8, tokens, steps)] * 2
     assert [tuple(r.visual.shape) for r in retention] == [(2, 8, steps, tokens)] * 2

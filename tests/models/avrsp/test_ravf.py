@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from avrsp.models.avrsp.ravf import RAVF, RelevanceAttention, retained
+from avrsp.models.avrsp.ravf import RAVF, RelevanceAttention, Retention, retained
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 HEADS = 4
@@ -131,5 +131,39 @@ def test_retention_is_read_from_the_run_itself(tokens: tuple[Tensor, Tensor]) ->
     with retained(ravf) as seen:
         ravf(*tokens, torch.tensor([True, True]))
     ravf(*tokens, torch.tensor([True, True]))
-    assert [tuple(r.audio.shape) for r in seen] == [(2, HEADS, 6, 3)] * 3
-    assert [tuple(r.visual.shape) for r in seen] == [(2, HEADS, 3, 6)] * 3
+    retention = [block.retention for block in seen]
+    assert [tuple(r.audio.shape) for r in retention] == [(2, HEADS, 6, 3)] * 3
+    assert [tuple(r.visual.shape) for r in retention] == [(2, HEADS, 3, 6)] * 3
+
+
+def test_what_sound_adds_is_measured_from_equation_4(
+    attention: RelevanceAttention, tokens: tuple[Tensor, Tensor]
+) -> None:
+    visual, audio = tokens
+    with torch.no_grad():
+        _, retention = attention(visual, audio, torch.tensor([True, False]))
+        found = attention.contribution(visual, audio, retention)
+
+        def values(affine: torch.nn.Linear, seen: Tensor) -> Tensor:
+            return seen[0] @ affine.weight[2 * DIM :].T + affine.bias[2 * DIM :]
+
+        parts = torch.tensor_split(values(attention.audio, audio), HEADS, dim=1)
+        added = torch.cat(
+            [kept @ part for kept, part in zip(retention.audio[0], parts, strict=True)], dim=1
+        )
+    size = (added.norm() / values(attention.visual, visual).norm()).item()
+    selectivity = ((added - added.mean(dim=0)).norm() / added.norm()).item()
+    assert found.size[0].item() == pytest.approx(size, rel=1e-5)
+    assert found.selectivity[0].item() == pytest.approx(selectivity, rel=1e-5)
+    assert found.size[1].isnan()
+    assert found.selectivity[1].isnan()
+
+
+def test_what_every_position_gets_alike_is_not_selective(
+    attention: RelevanceAttention, tokens: tuple[Tensor, Tensor]
+) -> None:
+    visual, audio = tokens
+    alike = torch.ones(len(visual), HEADS, visual.shape[1], audio.shape[1], dtype=visual.dtype)
+    with torch.no_grad():
+        found = attention.contribution(visual, audio, Retention(alike, alike.mT))
+    assert found.selectivity.max() < 1e-6
