@@ -25,7 +25,7 @@ from avrsp.datasets.recordings_about import ENTRY, RecordingsDescription, read_a
 from avrsp.errors import RawDataError
 from avrsp.media import decode
 from avrsp.media.luma import read_luma
-from avrsp.media.probe import probe
+from avrsp.media.probe import JUMP, probe
 
 EVERY: Final = "none: every sample"
 GIVEN: Final = "as given, with their durations"
@@ -200,9 +200,20 @@ def _no_gaze(
 
 @lru_cache(maxsize=4)
 def frame_times(path: Path, changed: int) -> NDArray[np.float64]:
-    """Return when each frame is shown, in seconds from the first; `changed` is the file's time."""
+    """Return when each frame is shown, in seconds from the first; `changed` is the file's time.
+
+    Raises:
+        RawDataError: It cannot be decoded, or its times jump.
+    """
     found: NDArray[np.float64] = decode.frame_times(path)
     found -= found[0]
+    steps = np.diff(found)
+    if steps.max(initial=0) > JUMP:
+        raise RawDataError(
+            f"{path}: {steps.max():,.0f} s pass between frames {steps.argmax() + 1} and "
+            f"{steps.argmax() + 2}; expected frames that follow one another, so that gaze finds "
+            "its frame; write the film anew with continuous times"
+        )
     return found
 
 

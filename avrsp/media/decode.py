@@ -6,6 +6,7 @@ import math
 import re
 from collections import deque
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from avrsp.errors import RawDataError
 from avrsp.media.pipes import (
+    LONGEST_BACK,
     QUIET,
     Run,
     clocked,
@@ -53,8 +55,11 @@ EMPTY_PACKETS: Final = 2
 LEAST_STEP: Final = 0.001
 """Seconds after its predecessor at which a frame is shown that has the same time, or one before."""
 
-LONGEST_BACK: Final = 1.0
-"""Seconds by which times may go back; beyond that the clock itself was set back."""
+LEAP: Final = 10.0
+"""Seconds between two frames from which on ffmpeg may have mended the clock between them."""
+
+REORDERED: Final = 3
+"""Frames that are shown after, but decoded before, the one at which ffmpeg mends a clock."""
 
 FLICKS: Final = 705_600_000
 """Time units a second, of which every usual time base and frame rate has a whole number."""
@@ -168,10 +173,8 @@ def decoded(
     sound = media.sound if media.sound and media.sound.decodable else None
     for clocking in (sound, None) if sound else (None,):
         with running(_command(path, media, size, most, clocking, resampling)) as run:
-            clock = Clock(run, 1 / media.fps)
-            # the end may come in the middle of a frame
-            while len(content := run.read(math.prod(shape))) == math.prod(shape):
-                yield Frame(clock.next(), np.frombuffer(content, np.uint8).reshape(shape))
+            for time, content in _timed(run, Clock(run, 1 / media.fps), math.prod(shape)):
+                yield Frame(time, np.frombuffer(content, np.uint8).reshape(shape))
                 count += 1
             run.finish()
             faults = _picture_faults(run.said(), media)
@@ -184,6 +187,23 @@ def decoded(
         )
     if notes is not None and most is None:
         notes += _damage(path, media, count, faults)
+
+
+def _timed(run: Run, clock: Clock, size: int) -> Iterator[tuple[float, bytearray]]:
+    """Yield the time and the `size` bytes of each frame; before a jump of time, look ahead."""
+    held: deque[bytearray] = deque()
+    wanted = 1
+    while True:
+        # the end may come in the middle of a frame
+        while len(held) < wanted and len(content := run.read(size)) == size:
+            held.append(content)
+        if not held:
+            return
+        if wanted == 1 and clock.leaps():
+            wanted += REORDERED
+            continue
+        yield clock.next(), held.popleft()
+        wanted = 1
 
 
 def _damage(path: Path, media: Media, count: int, faults: bytes) -> list[str]:
@@ -241,7 +261,8 @@ class Clock:
 
     A frame without a time is shown 1 / rate after its predecessor, one that has its predecessor's
     time or an earlier one a millisecond after it. Where times go back by more than a second, the
-    clock was set back, and all later times are shifted.
+    clock was set back, and all later times are shifted. Where ffmpeg has mended a jump, a frame or
+    two that it had decoded by then stand beyond the jump; they are shown after their predecessors.
     """
 
     def __init__(self, run: Run, step: float) -> None:
@@ -252,12 +273,18 @@ class Clock:
         self.shift = 0.0
         self.last = -math.inf
 
+    def leaps(self) -> bool:
+        """Say whether the next frame comes long after its predecessor."""
+        self._read_log()
+        stamp = self.stamps[0] if self.stamps else None
+        return stamp is not None and stamp + self.shift > self.last + LEAP > -math.inf
+
     def next(self) -> float:
         """Return the time of the next frame in seconds; times rise strictly."""
-        if not self.stamps:
-            self._read_log()
+        self._read_log()
+        stray = self.leaps() and self._comes_back()
         stamp = self.stamps.popleft() if self.stamps else None
-        time = self.last + self.step if stamp is None else stamp + self.shift
+        time = self.last + self.step if stamp is None or stray else stamp + self.shift
         if not math.isfinite(time):
             time = 0.0
         if time < self.last - LONGEST_BACK:
@@ -266,8 +293,17 @@ class Clock:
         self.last = max(time, self.last + LEAST_STEP)
         return self.last
 
+    def _comes_back(self) -> bool:
+        """Say whether one of the frames after the next one follows the one before it."""
+        coming = (
+            each + self.shift for each in islice(self.stamps, 1, 1 + REORDERED) if each is not None
+        )
+        return any(self.last < time < self.last + LEAP for time in coming)
+
     def _read_log(self) -> None:
         # A frame's line is logged before its bytes are written, so it is there by now.
+        if len(self.stamps) > REORDERED:
+            return
         log = self.run.said(self.position)
         whole = log[: log.rfind(b"\n") + 1]
         self.position += len(whole)

@@ -22,6 +22,9 @@ from avrsp.errors import RawDataError
 STALL_SECONDS = 60.0
 """How long ffmpeg may neither give nor take a byte before it is taken for hung."""
 
+LONGEST_BACK: Final = 1.0
+"""Seconds by which times may go back; beyond that the clock itself was set back."""
+
 PIPE_BYTES = 1 << 20
 MOST_PIXELS = 1 << 27
 CONTAINERS = (

@@ -26,6 +26,9 @@ PACKETS: Final = 600
 FASTER: Final = 1.5
 """How many times its packets' rate a stated rate may be; beyond that it is a time base."""
 
+JUMP: Final = 600.0
+"""Seconds between two frames beyond which no picture is shown that long: the clock jumps."""
+
 FEWEST: Final = 8
 """A picture stream with fewer than 1 / 8 of another one's frames is a preview, or stills."""
 
@@ -299,6 +302,8 @@ def _frame_rate(stream: Stream, times: NDArray[np.float64]) -> Fraction:
     rate = next((each for each in stated if each is not None and each <= HIGHEST_RATE), None)
     steps = np.diff(times)
     steps = steps[steps > 0]
+    if steps.max(initial=0) > JUMP:  # an average over it says nothing
+        rate, steps = None, steps[steps <= JUMP]
     if len(steps) < FEWEST:
         return rate or FALLBACK_RATE
     seen, fastest = 1 / steps.mean(), 1 / np.percentile(steps, 10)

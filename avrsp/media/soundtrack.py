@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import tempfile
 import weakref
 from pathlib import Path
@@ -13,9 +14,17 @@ import ffmpeg
 import numpy as np
 from numpy.typing import NDArray
 
-from avrsp.media.pipes import Run, clocked, command, complaint, running, source
+from avrsp.media.pipes import (
+    LONGEST_BACK,
+    Run,
+    clocked,
+    command,
+    complaint,
+    running,
+    source,
+)
 from avrsp.media.probe import Track
-from avrsp.media.sound import Resampler
+from avrsp.media.sound import Resampler, Waveform
 from avrsp.types import SOUND_RATE
 
 BYTES: Final = 4
@@ -30,6 +39,22 @@ LONGEST: Final = 24 * 3600
 HARD_GAP: Final = 0.01
 """Seconds by which samples may be off their time before silence is put in, or some are left out."""
 
+JUMP: Final = 10.0
+"""Seconds without sound that cost neither time nor space: a clock that jumps leaves hours."""
+
+MEND: Final = (
+    "st(0,T-ld(1));"
+    f"if(gt(N,0)*lt(ld(0),-{LONGEST_BACK}),st(2,ld(2)+ld(0)));"
+    f"if(gt(ld(0),{JUMP}),print(ld(1)-ld(2),16);st(2,ld(2)+print(ld(0),16)));"
+    "st(1,T+NB_SAMPLES/SR);"
+    "PTS-ld(2)/TB"
+)
+"""Closes up long gaps, logs where they were and how long, and goes on where the clock is set back.
+
+Its variables: 0 is the step from the end of the last piece, 1 that end, 2 what was taken away.
+"""
+LOGGED: Final = re.compile(rb"^(?:\[Eval @ \w+\] )?\[error\] (-?\d+\.\d+)$", re.MULTILINE)
+
 USUAL_RATE, USUAL_CHANNELS = 48_000, 2
 """What is asked for where the file does not say what its sound has."""
 
@@ -39,6 +64,7 @@ class Soundtrack:
 
     What comes before the first frame is left out; a sound that begins later is preceded by zeros,
     as are gaps in it. It is as long as it is in the file, whatever the file says of its duration.
+    Gaps of more than `JUMP` seconds are holes of the file that keeps it.
 
     Attributes:
         begin: Seconds on the file's clock at which the first frame is shown; to be set before the
@@ -54,7 +80,11 @@ class Soundtrack:
         self._track = track
         self._channels = (track and track.channels) or USUAL_CHANNELS
         self._native = (track and track.rate) or USUAL_RATE
+        self._rate = rate
         self._resampler = Resampler(self._native, rate)
+        self._closed_up = 0  # samples without the gaps
+        self._gaps: list[float] = []  # seconds: place in what is closed up, length; and so on
+        self._logged = 0
         self._decoded = 0
         self._ended = track is None
         self._run: Run | None = None
@@ -93,18 +123,49 @@ class Soundtrack:
             self._ended = len(content) < size
             whole = len(content) // (self._channels * BYTES) * self._channels * BYTES
             samples = np.frombuffer(content[:whole], np.float32).reshape(-1, self._channels)
-            found = self._resampler.resampled(np.nan_to_num(samples), last=self._ended)
-            self._file.write(found.tobytes())
-            self._file.flush()
-            self._decoded += len(found)
+            self._keep(self._resampler.resampled(np.nan_to_num(samples), last=self._ended))
             if self._ended and not self._decoded:
                 self._run.finish()
                 self.complaint = complaint(self._run.said())
 
+    def _keep(self, found: Waveform) -> None:
+        """Write the next samples, of which ffmpeg left out long gaps, to where they belong."""
+        self._read_log()
+        # the end of the file, too, is logged as a gap where its time is wrong
+        least = round(HARD_GAP * self._rate) if self._ended else 1
+        while len(self._gaps) > 1:
+            place, gap = (round(self._gaps[each] * self._rate) for each in range(2))
+            before = max(place - self._closed_up, 0)
+            if before + least > len(found):
+                break
+            self._write(found[:before])
+            if self._decoded + gap > LONGEST * self._rate:
+                self._ended = True
+                return
+            self._decoded += gap
+            found = found[before:]
+            del self._gaps[:2]
+        self._write(found)
+
+    def _read_log(self) -> None:
+        # a gap is logged before the samples behind it are written, so it is there by now
+        assert self._run is not None
+        log = self._run.said(self._logged)
+        whole = log[: log.rfind(b"\n") + 1]
+        self._logged += len(whole)
+        self._gaps += map(float, LOGGED.findall(whole))
+
+    def _write(self, samples: Waveform) -> None:
+        self._file.seek(self._decoded * BYTES)
+        self._file.write(samples.tobytes())
+        self._file.flush()
+        self._decoded += len(samples)
+        self._closed_up += len(samples)
+
     def _command(self, track: Track) -> list[str]:
         begin, rate = self.begin, self._native
         filters = (
-            f"atrim=start={begin:.6f}:end={begin + LONGEST:.6f},asetpts=PTS-{begin:.6f}/TB,"
+            f"asetpts=PTS-{begin:.6f}/TB,asetpts='{MEND}',atrim=start=0:end={LONGEST},"
             f"aresample={rate}:async=1:min_hard_comp={HARD_GAP:.6f}:first_pts=0"
         )
         file = source(track.path, sound=track.picture is None)
