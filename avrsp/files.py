@@ -78,7 +78,7 @@ def write_json(path: Path, content: object) -> None:
 
 def sealed(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a JSON file will hold, with a SHA-256 of it under `SEAL`."""
-    return {**facts, SEAL: hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()}
+    return {**facts, SEAL: _sha256_of(facts)}
 
 
 def unsealed(content: bytes) -> Any:  # noqa: ANN401 - JSON holds anything
@@ -107,9 +107,12 @@ def sha256(path: Path) -> str:
 def with_own_digest(description: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Return what a JSON file says, with the file's own digest under `name` in its `sha256`."""
     others = {each: value for each, value in description["sha256"].items() if each != name}
-    content = json.dumps({**description, "sha256": others}, sort_keys=True)
-    own = hashlib.sha256(content.encode()).hexdigest()
+    own = _sha256_of({**description, "sha256": others})
     return {**description, "sha256": {**others, name: own}}
+
+
+def _sha256_of(facts: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def digest(paths: Iterable[Path]) -> str:

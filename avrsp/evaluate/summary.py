@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from avrsp.errors import StoreError
-from avrsp.files import write_json
+from avrsp.files import sealed, unsealed, write_json
 from avrsp.store.ground_truth import EMPTY_RULE
 
 METRICS = ("kl", "cc", "sim", "nss", "auc_judd")
@@ -201,28 +201,28 @@ def read_summaries(path: Path) -> dict[str, dict[str, Summary]]:
 
 def _read(kind: type[Model], path: Path) -> Model:
     try:
-        return kind.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        raise _no_summary(str(path), error) from None
+        content = unsealed(path.read_bytes())
+    except ValueError as error:
+        raise _no_summary(str(path), str(error)) from None
+    return _validated(kind, content, str(path))
 
 
 def _validated(kind: type[Model], content: object, source: str) -> Model:
     try:
         return kind.model_validate(content)
     except ValidationError as error:
-        raise _no_summary(source, error) from None
+        fault = error.errors()[0]
+        where = ".".join(map(str, fault["loc"])) or "the file"
+        raise _no_summary(source, f"{where}: {fault['msg']}") from None
 
 
-def _no_summary(source: str, error: ValidationError) -> StoreError:
-    fault = error.errors()[0]
-    where = ".".join(map(str, fault["loc"])) or "the file"
-    reason = f"{where}: {fault['msg']}"
+def _no_summary(source: str, reason: str) -> StoreError:
     return StoreError(f"{source}: not a summary ({reason}); remove it and run: dvc repro")
 
 
 def write_summary(path: Path, summary: Summary | Summaries) -> None:
-    """Write a summary as JSON, atomically."""
-    write_json(path, summary.model_dump(mode="json"))
+    """Write a summary as JSON with its own digest, atomically."""
+    write_json(path, sealed(summary.model_dump(mode="json")))
 
 
 def table(summaries: Mapping[str, Mapping[str, Summary]]) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,7 +20,7 @@ from scipy import stats
 
 from avrsp.errors import StoreError
 from avrsp.evaluate.summary import LABELS, read_summary
-from avrsp.files import write_json, write_text
+from avrsp.files import unsealed, write_json, write_text
 from avrsp.params.runs import TITLES, VISUAL
 
 RUNS: Final = "runs.csv"
@@ -213,9 +212,9 @@ def shown(found: Iterable[Compared]) -> str:
 
 def _read(path: Path) -> Any:  # noqa: ANN401 - each kind of file has its own form
     try:
-        return json.loads(_there(path).read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise StoreError(f"{path}: not JSON ({error}); run: dvc repro") from None
+        return unsealed(_there(path).read_bytes())
+    except ValueError as error:
+        raise StoreError(f"{path}: cannot be read ({error}); run: dvc repro") from None
 
 
 def _there(path: Path) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from avrsp.errors import StoreError
-from avrsp.files import sha256, with_own_digest
+from avrsp.files import sha256, unsealed, with_own_digest
 from avrsp.report.names import in_order
 
 
@@ -55,12 +54,14 @@ def _changed(path: Path) -> StoreError:
 
 
 def read_json(path: Path) -> Any:  # noqa: ANN401 - each kind of file has its own form
-    """Read a result that is JSON.
+    """Read a result that is JSON, without the digest of its own that it may have.
 
     Raises:
-        StoreError: It is not.
+        StoreError: It is not, or not what was written.
     """
     try:
-        return json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:  # not UTF-8, or not JSON
-        raise StoreError(f"{path}: not JSON ({error}); remove it and run: dvc repro") from None
+        return unsealed(path.read_bytes())
+    except ValueError as error:  # not UTF-8, not JSON, or changed
+        raise StoreError(
+            f"{path}: cannot be read ({error}); remove it and run: dvc repro"
+        ) from None

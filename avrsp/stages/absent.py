@@ -22,6 +22,6 @@ def write(why: str, outs: Sequence[Path]) -> None:
     """Make a stage's outs, JSON files and folders, say that there is nothing, and why."""
     for out in outs:
         if out.suffix == ".json":
-            files.write_json(out, {"absent": why})
+            files.write_json(out, files.sealed({"absent": why}))
         else:
             files.write_text(out / ABSENT, f"{why}\n")

@@ -99,7 +99,7 @@ def write(
         ],
         "faults": faults,
     }
-    files.write_json(summary, content)
+    files.write_json(summary, files.sealed(content))
 
 
 def places_of(loaded: Params, method: str | None = None) -> ReliancePlaces:

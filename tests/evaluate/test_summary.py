@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -47,6 +48,18 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     several = Summaries({"mine": {"avrsp": SUMMARY}})
     write_summary(tmp_path / "mine.json", several)
     assert read_summaries(tmp_path / "mine.json") == several.root
+
+
+def test_no_changed_bit_changes_a_summary_in_silence(tmp_path: Path) -> None:
+    path = tmp_path / "v.json"
+    write_summary(path, SUMMARY)
+    whole = path.read_bytes()
+    for place in range(0, 8 * len(whole), 31):
+        content = bytearray(whole)
+        content[place // 8] ^= 1 << place % 8
+        path.write_bytes(content)
+        with contextlib.suppress(StoreError):  # else it is, say, another kind of space
+            assert read_summary(path) == SUMMARY
 
 
 def test_numbers_are_named_by_dataset_and_what_is_undefined_is_left_out() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from avrsp.files import SEAL
 from tests.pipeline.conftest import Run, git, shrink
 from tests.pipeline.recompute import disagreements, from_csv
 
@@ -47,6 +48,12 @@ def test_reports_hold_finite_numbers_of_every_dataset(finished: Path) -> None:
     assert "not run" not in page.split("<table", 1)[1].split("</table>", 1)[0]
     rows = pd.read_parquet(finished / "data" / "scores" / "av-split1.parquet")
     assert rows["cc"].between(-1, 1).all()
+
+
+def test_results_that_are_read_again_have_a_digest_of_their_own(finished: Path) -> None:
+    places = ("metrics/av-split1", "pooled/av", "pooled/centre-prior", "reliance")
+    for place in places:
+        assert SEAL in json.loads((finished / "reports" / f"{place}.json").read_text())
 
 
 def test_every_number_of_the_tables_follows_from_the_rows_of_frames(finished: Path) -> None:

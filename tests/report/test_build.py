@@ -236,7 +236,7 @@ def test_a_store_that_is_gone_is_named_in_its_place(
 def test_a_damaged_file_is_named(places: ReportPlaces, about: About) -> None:
     (places.models / "pretrain").mkdir(parents=True)
     (places.models / "pretrain" / "history.json").write_text("[{")
-    with pytest.raises(StoreError, match=r"pretrain/history\.json: not JSON"):
+    with pytest.raises(StoreError, match=r"pretrain/history\.json: cannot be read"):
         gather(places, about)
 
 

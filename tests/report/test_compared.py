@@ -166,5 +166,5 @@ def test_imported_weights_have_rows_of_their_own(
 def test_a_damaged_result_is_named(trained: Inputs, about: About) -> None:
     place = trained.places.compared.reliance / "vinet-av-bilinear.json"
     place.write_text("{")
-    with pytest.raises(StoreError, match=r"vinet-av-bilinear\.json: not JSON"):
+    with pytest.raises(StoreError, match=r"vinet-av-bilinear\.json: cannot be read"):
         gather(trained.places, about)

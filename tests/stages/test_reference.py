@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 import yaml  # noqa: TID251 - a test writes parameters of its own
 
 from avrsp.evaluate.summary import DatasetScores, Estimate, Summary, write_summary
-from avrsp.files import write_json
+from avrsp.files import sealed, unsealed, write_json
 from avrsp.report import reference_run
 from avrsp.report.reference_run import bounds
 from avrsp.stages import reference
@@ -36,7 +35,7 @@ def finish(workspace: Path, *, seed: int, av: float, listening: float = 0.33) ->
         )
     said = {"clips": "sounding", "text": "CC of AV minus CC of V", "value": listening}
     unknown = {"clips": "music", "text": "CC of AV minus CC of V", "value": None}
-    write_json(reports / "reliance.json", {"statements": [said, unknown]})
+    write_json(reports / "reliance.json", sealed({"statements": [said, unknown]}))
     (reports / "tables").mkdir(exist_ok=True)
     (reports / "tables" / "overview.md").write_text(f"AV: {av}\n")
 
@@ -98,11 +97,20 @@ def test_too_few_frames_of_the_same_seed_are_noticed(
     known: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     place = known / "reports" / "pooled" / "v.json"
-    content = json.loads(place.read_text())
+    content = unsealed(place.read_bytes())
     content["mean"]["frames"] = 3700
-    place.write_text(json.dumps(content))
+    write_json(place, content)
     assert ask(monkeypatch, "compare") == 1
     assert capsys.readouterr().out.splitlines()[-1].endswith("scored frames")
+
+
+def test_a_changed_result_is_noticed(
+    known: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = known / "reports" / "reliance.json"
+    place.write_text(place.read_text().replace('"value": 0.', '"value": 1.'))
+    assert ask(monkeypatch, "compare") == 1
+    assert "reliance.json: cannot be read (not what was written" in capsys.readouterr().err
 
 
 def test_the_reference_keeps_every_run_and_the_last_tables(known: Path) -> None:
