@@ -119,7 +119,7 @@ def _ours(entry: ModelSpec) -> bool:
 
 
 def test_every_published_network_is_a_compared_method() -> None:
-    listed = {key: value for part in METHODS["vars"][1:] for key, value in part.items()}
+    listed = yaml.safe_load((ROOT / "workflow/methods/all.yaml").read_text())
     entries = [models.spec(name) for name in models.names()]
     published = [each.name for each in entries if each.checkpoints and _ours(each)]
     assert sorted(listed["models"]) == published
@@ -128,7 +128,26 @@ def test_every_published_network_is_a_compared_method() -> None:
     hearing = {each.name: visual(each).name for each in wanted if each.kind == AUDIO_VISUAL}
     assert listed["hearing"] == hearing
     own = {f"{model}-v" for model in published} | {f"vinet-{each}" for each in listed["variants"]}
-    assert own | {"stavis-av"} == {each.name for each in wanted}
+    own |= {f"stavis-{each}" for each in listed["stavis_with_sound"]}
+    assert own == {each.name for each in wanted}
+
+
+def test_no_compared_method_is_chosen_and_each_list_of_all_can_be() -> None:
+    """Else `dvc status`, `dvc dag` and `dvc metrics show` are full of what was never run."""
+    chosen = yaml.safe_load((ROOT / "workflow/methods/chosen.yaml").read_text())
+    assert chosen.keys() == yaml.safe_load((ROOT / "workflow/methods/all.yaml").read_text()).keys()
+    assert not any(chosen.values())
+    assert METHODS["vars"] == ["../../params.yaml", "chosen.yaml"]
+    for stage in METHODS["stages"].values():
+        lists = stage.get("matrix") or {"": stage["foreach"]}
+        assert {each[2:-1] for each in lists.values()} & chosen.keys()
+
+
+@pytest.mark.filterwarnings("default")  # what DVC says of itself is not ours
+def test_dvc_shows_the_stages_of_the_chain_only() -> None:
+    with Repo(str(ROOT)) as repo:
+        assert {each.path_in_repo for each in repo.index.stages} == {"dvc.yaml"}
+        assert [str(each) for each in repo.index.metrics] == ["reports/metrics.json"]
 
 
 def test_what_a_compared_method_starts_from_is_what_its_recipe_says() -> None:

@@ -73,7 +73,8 @@ GIVEN: Final = (
 )
 
 NOT_COMPARED: Final = (
-    "The compared methods were not trained here. Run: dvc repro workflow/methods/dvc.yaml"
+    "The compared methods were not trained here. Choose some in workflow/methods/chosen.yaml and "
+    "run: dvc repro workflow/methods/dvc.yaml"
 )
 
 NOT_PUBLISHED: Final = (
@@ -147,8 +148,8 @@ HEARERS_READ: Final = (
 )
 
 NO_HEARERS: Final = (
-    "The compared networks with sound were not tried with other sounds. Run: "
-    "dvc repro workflow/methods/dvc.yaml"
+    "The compared networks with sound were not tried with other sounds. Choose some in "
+    "workflow/methods/chosen.yaml and run: dvc repro workflow/methods/dvc.yaml"
 )
 
 PAIRS: Final = (
