@@ -12,7 +12,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 # Waiting threads soon stop spinning: on a shared machine that is several times faster.
 export GOMP_SPINCOUNT := 10000
 
-.PHONY: app help setup repro test test-app test-slow cluster-tools bench lint schema docs format ffmpeg
+.PHONY: app help setup repro experiments test test-app test-slow cluster-tools bench lint schema docs format ffmpeg
 .DEFAULT_GOAL := help
 
 help: ## list what can be made
@@ -35,6 +35,9 @@ ffmpeg:
 repro: setup ## run the whole chain; on the default preset: generate, train, evaluate, report, compare
 	dvc repro
 	python -m avrsp.stages.reference compare
+
+experiments: setup ## what differs between experiments, and their scores, the best first
+	dvc exp show --only-changed --drop '.*/|Snake|.*auc|.*sim|Created|Executor' --sort-by av.cc --sort-order desc
 
 test: setup ## the default tests, under 6 minutes on 2 cores
 	pytest -n 2 -m "not slow"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from avrsp import datasets
 from avrsp.report import texts
-from avrsp.report.names import MEAN, MEAN_TITLE
+from avrsp.report.names import GENERATED, MEAN, MEAN_TITLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,9 @@ class About:
 
     def title(self, dataset: str) -> str:
         """Return a dataset's name as people write it, which says whether it was generated."""
-        return MEAN_TITLE if dataset == MEAN else datasets.title(dataset, self.preset)
+        if dataset == MEAN:
+            return f"{MEAN_TITLE} {GENERATED}" if self.preset == "sample" else MEAN_TITLE
+        return datasets.title(dataset, self.preset)
 
     def titles(self, keys: Iterable[str]) -> tuple[str, ...]:
         """Return the names of several datasets."""

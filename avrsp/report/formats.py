@@ -84,22 +84,24 @@ def to_csv(table: Table) -> str:
     """Return `table` as CSV, one method a line.
 
     This run's values have six decimals and, beside each, its 95 % interval; the paper's rows
-    hold the printed digits. A cell that was not run says so. The last column is the rows' source.
+    hold the printed digits. A cell that was not run says so. `data` tells numbers of generated
+    videos from those of the real datasets; the last column is the rows' source.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     names = [f"{dataset}_{metric}" for dataset, metric in table.columns]
     writer.writerow(
         [
-            *("group", "method"),
+            *("group", "method", "data"),
             *(f"{name}{end}" for name in names for end in ("", "_low", "_high")),
             "source",
         ]
     )
     for group in table.groups:
         for row in group.rows:
-            values = _with_intervals(row, table)
-            writer.writerow([group.source, plain(row.method), *values, plain(row.source)])
+            data = "generated" if group.ours and table.generated else "real"
+            values = [data, *_with_intervals(row, table), plain(row.source)]
+            writer.writerow([group.source, plain(row.method), *values])
     return text.getvalue()
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from avrsp.report.names import HEADINGS, LOWER_IS_BETTER
 from avrsp.report.page import Grid
-from avrsp.report.tables import Table, TableRow
+from avrsp.report.tables import NOT_KNOWN, Table, TableColumn, TableRow
 
 SPECIAL: Final = str.maketrans(
     {
@@ -35,8 +35,14 @@ SPECIAL: Final = str.maketrans(
 NUMBERED: Final = re.compile(r"^Table [IVX]+[.,]\s*")
 """How a title begins that has the paper's number: LaTeX counts its own tables."""
 
-ONE_COLUMN: Final = 5
-"""Columns of numbers that fit into one of two columns of text."""
+ONE_COLUMN: Final = 60
+"""Characters that fit into one of two columns of text, before letters become small."""
+
+UNKNOWN: Final = "--"
+"""Stands for a printed number that is not known: the words would make the table wider."""
+
+NUMBER: Final = 8
+"""Characters of a column of numbers, with its gap."""
 
 SHRINK: Final = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
 """Begins a box that is made narrower only where it is wider than the text."""
@@ -48,7 +54,10 @@ def latex(text: str) -> str:
 
 
 def to_latex(table: Table) -> str:
-    """Return `table` as a LaTeX table, over both columns of text where it has many."""
+    """Return `table` as a LaTeX table, over both columns of text where it is wide.
+
+    What explains a heading and whole sources stand below the table, lest they make it wider.
+    """
     width = len(table.metrics)
     heads = " & ".join(
         rf"\multicolumn{{{width}}}{{c}}{{{latex(heading)}}}" for heading in table.headings
@@ -58,43 +67,63 @@ def to_latex(table: Table) -> str:
         for start in range(0, len(table.columns), width)
     )
     metrics = " & ".join(_heading(metric) for _, metric in table.columns)
-    sources = table.has_sources
-    rows = [
-        rf" & {heads}{' &' * sources} \\",
-        rules,
-        rf"Method & {metrics}{' & Source' * sources} \\",
-    ]
+    marks = source_marks(table)
+    rows = [rf" & {heads} \\", rules, rf"Method & {metrics} \\"]
+    explained = []
     for group in table.groups:
-        span = 1 + len(table.columns) + sources
+        heading, _, why = group.heading.partition(": ")
+        explained += [f"{heading}: {why}."] if why else []
         rows += [
             r"\midrule",
-            rf"\multicolumn{{{span}}}{{l}}{{\emph{{{latex(group.heading)}}}}} \\",
+            rf"\multicolumn{{{1 + len(table.columns)}}}{{l}}{{\emph{{{latex(heading)}}}}} \\",
         ]
-        rows += [_row(row, table) for row in group.rows]
+        rows += [_row(row, table, marks) for row in group.rows]
+    if marks:
+        explained.append(" ".join(f"{mark}: {source}." for source, mark in marks.items()))
+    if any(UNKNOWN in row for row in rows):
+        explained.append(f"{UNKNOWN}: not known.")
     title = NUMBERED.sub("", table.title)
     caption = f"{title[:1].upper()}{title[1:]}. {table.caption}"
-    columns = f"l{'r' * len(table.columns)}{'l' * sources}"
-    return _float(table.name, caption, columns, rows, table.notes)
+    columns = f"l{'r' * len(table.columns)}"
+    characters = max(len(row.method) for group in table.groups for row in group.rows)
+    wide = characters + NUMBER * len(table.columns) > ONE_COLUMN
+    notes = [*explained, *table.notes]
+    return _float(table.name, caption, columns, rows, wide=wide, notes=notes)
+
+
+def source_marks(table: Table) -> dict[str, str]:
+    """Return by each source of rows the number that stands for it behind a method's name."""
+    sources = dict.fromkeys(row.source for group in table.groups for row in group.rows)
+    return {source: str(1 + place) for place, source in enumerate(filter(None, sources))}
 
 
 def grid_to_latex(grid: Grid, name: str, caption: str = "") -> str:
     """Return a plain table as a LaTeX table called `name`; `caption` follows its title."""
     columns = "".join("l" if place in grid.words else "r" for place in range(len(grid.heads)))
-    lines = [rf"{' & '.join(map(latex, row))} \\" for row in (grid.heads, *grid.rows)]
-    return _float(
-        name, f"{grid.title}. {caption}".strip(), columns, [lines[0], r"\midrule", *lines[1:]]
-    )
+    cells = (grid.heads, *grid.rows)
+    lines = [rf"{' & '.join(map(latex, row))} \\" for row in cells]
+    characters = sum(2 + max(map(len, column)) for column in zip(*cells, strict=True))
+    rows = [lines[0], r"\midrule", *lines[1:]]
+    said = f"{grid.title}. {caption}".strip()
+    return _float(name, said, columns, rows, wide=characters > ONE_COLUMN)
 
 
 def _float(
-    name: str, caption: str, columns: str, rows: Sequence[str], notes: Sequence[str] = ()
+    name: str,
+    caption: str,
+    columns: str,
+    rows: Sequence[str],
+    *,
+    wide: bool,
+    notes: Sequence[str] = (),
 ) -> str:
-    kind = "table" if len(columns) - 1 <= ONE_COLUMN else "table*"
+    kind = "table*" if wide else "table"
     below = [rf"\par\smallskip\parbox{{\linewidth}}{{\scriptsize {latex(note)}}}" for note in notes]
     lines = [
         "% Needs the packages booktabs and graphicx.",
         rf"\begin{{{kind}}}[t]",
         r"\centering",
+        r"\setlength{\belowcaptionskip}{6pt}",
         rf"\caption{{{latex(caption)}}}",
         rf"\label{{tab:avrsp-{name}}}",
         r"\footnotesize",
@@ -116,8 +145,16 @@ def _heading(metric: str) -> str:
     return rf"{HEADINGS[metric]}\,$\{arrow}$"
 
 
-def _row(row: TableRow, table: Table) -> str:
-    cells = [row.cell(column) for column in table.columns]
-    texts = [rf"\textbf{{{cell.text}}}" if cell.best else latex(cell.text) for cell in cells]
-    texts += [latex(row.source)] * table.has_sources
-    return rf"{latex(row.method)} & {' & '.join(texts)} \\"
+def _row(row: TableRow, table: Table, marks: Mapping[str, str]) -> str:
+    mark = rf"\textsuperscript{{{marks[row.source]}}}" if row.source in marks else ""
+    return (
+        rf"{latex(row.method)}{mark} & {' & '.join(_cell(row, each) for each in table.columns)} \\"
+    )
+
+
+def _cell(row: TableRow, column: TableColumn) -> str:
+    cell = row.cell(column)
+    if cell.text == NOT_KNOWN:
+        return UNKNOWN
+    text = latex(cell.text).replace("-", "$-$")
+    return rf"\textbf{{{text}}}" if cell.best else text

@@ -35,6 +35,9 @@ MEAN: Final = "mean"
 
 MEAN_TITLE: Final = "Mean of the datasets"
 
+GENERATED: Final = "(generated)"
+"""Ends the title of what is of generated videos."""
+
 SEEING: Final = runs.TITLES[runs.VISUAL]
 HEARING: Final = runs.TITLES[runs.AUDIO_VISUAL]
 KINDS: Final = (SEEING, HEARING)

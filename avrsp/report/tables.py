@@ -11,6 +11,7 @@ from avrsp.report import paper
 from avrsp.report.about import About
 from avrsp.report.names import (
     DIGITS,
+    GENERATED,
     KINDS,
     LOWER_IS_BETTER,
     MEAN,
@@ -111,6 +112,11 @@ class Table:
         """Whether any number is of this run."""
         own = (row for group in self.groups if group.ours for row in group.rows)
         return any(row.cells for row in own)
+
+    @property
+    def generated(self) -> bool:
+        """Whether this run's numbers are of generated videos, as the headings say."""
+        return any(GENERATED in heading for heading in self.headings)
 
     @property
     def has_sources(self) -> bool:

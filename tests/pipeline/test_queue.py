@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import time
 from contextlib import closing
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.pipeline.conftest import TINY_SAMPLE, TINY_WORLD, Run, git, shrink
+from tests.pipeline.conftest import REPOSITORY, TINY_SAMPLE, TINY_WORLD, Run, git, shrink
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -48,6 +50,15 @@ def test_dvc_shows_the_metrics_of_both(queued: dict[str, Any], clone: Path) -> N
     ]
     scores.append(json.loads((clone / SUMMARY).read_text())["av"]["cc"])
     assert len(set(scores)) == 3
+
+
+def test_the_table_of_experiments_fits_a_terminal(queued: dict[str, Any], run: Run) -> None:
+    (recipe,) = re.findall(r"^\t(dvc exp show .*)$", (REPOSITORY / "Makefile").read_text(), re.M)
+    shown = run(*shlex.split(recipe), "--no-pager").stdout
+    assert max(map(len, shown.splitlines())) <= 120
+    assert {"av.cc", "av.nss", "fusion"} <= set(shown.split()), shown
+    for each in queued.values():
+        assert each["name"] in shown
 
 
 def test_the_main_repository_has_their_records_and_no_states(

@@ -48,6 +48,7 @@ RESULTS = Results(
 
 
 ABOUT = About("paper", "ravf", (1,), 7, "avrsp", ("diem", "etmd", "avad"), "")
+ABOUT_SAMPLE = replace(ABOUT, preset="sample")
 LABELS = {"V": "AVRSP(V)", "AV": "AVRSP(AV)"}
 DATASETS = paper.DATASETS["I"]
 
@@ -136,6 +137,10 @@ def test_csv_has_intervals_and_says_what_was_not_run() -> None:
     assert float(ours["diem_cc"]) == pytest.approx(0.5004)
     assert float(ours["diem_cc_low"]) == pytest.approx(0.4004)
     assert float(ours["diem_cc_high"]) == pytest.approx(0.6004)
+    assert (ours["data"], rows["paper", "Ours(AV)"]["data"]) == ("real", "real")
+    generated = read(to_csv(replace(table(), headings=ABOUT_SAMPLE.titles(DATASETS))))
+    assert generated["this run", "AVRSP(V)"]["data"] == "generated"
+    assert generated["paper", "Ours(AV)"]["data"] == "real"
     assert ours["avad_cc"] == rows["this run", "uniform"]["diem_cc"] == NOT_RUN
     assert rows["paper", "Ours(AV)"]["avad_nss"] == "3.84"
 
@@ -156,7 +161,7 @@ def test_markdown_is_rectangular_and_bold() -> None:
 def test_latex_has_as_many_cells_as_columns() -> None:
     text = to_latex(table())
     body = text.split(r"\midrule")[1].splitlines()[2:-1]
-    assert {line.count("&") for line in body} == {13}
+    assert {line.count("&") for line in body} == {12}
     assert r"\textbf{0.420}" in text
     assert "†" not in text
 
@@ -170,6 +175,23 @@ def test_latex_pastes_into_two_columns() -> None:
     generated = to_latex(replace(table(), caption=replace(ABOUT, preset="sample").setting))
     assert "(generated videos)" in generated
     assert text.count("{") == text.count("}")
+
+
+def test_latex_explains_headings_and_names_sources_below_the_table() -> None:
+    text = to_latex(table())
+    inside, below = text.split(r"\end{tabular}")
+    assert "not comparable" not in inside
+    assert "arXiv 2411.11454" not in inside
+    assert "Printed in the paper, on the real datasets: not comparable" in below
+    assert r"Ours(AV)\textsuperscript{2} & 0.559" in inside
+    assert "2: AVRSP, arXiv 2411.11454, Table I." in below
+    assert "not known" not in inside
+    assert "--: not known." in below
+
+
+def test_wide_plain_tables_take_both_columns() -> None:
+    grid = Grid("Statements", ("Statement", "Holds"), (("word " * 20, "yes"),))
+    assert r"\begin{table*}[t]" in grid_to_latex(grid, "statements")
 
 
 def test_a_plain_table_is_latex_too() -> None:
