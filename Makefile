@@ -59,8 +59,8 @@ $(APP)/ready: requirements-app.lock $(READY)
 app: setup $(APP)/ready ## serve a page on which to drop a video, at http://127.0.0.1:7860
 	$(APP)/bin/avrsp app
 
-test-app: setup $(APP)/ready ## the page in headless Chromium
-	$(APP)/bin/python -m pytest -m slow tests/app
+test-app: setup $(APP)/ready ## the app's and the report's page in headless Chromium
+	$(APP)/bin/python -m pytest -m slow tests/app tests/report/test_browser.py
 
 bench: setup ## speed and memory, as ratios against stated baselines in one run
 	@set -e; for script in tests/benchmarks/bench_*.py; do echo "== $$script"; PYTHONPATH=. python $$script; done

