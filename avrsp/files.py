@@ -27,28 +27,48 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success flush it to disk and rename it to `path`.
 
     The temporary name keeps the suffixes of `path`, because writers choose a format by them.
-    On any error, Ctrl-C included, the temporary file is removed and `path` is left as it was;
-    what a killed process left behind is removed by the next one that writes the same file.
+    On any error, Ctrl-C included, the temporary file is removed, as are folders that were made for
+    it, and `path` is left as it was; what a killed process left behind is removed by the next one
+    that writes the same file.
 
     Raises:
         WriteError: The system refuses to make, flush or rename the file.
     """
     token = f"{os.getpid()}-{secrets.token_hex(4)}"
     temporary = path.with_name(f".tmp-{token}-{_shortened(path)}")
+    with needed_folder(path.parent, path):
+        try:
+            with writing(path):
+                _sweep(path)
+                temporary.open("x").close()
+            yield temporary
+            with writing(path):
+                _fsync(temporary)
+                temporary.replace(path)
+                _fsync(path.parent)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
+
+
+@contextlib.contextmanager
+def needed_folder(folder: Path, target: Path | None = None) -> Iterator[None]:
+    """Have a folder there; at the end, it and those above are removed if new and still empty.
+
+    Raises:
+        WriteError: The system refuses to make it; names `target`, or else the folder.
+    """
+    made: list[Path] = []
+    with writing(target or folder):
+        made += (each for each in (folder, *folder.parents) if not each.exists())
+        folder.mkdir(parents=True, exist_ok=True)
     try:
-        with writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _sweep(path)
-            temporary.open("x").close()
-        yield temporary
-        with writing(path):
-            _fsync(temporary)
-            temporary.replace(path)
-            _fsync(path.parent)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # it holds something
+            for each in made:
+                each.rmdir()
 
 
 @contextlib.contextmanager

@@ -33,6 +33,18 @@ def test_a_failed_write_leaves_the_old_content(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_a_failed_write_leaves_no_folder_that_was_made_for_it(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    for target in (tmp_path / "there" / "a.txt", tmp_path / "new" / "below" / "a.txt"):
+        with pytest.raises(KeyboardInterrupt), files.replacing(target):
+            raise KeyboardInterrupt
+    assert [path.name for path in tmp_path.iterdir()] == ["there"]
+    with pytest.raises(KeyboardInterrupt), files.replacing(tmp_path / "new" / "b.txt"):
+        files.write_text(tmp_path / "new" / "c.txt", "another one's")
+        raise KeyboardInterrupt
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["c.txt"]
+
+
 def test_the_temporary_name_keeps_the_suffixes(tmp_path: Path) -> None:
     with files.replacing(tmp_path / "v.zarr.zip") as temporary:
         assert temporary.name.endswith("v.zarr.zip")

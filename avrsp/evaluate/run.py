@@ -28,7 +28,7 @@ from avrsp.evaluate.scores import NO_CONTEXT, ScoringContext
 from avrsp.evaluate.shuffle import draw
 from avrsp.evaluate.summary import COLUMNS
 from avrsp.evaluate.workers import default_workers, map_in_workers
-from avrsp.files import code_digest
+from avrsp.files import code_digest, needed_folder
 from avrsp.params import ProtocolName
 from avrsp.processes import only_one
 from avrsp.progress import track
@@ -168,7 +168,11 @@ def evaluate(
     if not jobs:
         raise StoreError(f"{out.name}: no video to score; no chosen set has test videos here")
     lock = out.with_name(f".{out.name}.lock")
-    with only_one(lock, LONGEST_WAIT, partial(_held, out), partial(_waits, out)), _removed(lock):
+    with (
+        needed_folder(out.parent),
+        only_one(lock, LONGEST_WAIT, partial(_held, out), partial(_waits, out)),
+        _removed(lock),
+    ):
         folder = kept or out.with_name(f".{out.stem}.parts")
         shared = repr((code_digest(*CODE), tuple(names), _identity(context)))
         parts = [_part(folder, job, shared) for job in jobs]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from avrsp.datasets import raw
 from avrsp.errors import AvrspError, ParamsError, RawDataError, one_line
+from avrsp.files import needed_folder
 from avrsp.media.reader import VideoReader
 from avrsp.prediction import records
 from avrsp.prediction.areas import Box, boxes_of, check_boxes, read_boxes
@@ -64,17 +65,17 @@ def predict_videos(
         )
     boxes = [] if wanted.aoi is None else read_boxes(wanted.aoi)
     request = _Request(out, wanted, variants(predictor, others, wanted), pictures, boxes)
-    out.mkdir(parents=True, exist_ok=True)
     failed = []
-    for video, name in zip(videos, records.names(videos), strict=True):
-        try:
-            _settle(video, name, request)
-        except (AvrspError, OSError) as error:
-            line = one_line(error)
-            if line is None:
-                raise
-            sys.stderr.write(f"avrsp: {line}\n")
-            failed.append(video)
+    with needed_folder(out):
+        for video, name in zip(videos, records.names(videos), strict=True):
+            try:
+                _settle(video, name, request)
+            except (AvrspError, OSError) as error:
+                line = one_line(error)
+                if line is None:
+                    raise
+                sys.stderr.write(f"avrsp: {line}\n")
+                failed.append(video)
     return failed
 
 
@@ -93,9 +94,9 @@ def predict_video(
     """
     boxes = [] if wanted.aoi is None else read_boxes(wanted.aoi)
     among = variants(predictor, others, wanted)
-    out.mkdir(parents=True, exist_ok=True)
     request = _Request(out, wanted, among, PictureInput(), boxes)
-    return _settle(video, records.names([video])[0], request)
+    with needed_folder(out):
+        return _settle(video, records.names([video])[0], request)
 
 
 def _settle(video: Path, name: str, request: _Request) -> list[Path]:

@@ -111,12 +111,14 @@ def _made(folder: Path, video: PlannedVideo, spec: WorldParams, seed: int) -> Wr
             kept: WrittenTruth = former["truth"]
             return kept
     staging = mark.parent / f".tmp-{video.video}"
-    shutil.rmtree(staging, ignore_errors=True)
-    truth = _write(staging, video, spec, seed)
-    holds = [leaf for leaf in layouts.leaves(video) if (staging / leaf).exists()]
-    for leaf in layouts.leaves(video):
-        _publish(staging / leaf, folder / leaf)
-    shutil.rmtree(staging)
+    shutil.rmtree(staging, ignore_errors=True)  # what a killed run left
+    try:
+        truth = _write(staging, video, spec, seed)
+        holds = [leaf for leaf in layouts.leaves(video) if (staging / leaf).exists()]
+        for leaf in layouts.leaves(video):
+            _publish(staging / leaf, folder / leaf)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
     files.write_json(mark, {"origin": origin, "holds": holds, "truth": truth})
     return truth
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from avrsp import params
 from avrsp.cli import commands
 from avrsp.evaluate import folders
 from avrsp.evaluate.score_table import read_rows
+from avrsp.files import unsealed
 from avrsp.params import ProtocolName
 from avrsp.store.manifest import DatasetEntry, Manifest, Verdict, write_record
 from avrsp.store.video_store import write_maps
@@ -37,7 +37,7 @@ def invoke(tmp_path: Path, *options: str) -> tuple[int, str]:
 
 
 def summaries(tmp_path: Path) -> Any:
-    return json.loads((tmp_path / "scores.json").read_text())
+    return unsealed((tmp_path / "scores.json").read_bytes())
 
 
 def test_one_command_prints_all_protocols_beside_the_references(

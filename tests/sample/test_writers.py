@@ -91,6 +91,7 @@ def test_what_ffmpeg_refuses_ends_in_one_line(
     with pytest.raises(RawDataError, match=r"source\.mp4: ffmpeg failed .*no-such-codec"):
         write_dataset("etmd", tmp_path, tiny, SEED)
     assert not (tmp_path / "mirror").exists()
+    assert not list(tmp_path.rglob(".tmp-*"))
 
 
 @pytest.mark.parametrize("dataset", ["coutrot2", "avad", "dhf1k"])
