@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Final
+from statistics import mean, stdev
+from typing import Any, Final
 
+from avrsp.files import unsealed
 from avrsp.report import reference_run
 
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -50,6 +52,9 @@ def _table(name: str) -> str:
         "overview in short": _short,
         "sound by run": _sound,
         "bounds": _bounds,
+        "spread": _spread,
+        "fusions": _fusions,
+        "spread of fusions": _fusion_spread,
         "each sound": _each_sound,
     }
     return chosen[name]() if name in chosen else _measured(name)
@@ -106,6 +111,85 @@ def _each_sound() -> str:
     _, _, below = text.partition("### CC with each sound\n\n")
     head, rule, *rows = below.partition("\n\n")[0].splitlines()
     return "\n".join([head, rule, *(row for row in rows if row.startswith("| clips:"))])
+
+
+def _spread() -> str:
+    """Return how numbers of one commit scatter over seeds, and what another processor made."""
+    by_setting: dict[tuple[str, str], dict[str, Mapping[str, float]]] = {}
+    for run, values in reference_run.read_runs(REFERENCE):
+        by_setting.setdefault((run.commit, run.machine), {})[run.seed] = values
+    (commit, machine), runs = max(by_setting.items(), key=lambda each: len(each[1]))
+    elsewhere = {place: own for (made, place), own in by_setting.items()
+                 if made == commit and place != machine}  # fmt: skip
+    names = [*SOUND.values(), "V: CC, mean of the sets", "AV: CC, mean of the sets"]
+    rows = []
+    for name in names:
+        found = [values[name] for values in runs.values() if name in values]
+        several = len(found) > 1
+        deviation = f"{stdev(found):.3f}" if several else "-"
+        ends = f"{min(found):.3f} to {max(found):.3f}" if several else "-"
+        twins = [
+            abs(values[name] - runs[seed][name])
+            for own in elsewhere.values()
+            for seed, values in own.items()
+            if name in values and name in runs.get(seed, {})
+        ]
+        rows.append([name, str(len(found)), f"{mean(found):.3f}", deviation, ends,
+                     f"{max(twins):.3f}" if twins else "-"])  # fmt: skip
+    heads = (
+        "number",
+        "seeds",
+        "mean",
+        "deviation",
+        "least to greatest",
+        "off on another processor",
+    )
+    return f"{_rows(heads, rows)}\n\nCommit {commit}, {machine}, seeds {', '.join(runs)}."
+
+
+def _fusions() -> str:
+    """Return what was kept of the comparisons of fusions: each world's paragraph and measures."""
+    return _each_world(_claim)
+
+
+def _fusion_spread() -> str:
+    """Return the headline's numbers by seed in the worlds in which fusions were compared."""
+    return _each_world(_headline)
+
+
+def _each_world(told: Callable[[Mapping[str, Any]], str]) -> str:
+    kept = sorted((REFERENCE / "fusions").glob("*/results.json"))
+    parts = [told(unsealed(path.read_bytes())) for path in kept]
+    return "\n\n".join(parts) or "No comparison has been kept yet."
+
+
+def _claim(found: Mapping[str, Any]) -> str:
+    measures = (
+        [each["measure"], *(f"{value:.3f}" for value in _by_seed(each["auc"], found)),
+         "yes" if each["separates"] else "no"]
+        for each in found["separations"]
+        if each["fusion"] == "ravf"
+    )  # fmt: skip
+    name, seeds = found["world"]["name"], [f"seed {seed}" for seed in found["seeds"]]
+    return (
+        f"**World `{name}`.** {found['paragraph']} Its files lie in "
+        f"`reports/reference/fusions/{name}/`.\n\n"
+        f"{_rows(('AUC of RAVF by', *seeds, 'separates'), measures)}"
+    )
+
+
+def _headline(found: Mapping[str, Any]) -> str:
+    spread = (
+        [each["number"], *(f"{value:.3f}" for value in _by_seed(each["by_seed"], found)),
+         *("-" if each[name] is None else f"{each[name]:.3f}" for name in ("mean", "deviation"))]
+        for each in found["headline"]
+    )  # fmt: skip
+    name, seeds = found["world"]["name"], [f"seed {seed}" for seed in found["seeds"]]
+    return _rows((f"number in world `{name}`", *seeds, "mean", "deviation"), spread)
+
+
+def _by_seed(values: Mapping[str, float], found: Mapping[str, Any]) -> list[float]:
+    return [values[str(seed)] for seed in found["seeds"]]
 
 
 def _bounds() -> str:

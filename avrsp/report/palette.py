@@ -68,6 +68,13 @@ def render(draw: Callable[[Theme], Figure]) -> ThemedPicture:
     return ThemedPicture(_png(draw, LIGHT), _png(draw, DARK), _pdf(draw, LIGHT))
 
 
+def drawn(draw: Callable[[Theme], Figure], form: str) -> bytes:
+    """Draw once for light pages, as "png" or as "svg"."""
+    if form == "png":
+        return _png(draw, LIGHT)
+    return _saved(draw, LIGHT, format=form, metadata={"Date": None})
+
+
 def tidy(axes: Axes, theme: Theme) -> None:
     """Leave only what a chart needs: two thin spines and a quiet grid."""
     axes.grid(visible=True, color=theme.faint, linewidth=0.6)
@@ -101,6 +108,7 @@ def _saved(draw: Callable[[Theme], Figure], theme: Theme, **form: Any) -> bytes:
         "ytick.labelcolor": theme.ink,
         "legend.frameon": False,
         "pdf.fonttype": 42,  # letters that can be searched and edited
+        "svg.hashsalt": "avrsp",  # the same names of its parts every time
     }
     with rc_context(settings):
         stream = io.BytesIO()
