@@ -40,6 +40,7 @@ TABLE: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("recordings", ("preprocess", "report"), "which folders are datasets, and their titles"),
     ("splits", (*OF_SPLIT_2, *LAST), "another split has stages of its own"),
     ("ablations", NONE, "a pipeline of its own"),
+    (r"fusions\..*", NONE, "a pipeline of its own"),
     ("seed", ("preprocess", *TRAINING, *SCORING, *LAST), "draws and intervals"),
     ("pretraining_set", ("preprocess", "videos-pretrain", "pretrain"), "which sets are converted"),
     ("audio_visual_sets", (*("preprocess", "videos@1"), *SPLIT_STAGES, *SCORING,

@@ -16,6 +16,7 @@ from dvc.repo import Repo
 from avrsp import models
 from avrsp.models.recipe import MethodRecipe
 from avrsp.models.registry import ModelSpec
+from avrsp.params import FUSIONS as FUSION_NAMES
 from avrsp.params.ablations import ABLATIONS as NETWORKS
 from avrsp.params.runs import AUDIO_VISUAL, VISUAL, AblationName
 from avrsp.report import paper
@@ -26,16 +27,19 @@ ROOT = Path(__file__).parents[1]
 MAIN: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 ABLATIONS: dict[str, Any] = yaml.safe_load((ROOT / "workflow/ablations/dvc.yaml").read_text())
 METHODS: dict[str, Any] = yaml.safe_load((ROOT / "workflow/methods/dvc.yaml").read_text())
+FUSIONS: dict[str, Any] = yaml.safe_load((ROOT / "workflow/fusions/dvc.yaml").read_text())
 STAGES: dict[str, Any] = {
     **MAIN["stages"],
     **{f"ablations/{name}": stage for name, stage in ABLATIONS["stages"].items()},
     **{f"methods/{name}": stage.get("do", stage) for name, stage in METHODS["stages"].items()},
+    **{f"fusions/{name}": stage for name, stage in FUSIONS["stages"].items()},
 }
 
 
 def command_of(stage: Any) -> str:
     """Return the command that makes a stage's outs: the last one, what goes before only checks."""
-    return str(stage["cmd"][-1] if isinstance(stage["cmd"], list) else stage["cmd"])
+    command = str(stage["cmd"][-1] if isinstance(stage["cmd"], list) else stage["cmd"])
+    return re.sub(r"python -m avrsp\.stages\.seed_workspace \S+ \S+ ", "", command)
 
 
 PROGRAMS = {
@@ -59,6 +63,8 @@ READS = {
     "pool": {"datasets", "media"},
     "report": {"datasets", "models", "store", "types"},
     "methods/tables": {"datasets", "models", "store", "types"},
+    "fusions/videos": {"store"},
+    "fusions/compare": {"compute", "datasets", "media", "metrics", "models", "store", "types"},
 }  # fmt: skip
 
 
@@ -100,17 +106,34 @@ def test_the_visual_stages_do_not_depend_on_the_fusion() -> None:
 
 
 def test_no_out_is_named_after_the_fusion() -> None:
-    assert "fusion" not in str([stage["outs"] for stage in STAGES.values() if "outs" in stage])
+    outs = [stage["outs"] for stage in MAIN["stages"].values()]
+    assert "fusion" not in str(outs)
 
 
 def test_only_what_preprocessing_keeps_persists() -> None:
     persistent = [name for name, stage in STAGES.items() if "persist" in str(stage.get("outs"))]
-    assert persistent == ["preprocess"]
+    assert persistent == ["preprocess", "fusions/world"]
 
 
 def test_the_chain_does_not_depend_on_the_ablations_or_the_compared_methods() -> None:
     assert "ablations" not in str(MAIN)
     assert "methods" not in str(MAIN)
+    assert "fusions" not in str(MAIN)
+
+
+def test_no_comparison_of_fusions_is_chosen_and_all_of_table_v_can_be() -> None:
+    chosen, whole = (
+        yaml.safe_load((ROOT / "workflow/fusions" / name).read_text())
+        for name in ("chosen.yaml", "all.yaml")
+    )
+    assert chosen.keys() == whole.keys()
+    assert not any(chosen.values())
+    assert whole["compared"] == [*FUSION_NAMES]
+    known = yaml.safe_load((ROOT / "params.yaml").read_text())["fusions"]
+    assert known["rate_seed"] in whole["seeds"]
+    assert {*whole["worlds"]} <= known["worlds"].keys()
+    for stage in FUSIONS["stages"].values():
+        assert stage["matrix"]["world"] == "${worlds}"
 
 
 def _ours(entry: ModelSpec) -> bool:
@@ -178,7 +201,7 @@ def test_every_printed_row_has_its_network(name: str) -> None:
     assert set(ROWS[name].values()) <= NETWORKS.keys()
 
 
-@pytest.mark.parametrize("pipeline", ["ablations", "methods"])
+@pytest.mark.parametrize("pipeline", ["ablations", "methods", "fusions"])
 def test_pipelines_beside_the_chain_are_not_cached(pipeline: str) -> None:
     """Else `dvc exp apply` fails where they never ran."""
     for name, stage in STAGES.items():
@@ -187,7 +210,7 @@ def test_pipelines_beside_the_chain_are_not_cached(pipeline: str) -> None:
         for out in stage["outs"] + stage.get("metrics", []):
             ((place, settings),) = out.items()
             assert place.startswith((f"data/{pipeline}/", f"reports/{pipeline}/"))
-            assert settings == {"cache": False}
+            assert settings["cache"] is False
 
 
 @pytest.mark.filterwarnings("default")  # what DVC says of itself is not ours

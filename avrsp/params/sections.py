@@ -178,6 +178,36 @@ class WorldParams(Section):
         return "dhf1k", *WorldVideos.model_fields
 
 
+class FusionWorld(Section):
+    """What a world in which fusions are compared has in place of `world`'s: kinds and delay."""
+
+    kinds: WorldKinds
+    latency: Interval
+
+
+class FusionWorlds(Section):
+    """Worlds whose sound is seldom irrelevant, often, and often with a gaze that follows late."""
+
+    seldom: FusionWorld
+    often: FusionWorld
+    late: FusionWorld
+
+
+class FusionsParams(Section):
+    """How fusions are compared, each with the learning rate that suits it best.
+
+    `rates` are tried with each fusion in the world of `rate_seed`, whose validation videos choose;
+    at most so many `frames` of a test video are shown, evenly spaced. Seeds and videos are drawn
+    `resamples` times: many comparisons are corrected, for which p values have to be small.
+    """
+
+    rates: Annotated[list[Positive], Field(min_length=1)]
+    rate_seed: Cardinal
+    frames: Count
+    resamples: Count
+    worlds: FusionWorlds
+
+
 class NetworkParams(Section):
     """Settings by the names that a network has for them; another network does not read them.
 
@@ -324,7 +354,8 @@ class Params(Section):
     Which datasets and splits there are is the registry's to say: `datasets.check_params`. Likewise
     `model`, `variant` (which of its networks with sound; null: the entry's own choice) and
     `settings` (of that network, before what other sections say of it): `avrsp.models` checks them.
-    `ablations` are the networks of Tables III to V that `workflow/ablations/dvc.yaml` runs.
+    `ablations` are the networks of Tables III to V that `workflow/ablations/dvc.yaml` runs;
+    `fusions` is what `workflow/fusions/dvc.yaml` compares them by.
     `recordings` are folders of one's own gaze, by the key that each gets as a dataset.
     """
 
@@ -350,6 +381,7 @@ class Params(Section):
     recordings: dict[DatasetName, StrictStr]
     presets: Presets
     world: WorldParams
+    fusions: FusionsParams
 
     @property
     def active(self) -> Preset:

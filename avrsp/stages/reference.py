@@ -21,7 +21,8 @@ from avrsp.stages.report import commit
 from avrsp.tracking.journal import flat
 
 WITHOUT_EFFECT: Final = {
-    *("preset", "presets", "seed", "ablations", "tracking", "data", "recordings", "training"),
+    *("preset", "presets", "seed", "ablations", "fusions", "tracking", "data", "recordings"),
+    "training",
 }
 """Keys in which runs that agree may differ; the chosen preset's are compared one by one."""
 

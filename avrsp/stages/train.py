@@ -106,7 +106,7 @@ def train_method(loaded: Params, network: Network, split: str) -> None:
         VISUAL: data_of(seeing) / "models" / run_name(seeing, split),
     }
     run = FineTuning(run_name(network.name, split), starts, folders, "compared-train")
-    _finetune(network.chosen(loaded), network.kind, split, run)
+    finetune_run(network.chosen(loaded), network.kind, split, run)
 
 
 def finetune(loaded: Params, kind: Kind, split: str) -> None:
@@ -122,7 +122,7 @@ def finetune(loaded: Params, kind: Kind, split: str) -> None:
     seeing = models_here / run_name(VISUAL, split)
     starts = {PRETRAINING: models_here / PRETRAINING, VISUAL: seeing}
     step: Step = "finetune-av" if kind == AUDIO_VISUAL else "finetune-v"
-    _finetune(loaded, kind, split, FineTuning(run, starts, training.FOLDERS, step))
+    finetune_run(loaded, kind, split, FineTuning(run, starts, training.FOLDERS, step))
 
 
 class FineTuning(NamedTuple):
@@ -144,7 +144,8 @@ def _numbers(loaded: Params, recipe: MethodRecipe, phase: PhaseName) -> TrainPar
     return recipe.train(loaded.preset, phase, given, loaded.training.recipe)
 
 
-def _finetune(loaded: Params, kind: Kind, split: str, run: FineTuning) -> None:
+def finetune_run(loaded: Params, kind: Kind, split: str, run: FineTuning) -> None:
+    """Train a network of the chosen model on the audio-visual sets, with the chosen fusion."""
     entry, datasets = models.spec(loaded.model), loaded.audio_visual_sets
     recipe = entry.recipe_for(audio=kind == AUDIO_VISUAL)
     schedule = _numbers(loaded, recipe, "finetune")

@@ -1,0 +1,86 @@
+"""Say of one world whether RAVF is ahead, level or behind; or keep that in the reference."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from avrsp import params, paths
+from avrsp.errors import StoreError, exits_cleanly
+from avrsp.evaluate.score_table import read_rows
+from avrsp.params import FUSIONS, FusionWorlds, Params
+from avrsp.progress import timed
+from avrsp.reliance.analysis import Rules
+from avrsp.reliance.fusion_findings import findings, of_videos
+from avrsp.report.fusion_claim import RESULTS, paragraph, write_claim
+from avrsp.stages.seed_workspace import place
+
+COMMAND = "dvc repro workflow/fusions/dvc.yaml"
+
+
+@exits_cleanly
+@timed
+def main() -> None:
+    """Write `reports/fusions/<world>/`; with `--keep` copy it to `reports/reference/fusions/`.
+
+    Raises:
+        StoreError: Scores are missing or damaged, or there is nothing to keep.
+    """
+    parser = argparse.ArgumentParser(prog="python -m avrsp.stages.fusion_claim")
+    parser.add_argument("world", choices=[*FusionWorlds.model_fields])
+    parser.add_argument("--keep", action="store_true", help="take what is there as the reference")
+    wanted = parser.parse_args()
+    reports = paths.workspace() / "reports"
+    made = reports / "fusions" / wanted.world
+    if wanted.keep:
+        keep(made, reports / "reference" / "fusions" / wanted.world)
+        return
+    loaded = params.load(paths.params_file())
+    home = place(paths.workspace(), wanted.world)
+    evaluation = loaded.evaluation
+    chosen = loaded.fusions
+    rules = Rules(evaluation.protocol, chosen.resamples, chosen.rate_seed, chosen.frames)
+    files_of = sorted((home / "scores").glob("*.parquet"))
+    if not files_of:
+        raise StoreError(f"{home / 'scores'}: no scores; run: {COMMAND}")
+    parts = (pd.concat(read_rows(path), ignore_index=True) for path in files_of)
+    videos = of_videos(parts, rules)
+    found = findings(videos, FUSIONS, rules)
+    write_claim(made, found, videos, setting(loaded, wanted.world, home))
+    sys.stdout.write(f"{paragraph(found)}\n")
+
+
+def setting(loaded: Params, world: str, home: Path) -> dict[str, Any]:
+    """Return what the results follow from: the world, how they were made, and each training."""
+    rates = [json.loads(path.read_text()) for path in sorted((home / "trained").glob("*.json"))]
+    return {
+        "world": {"name": world, **getattr(loaded.fusions.worlds, world).model_dump(mode="json")},
+        "protocol": loaded.evaluation.protocol,
+        "resamples": loaded.fusions.resamples,
+        "frames": loaded.fusions.frames,
+        "rate_seed": loaded.fusions.rate_seed,
+        "trained": rates,
+    }
+
+
+def keep(made: Path, folder: Path) -> None:
+    """Put what was made in the place of an earlier reference.
+
+    Raises:
+        StoreError: There is nothing.
+    """
+    if not (made / RESULTS).exists():
+        raise StoreError(f"{made / RESULTS}: not there; run: {COMMAND}")
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(made, folder)
+    sys.stdout.write(f"{folder}: written\n")
+
+
+if __name__ == "__main__":
+    main()
