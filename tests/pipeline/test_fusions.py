@@ -28,7 +28,7 @@ def ran(clone: Path, run: Run) -> Path:
     content["audio_visual_sets"] = ["diem", "avad"]
     file.write_text(yaml.safe_dump(content, sort_keys=False))
     few = dict.fromkeys(("coutrot1", "coutrot2", "etmd", "summe"), 1)
-    videos = {"diem": 12, "avad": 9, **few}
+    videos = {"diem": 8, "avad": 6, **few}
     shrink(clone, world={**TINY_WORLD, "videos": videos}, sample=TINY_SAMPLE)
     chosen = {"worlds": ["often"], "seeds": [SEED], "compared": ["visual", "ravf"]}
     (clone / "workflow/fusions/chosen.yaml").write_text(yaml.safe_dump(chosen))
@@ -92,4 +92,4 @@ def test_it_goes_on_where_it_stopped_and_is_not_seen_unasked(ran: Path, run: Run
             line for line in done.splitlines() if line.startswith("Running")
         )
     (ran / "workflow/fusions/chosen.yaml").write_text("worlds: []\nseeds: []\ncompared: []\n")
-    assert "fusions" not in run("dvc", "status").stdout
+    assert "workflow/fusions" not in run("dvc", "status").stdout
