@@ -16,25 +16,29 @@ from avrsp.store.manifest import Manifest
 NAME: Final = "croissant.json"
 VERSION: Final = "http://mlcommons.org/croissant/1.0"
 
+TERMS: Final = (
+    *("citeAs", "column", "equivalentProperty", "extract", "field", "fileObject", "fileProperty"),
+    *("fileSet", "format", "includes", "isLiveDataset", "jsonPath", "key", "md5", "parentField"),
+    *("path", "recordSet", "references", "regex", "repeated", "replace", "samplingRate"),
+    *("separator", "source", "subField", "transform"),
+)
+"""Words of the vocabulary, all of which its standard context names."""
+
 CONTEXT: Final[dict[str, Any]] = {
     "@language": "en",
     "@vocab": "https://schema.org/",
     "sc": "https://schema.org/",
     "cr": "http://mlcommons.org/croissant/",
+    "rai": "http://mlcommons.org/croissant/RAI/",
     "dct": "http://purl.org/dc/terms/",
-    "citeAs": "cr:citeAs",
     "conformsTo": "dct:conformsTo",
+    "data": {"@id": "cr:data", "@type": "@json"},
     "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
-    "extract": "cr:extract",
-    "field": "cr:field",
-    "fileObject": "cr:fileObject",
-    "fileSet": "cr:fileSet",
-    "includes": "cr:includes",
-    "jsonPath": "cr:jsonPath",
-    "md5": "cr:md5",
-    "recordSet": "cr:recordSet",
-    "source": "cr:source",
+    "examples": {"@id": "cr:examples", "@type": "@json"},
+    **{term: f"cr:{term}" for term in TERMS},
 }
+
+GENERATED: Final = "AVRSP, generated videos with simulated viewers; CITATION.cff names the software"
 
 FIELDS: Final = {
     "dataset": ("sc:Text", "Key of the dataset that the video is of"),
@@ -72,7 +76,7 @@ def describe(manifest: Manifest, digest: str, name: str) -> dict[str, Any]:
         "name": f"avrsp-{manifest.preset}",
         "description": f"Stores of {kept} videos with gaze and sound, a zarr file each: {titles}.",
         "license": ["MIT"] if generated else sorted({each.licence for each in entries}),
-        "citeAs": "" if generated else "; ".join(each.citation for each in entries),
+        "citeAs": GENERATED if generated else "; ".join(each.citation for each in entries),
         "distribution": [
             {
                 "@type": "cr:FileObject",
