@@ -86,7 +86,7 @@ def run(  # noqa: PLR0913 - what differs between the runs
             model = read_config(out / CONFIG)
             left_out.note(loaded.preset, step, phase.run, model.left_out)
             tags = {
-                "fusion": str(phase.settings.get("fusion", "none")),
+                "fusion": str(model.settings.get("fusion", "none")) if model.audio else "none",
                 "learnt_from": ", ".join(model.learnt_from),
             }
             record.register(f"{recorded.experiment}-{loaded.preset}-{phase.run}", best, tags)

@@ -117,6 +117,7 @@ def test_the_stages_deliver_models_that_follow_from_each_other(
         assert kept.data.metrics["update/lr"] == 1e-3
         (version,) = client.search_model_versions(f"run_id = '{config.mlflow_run}'")
         assert version.name == f"avrsp-sample-{run}"
+        assert version.tags["fusion"] == ("mbt" if config.audio else "none")
         assert float(version.tags["validation_loss"]) == kept.data.metrics["validation_loss"]
         assert (models / run / JOURNAL).is_file()
 

@@ -1,7 +1,7 @@
 """AVRSP, Fig. 2: encoders, neck, fusion, synergy, gates, decoder.
 
 "Relevance-guided Audio Visual Fusion for Video Saliency Prediction", section III.
-The paper has no public code; what it leaves open is decided in README.md, D1 to D19.
+The paper has no public code; what it leaves open is decided in docs/decisions.md, D1 to D19.
 """
 
 from __future__ import annotations
