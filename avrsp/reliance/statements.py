@@ -85,7 +85,7 @@ class Measured:
 
 
 def statements(found: Measured, rules: Rules) -> list[Statement]:
-    """Return every statement, in the order of the list in README."""
+    """Return every statement, in the order in which pages show them."""
     parts = (_gains, _follows, _harms, _above_prior)
     return [each for part in parts for each in part(found, rules)]
 

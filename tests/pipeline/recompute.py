@@ -49,7 +49,7 @@ def disagreements(folder: Path) -> list[str]:
 def from_csv(folder: Path, name: str) -> list[tuple[str, str, str]]:
     """Return method, column and text of this run's numbers in a table's CSV file."""
     table = pd.read_csv(folder / "reports" / "tables" / f"{name}.csv", dtype=str)
-    own = table[table["group"] == "this run"].drop(columns=["group", "source"])
+    own = table[table["group"] == "this run"].drop(columns=["group", "data", "source"])
     own = own.melt("method").dropna()
     return [(str(method), str(column), str(text)) for method, column, text in own.to_numpy()]
 
@@ -88,9 +88,9 @@ def numbers(folder: Path) -> dict[str, dict[str, float]]:
     for method, own in rows.groupby("method"):
         scores, draws = [], []
         named = found.setdefault(NAMES.get(str(method), str(method)), {})
-        for number, (dataset, frames) in enumerate(own.groupby("dataset")):
+        for dataset, frames in own.groupby("dataset"):
             videos = frames.groupby("video")[METRICS].mean()
-            drawn = drawn_means(videos.to_numpy(), resamples, (seed, number))
+            drawn = drawn_means(videos.to_numpy(), resamples, (seed, *str(dataset).encode()))
             named |= columns(str(dataset), videos.mean().to_numpy(), drawn, len(videos))
             scores.append(videos.mean().to_numpy())
             draws.append(drawn)
@@ -99,7 +99,7 @@ def numbers(folder: Path) -> dict[str, dict[str, float]]:
     return found
 
 
-def drawn_means(videos: Array, resamples: int, seed: tuple[int, int]) -> Array:
+def drawn_means(videos: Array, resamples: int, seed: tuple[int, ...]) -> Array:
     """Return the mean over the videos of each draw of as many, those without a score left out."""
     count = len(videos)
     times = np.random.default_rng(seed).multinomial(count, [1 / count] * count, size=resamples)

@@ -79,6 +79,7 @@ def test_the_tutorial_runs(finished: Path, run: Run) -> None:
 
 def test_a_second_run_runs_nothing(finished: Path, run: Run) -> None:
     assert "Data and pipelines are up to date" in run("dvc", "repro").stdout
+    assert run("dvc", "status").stdout == "Data and pipelines are up to date.\n"
     said = run("snakemake", "--cores", "all", "preprocess")
     assert "Nothing to be done" in said.stdout + said.stderr
     assert "profiles/default" in said.stdout + said.stderr
@@ -89,6 +90,9 @@ def test_dvc_shows_metrics_and_the_graph(finished: Path, run: Run) -> None:
     shown = run("dvc", "metrics", "show").stdout
     assert "metrics.json" in shown
     assert "av.cc" in shown
+    assert not [
+        each for each in shown.splitlines()[1:] if not each.startswith("reports/metrics.json")
+    ]
     assert "finetune-av@1" in run("dvc", "dag").stdout
     run("dvc", "plots", "show", "--out", str(finished / "plots"))
     assert (finished / "plots" / "index.html").exists()
