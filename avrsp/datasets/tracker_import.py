@@ -16,7 +16,8 @@ from avrsp.datasets.fixation_detection import DETECTORS, detect, statement
 from avrsp.datasets.gaze_geometry import Screen
 from avrsp.datasets.recorded_video import ROUNDING, RecordedVideo
 from avrsp.datasets.recordings_about import RecordingsDescription
-from avrsp.datasets.trackers import Export, read
+from avrsp.datasets.tracker_export import Export
+from avrsp.datasets.trackers import read
 from avrsp.errors import RawDataError
 
 

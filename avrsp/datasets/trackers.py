@@ -12,7 +12,6 @@ import io
 import re
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeAlias
 
@@ -20,6 +19,8 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, Field
 
+from avrsp.datasets.eyelink import eyelink
+from avrsp.datasets.tracker_export import Export
 from avrsp.errors import RawDataError
 
 ExportColumn: TypeAlias = "pd.Series[Any]"
@@ -29,29 +30,6 @@ CONFIDENT: Final = 0.6
 
 MICROSECONDS: Final = 100.0
 """Step between two of Tobii's times from which they are microseconds, where no header says."""
-
-
-@dataclass(frozen=True, slots=True)
-class Export:
-    """The gaze of one viewer, as a tracker exported it.
-
-    Attributes:
-        viewer: The name in the file, or the file's.
-        samples: Columns `time` (seconds), `x`, `y`, and `stimulus` where the file names it.
-        fixations: Columns `time`, `duration` (seconds), `x`, `y`; None where the file has none.
-        messages: Times in seconds and texts of what happened.
-        fractions: Whether places are fractions of the screen instead of its pixels.
-        screen: Width and height in pixels, where the file says.
-        zero: When the video began, where the format says.
-    """
-
-    viewer: str
-    samples: pd.DataFrame
-    fixations: pd.DataFrame | None = None
-    messages: list[tuple[float, str]] = field(default_factory=list)
-    fractions: bool = False
-    screen: tuple[int, int] | None = None
-    zero: float | None = None
 
 
 def read(name: str, path: Path) -> list[Export]:
@@ -81,44 +59,6 @@ def read(name: str, path: Path) -> list[Export]:
     if not any(len(each.samples) or each.fixations is not None for each in found):
         raise RawDataError(f"{path}: not an export of {name}: no sample is found in it")
     return found
-
-
-def eyelink(path: Path) -> list[Export]:
-    """EyeLink's `.asc`: milliseconds, pixels of the screen; `.` where gaze was lost."""
-    samples: list[tuple[float, float, float]] = []
-    fixations: dict[str, list[tuple[float, float, float, float]]] = {}
-    messages: list[tuple[float, str]] = []
-    screen: tuple[int, int] | None = None
-    both = False
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        words = line.split()
-        if not words:
-            continue
-        if words[0][0].isdigit():
-            samples.append(_eyelink_sample(words, both))
-        elif words[0] == "SAMPLES":
-            both = {"LEFT", "RIGHT"} <= set(words)
-        elif words[0] == "MSG" and len(words) > 2:  # noqa: PLR2004
-            messages.append((float(words[1]) / 1000, " ".join(words[2:])))
-            if words[2] in {"GAZE_COORDS", "DISPLAY_COORDS"} and screen is None:
-                left, top, right, bottom = map(float, words[-4:])
-                screen = round(right - left) + 1, round(bottom - top) + 1
-        elif words[0] == "EFIX":
-            start, _, lasting, x, y = (_number(word) for word in words[2:7])
-            fixations.setdefault(words[1], []).append((start / 1000, lasting / 1000, x, y))
-    eye = max(fixations, key=lambda name: len(fixations[name]), default="")
-    table = pd.DataFrame(samples, columns=["time", "x", "y"])
-    own = pd.DataFrame(fixations.get(eye, []), columns=["time", "duration", "x", "y"])
-    return [Export(path.stem, table, own if len(own) else None, messages, screen=screen)]
-
-
-def _eyelink_sample(words: list[str], both: bool) -> tuple[float, float, float]:
-    """Return time and place; of two eyes (x, y and pupil of each) the mean of those that see."""
-    numbers = [_number(word) for word in words[1:6]]
-    eyes = [numbers[:2], numbers[3:5]] if both else [numbers[:2]]
-    seen = [eye for eye in eyes if np.isfinite(eye).all()]
-    x, y = np.mean(seen, axis=0) if seen else (np.nan, np.nan)
-    return float(words[0]) / 1000, float(x), float(y)
 
 
 def tobii(path: Path) -> list[Export]:
@@ -390,10 +330,3 @@ def _named(table: pd.DataFrame, pattern: str) -> ExportColumn:
 def _floats(column: ExportColumn) -> ExportColumn:
     """Return numbers, NaN where there is none; a decimal comma is read as a point."""
     return pd.to_numeric(column.str.replace(",", "."), errors="coerce").astype(float)
-
-
-def _number(word: str) -> float:
-    try:
-        return float(word)
-    except ValueError:
-        return float("nan")

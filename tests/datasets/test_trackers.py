@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pandas as pd
@@ -246,12 +248,55 @@ def test_a_message_that_is_not_there_is_named_with_those_that_are(
         bring("eyelink-asc", folder, [eyelink(tmp_path / "a.asc")], "--start", "begin")
 
 
-def test_samples_of_an_eyelink_file_are_those_that_pymovements_reads(tmp_path: Path) -> None:
+ONE_EYE = """\
+MSG\t1000 GAZE_COORDS 0.00 0.00 639.00 383.00
+START\t1000\tRIGHT\tSAMPLES\tEVENTS
+SAMPLES\tGAZE\tRIGHT\tRATE\t2000.00\tTRACKING\tCR\tFILTER\t2
+1001.0\t10.0\t20.0\t900.0\t...
+1001.5\t11.0\t20.5\t900.0\t...
+1002.0\t   .\t   .\t0.0\t...
+END\t1003\tSAMPLES\tEVENTS\tRES\t30.0\t30.0
+"""
+TWO_EYES = """\
+MSG\t1000 GAZE_COORDS 0.00 0.00 639.00 383.00
+START\t1000\tLEFT\tRIGHT\tSAMPLES\tEVENTS
+SAMPLES\tGAZE\tLEFT\tRIGHT\tRATE\t500.00\tTRACKING\tCR\tFILTER\t2
+1001\t10.0\t20.0\t900.0\t12.0\t22.0\t900.0\t.....
+1003\t10.0\t20.0\t900.0\t   .\t   .\t0.0\t..R..
+1005\t   .\t   .\t0.0\t   .\t   .\t0.0\t..R..
+END\t1006\tSAMPLES\tEVENTS\tRES\t30.0\t30.0
+"""
+
+
+@pytest.mark.parametrize("content", [ONE_EYE, TWO_EYES, None])
+def test_samples_of_an_eyelink_file_are_equal_with_pymovements_and_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None
+) -> None:
     gaze = pytest.importorskip("pymovements", reason="pymovements is not installed").gaze
     file = eyelink(tmp_path / "a.asc")
-    theirs = gaze.from_asc(file).samples.to_pandas()
+    if content:
+        file.write_text(content)
+    reader = Mock(wraps=gaze.from_asc)
+    monkeypatch.setattr(gaze, "from_asc", reader)
+    theirs = trackers.read("eyelink-asc", file)[0].samples
+    monkeypatch.setattr("avrsp.datasets.eyelink.find_spec", lambda _: None)
     ours = trackers.read("eyelink-asc", file)[0].samples
-    np.testing.assert_allclose(ours["time"] * 1000, theirs["time"])
+    reader.assert_called_once_with(file)
+    pd.testing.assert_frame_equal(ours, theirs)
+    assert ours["x"].isna().any()
+
+
+def test_what_pymovements_cannot_read_is_one_line(tmp_path: Path) -> None:
+    pytest.importorskip("pymovements", reason="pymovements is not installed")
+    file = eyelink(tmp_path / "a.asc")
+    whole, chance = file.read_bytes(), np.random.default_rng(17)
+    for _ in range(40):
+        content = bytearray(whole[: chance.integers(20, 4_000)])
+        for place in chance.integers(0, len(content), chance.integers(1, 30)):
+            content[place] = chance.integers(256)
+        file.write_bytes(content)
+        with contextlib.suppress(RawDataError):
+            trackers.read("eyelink-asc", file)
 
 
 def diem(path: Path, events: str = "1\t1") -> Path:
