@@ -143,7 +143,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         copy_of(source, folder / name)
     for name in ("sheets", "weights", "others"):
         shutil.copytree(REPOSITORY / "data" / name, folder / "data" / name)
-    for place in (".dvc/cache", ".dvc/tmp", "workflow/ablations"):
+    for place in (".dvc/cache", ".dvc/tmp", "workflow/ablations", "workflow/fusions"):
         shutil.rmtree(folder / place, ignore_errors=True)
     pipeline = YAML(typ="safe").load((folder / "dvc.yaml").read_text())
     for name, stage in pipeline["stages"].items():
