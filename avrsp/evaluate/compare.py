@@ -18,11 +18,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from avrsp.datasets import dataset_registry
 from avrsp.errors import ParamsError, StoreError
 from avrsp.evaluate.intervals import entries, paired
 from avrsp.evaluate.protocols import PROTOCOLS
 from avrsp.evaluate.score_table import read_rows
-from avrsp.evaluate.summary import COLUMNS
+from avrsp.evaluate.summary import COLUMNS, MOUSE
 from avrsp.params import ProtocolName
 
 LESS_IS_BETTER: Final = frozenset({"kl"})
@@ -316,6 +317,10 @@ def _named(key: tuple[str, str, object]) -> str:
 
 
 def _remarks(methods: Sequence[Method]) -> Iterator[str]:
+    known = {*dataset_registry.names()} & {*methods[0].rows["dataset"]}
+    by_mouse = [each for each in sorted(known) if dataset_registry.spec(each).gaze == "mouse"]
+    if by_mouse:
+        yield f"{MOUSE}{', '.join(by_mouse)}."
     for each in methods:
         missing = int((~each.rows["predicted"].astype(bool)).sum())
         if missing:

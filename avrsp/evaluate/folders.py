@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import sys
 from collections import Counter
@@ -23,9 +24,17 @@ from avrsp.evaluate.map_values import Values
 from avrsp.evaluate.references import REFERENCES, centre_prior
 from avrsp.evaluate.run import evaluate, scoring_context
 from avrsp.evaluate.score_table import read_rows
-from avrsp.evaluate.summary import VIEWERS, Summaries, Summary, table, write_summary
+from avrsp.evaluate.summary import (
+    MOUSE,
+    VIEWERS,
+    Summaries,
+    Summary,
+    table,
+    write_summary,
+)
 from avrsp.params import EvaluationParams, ProtocolName
 from avrsp.store.manifest import Role, read_manifest, store_path
+from avrsp.store.video_store import VideoStore
 
 MANIFEST = "manifest.json"
 
@@ -112,8 +121,8 @@ def evaluate_folder(
     scored on the videos that have maps, so that all rows are about the same videos.
 
     Returns:
-        All methods and protocols side by side as text, and what could not be evaluated, a line
-        each.
+        All methods and protocols side by side as text, which says whose gaze was recorded by
+        mouse, and what could not be evaluated, a line each.
     """
     videos = find_stores(stores, choice)
     by = target.method, choice.split
@@ -155,7 +164,17 @@ def evaluate_folder(
         for method, path in files.items()
     }
     write_summary(target.out.with_suffix(".json"), Summaries(summaries))
-    return table(summaries), faults
+    return "\n\n".join(filter(None, [table(summaries), _by_mouse(jobs)])), faults
+
+
+def _by_mouse(jobs: Sequence[ScoringJob]) -> str:
+    """Name the datasets whose stores say that gaze was recorded by mouse; empty without any."""
+    found: list[str] = []
+    for dataset, store in {each.dataset: each.store for each in jobs}.items():
+        with contextlib.suppress(StoreError):  # it has been named among the faults
+            if "mouse" in str(VideoStore(store).attributes.ground_truth.get("source")):
+                found.append(dataset)
+    return f"{MOUSE}{', '.join(sorted(found))}." if found else ""
 
 
 NAMED: Final = 3

@@ -48,6 +48,8 @@ VIEWERS: Final[Mapping[str, tuple[str, ...]]] = {
 all others, and one half of them by the other. KL and information gain punish without limit where
 nobody of a few looked, and density maps of one viewer are not those that models are scored on."""
 
+MOUSE: Final = "Gaze was recorded by mouse, not by an eye tracker, in: "
+
 COUNTS = ("videos", "frames", "dropped", "missing", "empty")
 
 MEAN: Final = "mean"

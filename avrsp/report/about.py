@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from avrsp import datasets
-from avrsp.report import texts
+from avrsp.evaluate.summary import MOUSE
 from avrsp.report.names import GENERATED, MEAN, MEAN_TITLE
 
 
@@ -55,7 +55,7 @@ class About:
         """
         known = {*datasets.names()} if self.preset != "sample" else set()
         found = [key for key in keys if key in known and datasets.spec(key).gaze == "mouse"]
-        return f"{texts.MOUSE}{', '.join(self.titles(found))}." if found else ""
+        return f"{MOUSE}{', '.join(self.titles(found))}." if found else ""
 
     @property
     def setting(self) -> str:

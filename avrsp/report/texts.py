@@ -221,8 +221,6 @@ NO_MANIFEST: Final = (
     "No data were preprocessed: the manifest is missing. Run: snakemake --cores all preprocess"
 )
 
-MOUSE: Final = "Gaze was recorded by mouse, not by an eye tracker, in: "
-
 SAMPLE_NOTES: Final = (
     "The generated world has clips whose sounding object draws the gaze, clips with music that "
     "belongs to nothing in the picture, and silent clips. Real videos are far richer.",

@@ -139,6 +139,18 @@ def test_many_videos_give_the_same_numbers_each_time(tmp_path: Path) -> None:
     assert (each.low, each.high) == pytest.approx(tuple(expected.confidence_interval), abs=0.004)
 
 
+def test_gaze_that_was_recorded_by_mouse_is_said(
+    tmp_path: Path, scores: NDArray[np.float64]
+) -> None:
+    for key, said in (("crowdsal", True), ("diem", False)):
+        places = [
+            write(tmp_path / f"{name}.parquet", rows(own, name).assign(dataset=key))
+            for name, own in zip(("one", "two"), scores, strict=False)
+        ]
+        text = as_text(compare(places, resamples=20, seed=1), 2)
+        assert ("by mouse, not by an eye tracker, in: crowdsal." in text) == said
+
+
 def test_a_method_does_not_differ_from_itself(tmp_path: Path, scores: NDArray[np.float64]) -> None:
     paths = [write(tmp_path / name, rows(scores[0])) for name in ("a.parquet", "b.parquet")]
     found = compare(paths, resamples=500, seed=0)

@@ -44,11 +44,12 @@ def write(
     size: tuple[int, int] = SIZE,
     sigma: float = SIGMA,
     known: bool = True,
+    device: str = "eye tracker",
 ) -> VideoStore:
     """Write a store of frames of (observer, row, column)."""
     frames = [np.array(each, np.int64).reshape(-1, 3) for each in gaze]
     truth = [density(each[:, 1:], size, sigma) for each in frames]
-    made: dict[str, str | float] = {"sigma_pixels": sigma}
+    made: dict[str, str | float] = {"sigma_pixels": sigma, "source": device}
     facts = StoreAttributes(
         *("mine", path.name.removesuffix(".zarr.zip"), 25.0, None, None, "", ""),
         *(len(gaze), len(gaze)),
@@ -153,13 +154,14 @@ def test_the_command_shows_viewers_where_they_are_known(
     monkeypatch.chdir(tmp_path)
     gaze = [[(each, 20 + each + at, 30 + at) for each in range(5)] for at in range(6)]
     write(tmp_path / "store" / "mine" / "a.zarr.zip", gaze)
-    write(tmp_path / "store" / "other" / "b.zarr.zip", gaze, known=False)
+    write(tmp_path / "store" / "other" / "b.zarr.zip", gaze, known=False, device="mouse")
     for dataset, video in (("mine", "a"), ("other", "b")):
         maps = [np.random.default_rng(each).random(SIZE, np.float32) for each in range(6)]
         write_maps(tmp_path / "maps" / dataset / f"{video}.zarr.zip", maps)
     call = ["evaluate", "--maps", "maps", "--store", "store", "--out", "rows.parquet"]
     done = CliRunner().invoke(commands, call, catch_exceptions=False)
     assert done.exit_code == 0, done.output
+    assert "recorded by mouse, not by an eye tracker, in: other." in done.output
     found = json.loads((tmp_path / "rows.json").read_text())
     for method in VIEWERS:
         assert [*found[method]["avrsp"]["datasets"]] == ["mine"]
