@@ -31,8 +31,9 @@ CLIPS: Final[Mapping[str, tuple[str, ...]]] = {
 COST: Final = "cost of irrelevant sound"
 """CC with the true sound minus CC with none, on clips whose sound is irrelevant."""
 
-MEASURES: Final = ("retention", "contribution", "selectivity", "change of the map")
-"""What might tell relevant sound from irrelevant; the last one any fusion has."""
+INSIDE: Final = ("retention", "contribution", "selectivity")
+MEASURES: Final = (*INSIDE, "change of the map")
+"""What might tell relevant sound from irrelevant; the last one any fusion has, the others RAVF."""
 
 SEPARATES: Final = 0.9
 """Least AUC, on each seed, with which a measure is said to tell them apart."""

@@ -16,6 +16,7 @@ from avrsp.evaluate.nested_bootstrap import Estimate
 from avrsp.reliance.fusion_findings import (
     CLIPS,
     COST,
+    INSIDE,
     KINDS,
     RAVF,
     SEPARATES,
@@ -89,6 +90,7 @@ def paragraph(found: Findings) -> str:
     cost = found.costs.get((RAVF, "irrelevant"))
     if cost and cost.videos:
         parts.append(f"Irrelevant sound changes RAVF's CC by {signed(cost)}.")
+    parts += _told_apart(found)
     seeds = f"{len(found.seeds)} seed{'s' if len(found.seeds) > 1 else ''}"
     parts.append(
         f"Level means that no difference could be told by {total.videos} test videos of {seeds}, "
@@ -108,6 +110,21 @@ def _conclusion(found: Findings, spoken: Sequence[str]) -> str:
     else:
         said = "RAVF is ahead of every other fusion in nothing that was measured."
     return said + (f" It is behind one or more in: {'; '.join(behind)}." if behind else "")
+
+
+def _told_apart(found: Findings) -> Iterator[str]:
+    """Say what in RAVF tells relevant from irrelevant sound, where that was measured."""
+    own = [each for each in found.separations if each.fusion == RAVF and each.measure in INSIDE]
+    telling = [
+        f"{each.measure} (AUC {min(each.auc.values()):.2f} to {max(each.auc.values()):.2f})"
+        for each in own
+        if each.separates
+    ]
+    if telling:
+        yield f"Relevant sound is told from irrelevant on every seed by RAVF's {listed(telling)}."
+    elif own:
+        names = listed(each.measure for each in own)
+        yield f"RAVF's {names} do not tell relevant from irrelevant sound on every seed."
 
 
 def _opening(outcome: str) -> str:

@@ -106,6 +106,7 @@ def test_the_paragraph_says_what_the_numbers_say(found: Findings) -> None:
     assert "It is behind one or more in: clips whose sound belongs to what viewers follow." in said
     assert "behind mul (-0.200, -0.200 to -0.200)" in said
     assert "level with add (+0.000, +0.000 to +0.000)" in said
+    assert "told from irrelevant on every seed by RAVF's selectivity (AUC 1.00 to 1.00)" in said
     assert "by 126 test videos of 3 seeds" in said
     assert f"for {len(found.comparisons)} comparisons" in said
     best = findings_of({"add": (0.6, 0.4), "ravf": (0.8, 0.5)})
