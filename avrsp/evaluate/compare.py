@@ -58,7 +58,7 @@ class VideoDifference(BaseModel):
     difference: float
 
 
-class Comparison(BaseModel):
+class Difference(BaseModel):
     """The first method against another one in one metric; undefined numbers are None.
 
     Attributes:
@@ -67,66 +67,55 @@ class Comparison(BaseModel):
         other: Name of the other one.
         first_score: Mean over videos of the first method's scores.
         other_score: The same of the other's.
-        difference: Mean over videos of the first's score minus the other's.
+        difference: The first minus the other.
         low: Lower end of its 95 % bootstrap interval over videos.
         high: Upper end.
+        videos: How many videos have a score by both.
+    """
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+    metric: str
+    first: str
+    other: str
+    first_score: float
+    other_score: float
+    difference: float
+    low: float | None
+    high: float | None
+    videos: int
+
+
+class Comparison(Difference):
+    """A difference over all frames, how sure it is, and which videos make it.
+
+    Attributes:
         p: Of the paired permutation test (signs of the videos' differences), two-sided.
         p_holm: `p`, corrected by Holm's method for all comparisons that were asked for.
-        videos: How many videos have a score by both.
-        better: In how many of them the first method is better.
+        better: In how many of the videos the first method is better.
         turned_by: Fewest videos without which the mean difference has no longer its sign: those
             that contribute most to it. None where the difference is 0.
         by_video: The videos' differences, the largest first whatever their sign.
     """
 
-    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
-    metric: str
-    first: str
-    other: str
-    first_score: float
-    other_score: float
-    difference: float
-    low: float | None
-    high: float | None
     p: float | None
     p_holm: float | None
-    videos: int
     better: int
     turned_by: int | None
     by_video: tuple[VideoDifference, ...]
 
 
-class SliceScore(BaseModel):
-    """The first method against another one in one metric, on frames that have something in common.
+class SliceScore(Difference):
+    """A difference on frames that have something in common.
 
     Attributes:
         kind: One of `slices.KINDS`.
         name: Which frames of that kind.
         frames: How many there are.
-        metric: Which.
-        first: Name of the first method.
-        other: Name of the other one.
-        first_score: Mean over videos of the first method's scores.
-        other_score: The same of the other's.
-        difference: The first minus the other.
-        low: Lower end of its 95 % bootstrap interval over videos.
-        high: Upper end.
-        videos: How many videos have such frames with a score by both.
     """
 
-    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
     kind: str
     name: str
     frames: int
-    metric: str
-    first: str
-    other: str
-    first_score: float
-    other_score: float
-    difference: float
-    low: float | None
-    high: float | None
-    videos: int
 
 
 class Comparisons(BaseModel):
@@ -327,14 +316,18 @@ def _remarks(methods: Sequence[Method]) -> Iterator[str]:
             yield f"{each.name}: {missing} of {len(each.rows)} frames have no map"
 
 
-def _comparisons(
+def differences(
     first: Method,
     other: Method,
     protocol: ProtocolName,
     metrics: Sequence[str],
     resamples: int,
     seed: int,
-) -> Iterator[Comparison]:
+) -> Iterator[tuple[Difference, float | None, pd.Series]]:
+    """Yield each metric's difference, its p value, and the difference of each video.
+
+    A metric that no video has by both is left out.
+    """
     one, two = first.by_video(protocol), other.by_video(protocol)
     for metric in [each for each in COLUMNS if not metrics or each in metrics]:
         scores = pd.concat([one[metric], two[metric]], axis=1, keys=["one", "two"]).dropna()
@@ -343,10 +336,7 @@ def _comparisons(
         test = paired(
             first.rows, other.rows, metric, protocol=protocol, resamples=resamples, seed=seed
         )
-        differences = (scores["one"] - scores["two"]).to_numpy(np.float64)
-        gains = -differences if metric in LESS_IS_BETTER else differences
-        places = [f"{dataset}/{video}" for dataset, video in scores.index]
-        yield Comparison(
+        found = Difference(
             metric=metric,
             first=first.name,
             other=other.name,
@@ -355,14 +345,32 @@ def _comparisons(
             difference=test.difference,
             low=known(test.low),
             high=known(test.high),
-            p=known(test.p),
-            p_holm=None,
             videos=test.videos,
+        )
+        yield found, known(test.p), scores["one"] - scores["two"]
+
+
+def _comparisons(
+    first: Method,
+    other: Method,
+    protocol: ProtocolName,
+    metrics: Sequence[str],
+    resamples: int,
+    seed: int,
+) -> Iterator[Comparison]:
+    for found, p, of_videos in differences(first, other, protocol, metrics, resamples, seed):
+        values = of_videos.to_numpy(np.float64)
+        gains = -values if found.metric in LESS_IS_BETTER else values
+        places = [f"{dataset}/{video}" for dataset, video in of_videos.index]
+        yield Comparison(
+            **found.model_dump(),
+            p=p,
+            p_holm=None,
             better=int((gains > 0).sum()),
-            turned_by=turned_by(differences),
+            turned_by=turned_by(values),
             by_video=tuple(
-                VideoDifference(video=places[each], difference=float(differences[each]))
-                for each in np.argsort(-np.abs(differences), kind="stable")
+                VideoDifference(video=places[each], difference=float(values[each]))
+                for each in np.argsort(-np.abs(values), kind="stable")
             ),
         )
 

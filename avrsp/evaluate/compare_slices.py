@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from avrsp.errors import StoreError
-from avrsp.evaluate.compare import Method, SliceScore, known, read_methods
-from avrsp.evaluate.intervals import paired
+from avrsp.evaluate.compare import Method, SliceScore, differences, read_methods
 from avrsp.evaluate.slices import divided, facts_of
-from avrsp.evaluate.summary import COLUMNS
 from avrsp.params import ProtocolName
 
 FRAME = ["dataset", "video", "frame"]
@@ -45,18 +43,17 @@ def compare_slices(  # noqa: PLR0913 - what to compare, and how
     chosen, (first, *others) = read_methods(files, protocol=protocol, datasets=datasets)
     facts = facts_of(first.rows, stores)
     _refuse_other_stores(first, facts, stores)
-    wanted = [each for each in COLUMNS if not metrics or each in metrics]
-    return tuple(
-        score
-        for other in others
+    slices = [
+        (kind, name, facts[words == name])
         for kind, names, words in divided(facts)
         for name in names
-        for score in _scores(
-            (_part(first, facts[words == name]), _part(other, facts[words == name])),
-            (kind, name, int((words == name).sum())),
-            wanted,
-            chosen,
-            (resamples, seed),
+    ]
+    return tuple(
+        SliceScore(kind=kind, name=name, frames=len(frames), **found.model_dump())
+        for other in others
+        for kind, name, frames in slices
+        for found, _, _ in differences(
+            _part(first, frames), _part(other, frames), chosen, metrics, resamples, seed
         )
     )
 
@@ -75,36 +72,3 @@ def _refuse_other_stores(method: Method, facts: pd.DataFrame, stores: Path) -> N
 def _part(method: Method, frames: pd.DataFrame) -> Method:
     """Return a method with its rows of some frames alone."""
     return method._replace(rows=method.rows.merge(frames[FRAME], on=FRAME))
-
-
-def _scores(
-    pair: tuple[Method, Method],
-    part: tuple[str, str, int],
-    metrics: Sequence[str],
-    protocol: ProtocolName,
-    draws: tuple[int, int],
-) -> Iterator[SliceScore]:
-    first, other = pair
-    kind, name, frames = part
-    one, two = first.by_video(protocol), other.by_video(protocol)
-    for metric in metrics:
-        scores = pd.concat([one[metric], two[metric]], axis=1, keys=["one", "two"]).dropna()
-        if scores.empty:
-            continue
-        test = paired(
-            first.rows, other.rows, metric, protocol=protocol, resamples=draws[0], seed=draws[1]
-        )
-        yield SliceScore(
-            kind=kind,
-            name=name,
-            frames=frames,
-            metric=metric,
-            first=first.name,
-            other=other.name,
-            first_score=float(scores["one"].mean()),
-            other_score=float(scores["two"].mean()),
-            difference=test.difference,
-            low=known(test.low),
-            high=known(test.high),
-            videos=test.videos,
-        )
