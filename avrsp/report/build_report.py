@@ -25,7 +25,6 @@ from avrsp.report.inputs import Inputs, best_video, shifted_pair
 from avrsp.report.names import KINDS, MEAN
 from avrsp.report.page import (
     Block,
-    BulletPoints,
     Chart,
     FilmBlock,
     Grid,
@@ -37,6 +36,7 @@ from avrsp.report.page import (
     charts,
     clips,
     faults,
+    not_evaluated,
     to_html,
 )
 from avrsp.report.palette import render
@@ -105,13 +105,8 @@ def write_compared(folder: Path, inputs: Inputs) -> None:
     tables = tuple(_tables(inputs))
     write_tables(folder, tables)
     _write_hearers(folder, inputs)
-    faults: list[Block] = []
-    if inputs.compared_results.faults:
-        faults = [
-            Notice("Not everything could be evaluated:"),
-            BulletPoints(inputs.compared_results.faults),
-        ]
-    results = PageSection("results", "Results", (Prose(texts.METRICS), *tables, *faults))
+    gaps = not_evaluated(inputs.compared_results.faults)
+    results = PageSection("results", "Results", (Prose(texts.METRICS), *tables, *gaps))
     hearing = (*reliance_section.hearers(inputs),)
     runs = (Prose(texts.COMPARED_TRAINED), page_sections.compared_runs(inputs))
     page = Page(
@@ -295,9 +290,7 @@ def _ablation_gaps(results: Results) -> list[Block]:
     if absent:
         blocks.append(Notice(f"{len(absent)} of {len(ABLATIONS)} networks were not run: "
                              f"{', '.join(absent)}."))  # fmt: skip
-    if results.faults:
-        blocks += [Notice("Not everything could be evaluated:"), BulletPoints(results.faults)]
-    return blocks
+    return [*blocks, *not_evaluated(results.faults)]
 
 
 def _fusions(found: Ablated) -> tuple[Block, ...]:

@@ -173,6 +173,9 @@ class Folded:
     blocks: tuple[Block, ...]
 
 
+FEW: Final = 3
+"""Lines on faults that a page shows unfolded."""
+
 Block = (
     Prose
     | Notice
@@ -296,6 +299,19 @@ def faults(sections: Sequence[PageSection]) -> tuple[str, ...]:
     """Return what could not be shown because a file is damaged or gone, in reading order."""
     blocks = (block for section in sections for block in every(section.blocks))
     return tuple(block.text for block in blocks if isinstance(block, Notice) and block.fault)
+
+
+def not_evaluated(faults: Sequence[str]) -> tuple[Block, ...]:
+    """Say what could not be evaluated, a line each, folded where there is much of it."""
+    if not faults:
+        return ()
+    lines = BulletPoints(tuple(faults))
+    if len(faults) <= FEW:
+        return Notice("Not everything could be evaluated:"), lines
+    return (
+        Notice("Not everything could be evaluated."),
+        Folded(f"{len(faults)} things that could not", (lines,)),
+    )
 
 
 def clips(sections: Sequence[PageSection]) -> tuple[FilmBlock, ...]:

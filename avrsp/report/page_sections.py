@@ -30,6 +30,7 @@ from avrsp.report.page import (
     PageSection,
     Prose,
     Source,
+    not_evaluated,
 )
 from avrsp.report.palette import render
 from avrsp.report.tables import Table
@@ -49,11 +50,7 @@ def results(tables: Sequence[Table], inputs: Inputs) -> PageSection:
         Folded(each.title if each.measured else f"{each.title}: not run", (each,))
         for each in others
     ]
-    if inputs.results.faults:
-        blocks += [
-            Notice("Not everything could be evaluated:"),
-            BulletPoints(inputs.results.faults),
-        ]
+    blocks += not_evaluated(inputs.results.faults)
     return PageSection("results", "Results", tuple(blocks))
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from avrsp.errors import StoreError
 from avrsp.evaluate.summary import (
-    VIEWERS,
     DatasetScores,
     Estimate,
     read_summaries,
@@ -32,10 +31,11 @@ class Results:
     def find(self, method: str, dataset: str, metric: str) -> Estimate | None:
         """Return one estimate, or None where it was not run.
 
-        Viewers against viewers have a mean only where they are known in all datasets.
+        A method has a mean only where it was scored on the same datasets as the chain's models:
+        means over some of them, or over more, cannot stand beside theirs.
         """
         own = self.methods.get(method, {})
-        if dataset == MEAN and method in VIEWERS and {*self.datasets} - {*own}:
+        if dataset == MEAN and {*own} - {MEAN} != self.averaged:
             return None
         scored = own.get(dataset)
         return scored.metrics.get(metric) if scored else None
@@ -44,6 +44,12 @@ class Results:
     def given(self) -> tuple[str, ...]:
         """Return the methods that are no model of this project: their maps were given."""
         return tuple(name for name in self.methods if name not in {*KINDS, *REFERENCES})
+
+    @property
+    def averaged(self) -> set[str]:
+        """Return the datasets of means: those of the chain's models or, without them, all."""
+        of_chain = {name for kind in KINDS for name in self.methods.get(kind, ())}
+        return (of_chain or {*self.datasets}) - {MEAN}
 
     @property
     def datasets(self) -> tuple[str, ...]:

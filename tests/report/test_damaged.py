@@ -73,7 +73,9 @@ def test_a_changed_description_of_a_model_is_refused(
     if content == "{}":
         content = json.dumps({**sealed, "mlflow_run": "b"})
     path.write_bytes(content.encode("latin-1"))
-    with pytest.raises(StoreError, match=r"v-split1/model\.json: not (what was written|JSON)"):
+    with pytest.raises(
+        StoreError, match=r"v-split1/model\.json: (not what was written|cannot be read)"
+    ):
         gather(copied, about)
 
 

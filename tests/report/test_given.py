@@ -56,6 +56,14 @@ def test_given_maps_have_a_row_that_says_what_they_are(
     assert cells[0] == f"{NAME} ‡"
     assert cells[2] == f"{expected:.3f}"
     assert cells[5] == "not run"  # ETMD
+    (mean,) = (
+        line
+        for line in (tmp_path / "tables" / "overview.md").read_text().splitlines()
+        if line.startswith(f"| {NAME}")
+    )
+    assert set(mean.strip("|").split("|")[1:]) == {
+        " not run "
+    }  # a mean over one set is none of six
     for name in ("table-i.md", "overview.md"):
         said = (tmp_path / "tables" / name).read_text()
         assert "‡ Maps of another method, given to avrsp evaluate --maps" in said

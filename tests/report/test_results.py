@@ -42,7 +42,23 @@ def test_one_split_is_taken_as_it_is(places: ReportPlaces) -> None:
     assert results.find("AV", "avad", "nss") is None
     assert results.find("V", "diem", "cc") is None
     assert results.faults[0] == "av-split1: avad/V1: no maps"
-    assert numbers(results.find("centre prior", "mean", "cc")) == pytest.approx([0.1, 0.0, 0.2])
+    assert numbers(results.find("AV", "mean", "cc")) == pytest.approx([0.3, 0.2, 0.4])
+
+
+def test_a_mean_is_over_the_same_datasets_as_the_models(places: ReportPlaces) -> None:
+    both = {"diem": summary(0.4, 5), "avad": summary(0.2, 3)}
+    write(places, "av-split1", both, mean=0.3)
+    write(places, "centre-prior-split1", both, mean=0.1)
+    write(places, "some", {"diem": summary(0.9, 5)}, mean=0.9)
+    write(places, "more", {**both, "lab": summary(0.9, 5)}, mean=0.5)
+    results = read_results(places.metrics)
+    for method, mean in (("AV", 0.3), ("centre prior", 0.1)):
+        found = results.find(method, "mean", "cc")
+        assert found is not None
+        assert found.value == pytest.approx(mean)
+    assert results.find("some", "mean", "cc") is None
+    assert results.find("more", "mean", "cc") is None
+    assert results.find("some", "diem", "cc") is not None
 
 
 def test_the_scores_of_all_splits_go_before_those_of_one(places: ReportPlaces) -> None:
