@@ -49,8 +49,8 @@ def blocks(manifest: Manifest, about: About) -> Iterator[Block]:
     )
     found = split_defects(manifest, about)
     if found:
-        yield Prose(texts.SPLIT_DEFECTS)
-        yield BulletPoints(found)
+        defective = (Prose(texts.SPLIT_DEFECTS), BulletPoints(found))
+        yield Folded(f"Defects of the published splits: {len(found)}", defective)
     if about.preset != "sample":
         yield Folded(texts.SOURCES, (_sources(manifest, about),))
 
