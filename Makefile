@@ -42,7 +42,7 @@ experiments: setup ## what differs between experiments, and their scores, the be
 test: setup ## the default tests, under 6 minutes on 2 cores
 	pytest -n 2 -m "not slow"
 
-cluster-tools: ## what the tests of tests/cluster need beside Python, by apt as root; else they skip
+cluster-tools: ## what tests of clusters and LaTeX need beside Python, by apt as root; else they skip
 	@sh workflow/scripts/cluster_tools.sh
 
 test-slow: setup ## the longer tests: kills, whole chains, mutations, clusters

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sqlite3
@@ -71,15 +72,28 @@ def weights(here: Workspace, model: str, encoder: EncoderParams) -> Finding:
     return Finding("encoder weights", "ready", ", ".join(named) or "none needed")
 
 
-def trained(here: Workspace, splits: Iterable[int | str]) -> Finding:
-    """Look for the trained networks."""
+def trained(here: Workspace, preset: str, splits: Iterable[int | str]) -> Finding:
+    """Look for the trained networks, and whether they learnt from the preset's videos."""
     names = [PRETRAINING, *(run_name(kind, split) for kind in KINDS for split in splits)]
     folder = here.folder / "data" / "models"
     lost = [name for name in names if not (folder / name).is_dir()]
     if not lost:
+        others = [name for name in names if _generated(folder / name) != (preset == "sample")]
+        if others:
+            found = f"{', '.join(others)} of another preset's videos"
+            return Finding("trained models", "to come", found, "dvc repro")
         return Finding("trained models", "ready", ", ".join(names))
     found = f"{len(names) - len(lost)} of {len(names)}"
     return Finding("trained models", "to come", found, "dvc repro")
+
+
+def _generated(model: Path) -> bool:
+    """Whether a model learnt from generated videos; False too where nobody can tell."""
+    try:
+        facts = json.loads((model / "model.json").read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(facts, dict) and facts.get("learnt_from") == ["generated world"]
 
 
 def dvc(here: Workspace) -> Finding:

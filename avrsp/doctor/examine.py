@@ -55,7 +55,7 @@ def examine(here: Workspace, *, deep: bool = False) -> tuple[str, list[Finding]]
         chain.stores(here, loaded.preset, needed),
         *(full_check.findings(here, loaded.preset) if deep else []),
         chain.weights(here, loaded.model, preset.encoder),
-        chain.trained(here, loaded.splits),
+        chain.trained(here, loaded.preset, loaded.splits),
         computer.gpu(preset.compute, loaded.preset),
         chain.dvc(here),
         chain.mlflow(here, loaded.tracking.experiment),

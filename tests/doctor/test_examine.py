@@ -158,6 +158,18 @@ def test_a_needed_dataset_that_is_absent_stands_in_the_way(project: Path) -> Non
     assert stores.command == "snakemake --cores all preprocess"
 
 
+def test_models_of_another_preset_are_named(project: Path) -> None:
+    for name in ("pretrain", "v-split1", "av-split1"):
+        folder = project / "data" / "models" / name
+        folder.mkdir(parents=True)
+        (folder / "model.json").write_text('{"learnt_from": ["generated world"]}')
+    assert found()["trained models"].state == "ready"
+    choose_paper(project)
+    models = found()["trained models"]
+    assert models.state == "to come"
+    assert models.found == "pretrain, v-split1, av-split1 of another preset's videos"
+
+
 def test_wrong_parameters_are_a_finding(project: Path) -> None:
     text = (project / "params.yaml").read_text()
     (project / "params.yaml").write_text(text.replace("preset: sample", "preset: both", 1))

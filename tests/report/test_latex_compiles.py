@@ -37,7 +37,9 @@ TABLES
 def test_tables_compile_fit_and_can_be_read(tmp_path: Path) -> None:
     program = shutil.which("pdflatex")
     if program is None:
-        pytest.skip("no pdflatex: apt-get install texlive-latex-base texlive-latex-recommended")
+        pytest.skip(
+            "no pdflatex: make cluster-tools, as root, or apt-get install texlive-latex-recommended"
+        )
     generated = replace(table(note=EVIL), headings=ABOUT_SAMPLE.titles(DATASETS))
     plain = Grid("Statements", ("Statement", "Holds"), ((EVIL, "yes"), ("word " * 12, "yes")))
     texts = [to_latex(generated), grid_to_latex(plain, "statements", EVIL)]
