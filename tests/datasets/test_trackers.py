@@ -330,6 +330,19 @@ def test_logs_of_diem_are_those_of_their_videos_frames(tmp_path: Path) -> None:
     assert found.seen.sum() == 2 * 180
 
 
+def test_places_of_diem_that_are_measured_upwards_are_named(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "disc", about=ABOUT_DIEM)
+    (folder / "gaze" / "disc.csv").unlink()
+    logs = [diem(tmp_path / f"diem5s0{each}.asc_15_disc_160x96.txt") for each in (1, 2, 3)]
+    for log in logs:
+        rows = pd.read_csv(log, sep="\t", header=None)
+        rows[[2, 6]] = 960 - rows[[2, 6]]
+        rows.to_csv(log, sep="\t", header=False, index=False)
+    bring("diem", folder, logs)
+    code, said = checked(folder)
+    assert (code, "fits the picture better upside down" in said) == (1, True), said
+
+
 ABOUT_DIEM = """\
 name: Disc
 viewers: two
@@ -363,6 +376,7 @@ def test_real_logs_of_diem_by_the_commands(
     code, said = checked(folder)
     assert code == 0, said
     assert f"disc: {viewers} viewers" in said
+    assert "the picture shows nothing by which places could be judged" in said
     found = gaze_csv.read(gaze)
     inner = (found.x >= 0) & (found.y >= 0) & (found.x < width) & (found.y < height)
     assert f"{100 * inner.sum() / found.seen.sum():.1f}" == inside
