@@ -139,7 +139,9 @@ def _checked(video: RecordedVideo, about: RecordingsDescription) -> VideoCheck:
     if _is_clear(gains[best]):
         faults.append(f"{video.gaze_file}: gaze fits the picture better {WAYS[best]}")
     elif not any(map(any, gains.values())):
-        doubts.append("the picture shows nothing by which places could be judged; look at the sheet")
+        doubts.append(
+            "the picture shows nothing by which places could be judged; look at the sheet"
+        )
     elif np.mean(gains[best] or [0.0]) > DOUBT_GAIN:
         doubts.append(f"gaze fits the picture a little better {WAYS[best]}; look at the sheet")
     return VideoCheck(video, facts, faults, doubts, gaze, gains)

@@ -40,8 +40,9 @@ ENTRIES: Final = (
     "stream=index,codec_type,codec_name,width,height,avg_frame_rate,r_frame_rate,nb_frames,"
     "duration,bit_rate,sample_rate,channels,sample_aspect_ratio,pix_fmt,color_range,sample_fmt,"
     "profile,start_time:"
-    "stream_disposition=default,attached_pic:stream_side_data=rotation:stream_tags=rotate,DURATION"
+    "stream_disposition=default,attached_pic:stream_side_data_list:stream_tags=rotate,DURATION"
 )
+"""What is asked for. Before FFmpeg 5.1, a stream's side data have no name but that of the list."""
 
 Stream = dict[str, Any]
 Times = Mapping[int, NDArray[np.float64]]

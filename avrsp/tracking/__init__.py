@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from avrsp import files
+from avrsp import files, paths
 from avrsp.paths import Workspace
 from avrsp.tracking import journal, machine, server
 from avrsp.tracking.journal import Dataset, Subject
@@ -137,12 +137,14 @@ class Record:
 
 
 @contextlib.contextmanager
-def recording(folder: Path, subject: Subject, here: Workspace) -> Iterator[Record]:
+def recording(folder: Path, subject: Subject, here: Workspace | None = None) -> Iterator[Record]:
     """Record a run whose journal lies in `folder`; one that is there already goes on.
+
+    `here` is the workspace in which this process runs, unless given.
 
     A run that ends by an error or a signal before it was delivered is marked so.
     """
-    path = folder / JOURNAL
+    here, path = here or paths.current(), folder / JOURNAL
     if not journal.is_whole(events := journal.read(path)):
         tags, texts = machine.described(here.folder)
         known = replace(subject, tags={**tags, **subject.tags}, texts={**texts, **subject.texts})
