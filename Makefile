@@ -16,7 +16,7 @@ export GOMP_SPINCOUNT := 10000
 .DEFAULT_GOAL := help
 
 help: ## list what can be made
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 15
 
 setup: $(READY) ffmpeg ## create .venv and install everything that is pinned in requirements.lock
 
