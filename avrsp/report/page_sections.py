@@ -169,7 +169,7 @@ def _strip(inputs: Inputs, dataset: str, choices: Sequence[TypicalFrame]) -> Cha
         title=name,
         caption=f"From top to bottom: {shown}.{given}",
         credit=credit,
-        alt=f"{name}: frames with fixations, ground truth, and maps. {given} "
+        alt=f"{name}: frames with fixations, ground truth, and maps.{given} "
         + " ".join(_choice_in_words(choice) for choice in choices),
         picture=render(lambda theme: strip(moments, theme)),
     )
@@ -191,7 +191,8 @@ def _rank(choice: TypicalFrame) -> str:
 
 def _choice_in_words(choice: TypicalFrame) -> str:
     scores = " and ".join(f"{name} has {value:.2f}" for name, value in choice.scores.items())
-    return f"{_rank(choice).capitalize()}, {choice.video}, frame {choice.frame}: CC of {scores}."
+    rank = _rank(choice)
+    return f"{rank[:1].upper()}{rank[1:]}, {choice.video}, frame {choice.frame}: CC of {scores}."
 
 
 def _curve_in_words(name: str, history: pd.DataFrame) -> str:
