@@ -128,8 +128,9 @@ def import_weights(
             option = "--set" if variant is None else "--variant"
             raise ParamsError(f"{option}: {source} is a format of encoder weights and has none")
         folder = paths.root() / "data" / "weights" if out is None else out
+        former = weights.source_digest(folder / f"{source}.json")
         target, warning = weights.convert_encoder(source, file, folder)
-        for line in filter(None, (warning, weights.unchecked(file))):
+        for line in filter(None, (warning, weights.unchecked(file, former))):
             click.echo(f"warning: {line}", err=True)
         click.echo(target)
     elif source in models.names():
@@ -169,10 +170,10 @@ def bring_in(
     from avrsp.models.weights import unchecked
 
     folder = paths.home() / "data" / "models" if out is None else out
-    target, known = import_checkpoint(entry, file, folder, variant, settings)
+    target, known, former = import_checkpoint(entry, file, folder, variant, settings)
     about = f"{', '.join(known.learnt_from)}; licence: {known.licence}" if known else "unknown"
     click.echo(f"trained on: {about}", err=True)
-    if line := None if known and known.sha256 else unchecked(file):
+    if line := None if known and known.sha256 else unchecked(file, former):
         click.echo(f"warning: {line}", err=True)
     click.echo(target)
 

@@ -11,15 +11,22 @@ from torch import nn
 from avrsp import files
 from avrsp.errors import ParamsError, WeightsError
 from avrsp.models.registry import ModelSpec, PublishedWeights, Variant
-from avrsp.models.saved import ModelConfig, WeightsFile, save_model
+from avrsp.models.saved import CONFIG, ModelConfig, WeightsFile, read_config, save_model
 from avrsp.models.weights import read_torch, under_our_names
 
 
 class Imported(NamedTuple):
-    """A new model folder, and which of the known checkpoints it is; None where that is unknown."""
+    """A new model folder.
+
+    Attributes:
+        folder: It.
+        checkpoint: Which of the known checkpoints it is of; None where that is unknown.
+        former: SHA-256 of the file that it was made of before; None where it is new.
+    """
 
     folder: Path
     checkpoint: PublishedWeights | None
+    former: str | None
 
 
 def import_checkpoint(
@@ -74,8 +81,17 @@ def import_checkpoint(
     )
     others = "".join(f"-{key}-{value}" for key, value in sorted((own or {}).items()))
     folder = models / f"{entry.name}-{chosen}-{path.stem}{others}"
+    former = _former(folder)
     save_model(folder, model, config)
-    return Imported(folder, known)
+    return Imported(folder, known, former)
+
+
+def _former(folder: Path) -> str | None:
+    try:
+        source = read_config(folder / CONFIG).source
+    except WeightsError:
+        return None  # there is none, or it is damaged: it is written anew
+    return source.sha256 if source else None
 
 
 def _fill(model: nn.Module, path: Path, form: Variant) -> None:

@@ -51,7 +51,7 @@ def published(variant: str = "v") -> State:
 )
 def test_each_form_of_file_becomes_a_model_that_predicts(form: Any, tmp_path: Path) -> None:
     torch.save(form(published("av")), tmp_path / "tiny_av.pth")
-    folder, known = import_checkpoint(ENTRY, tmp_path / "tiny_av.pth", tmp_path / "models", "av")
+    folder, known, _ = import_checkpoint(ENTRY, tmp_path / "tiny_av.pth", tmp_path / "models", "av")
     assert folder == tmp_path / "models" / "tiny-av-tiny_av"
     assert known is ENTRY.checkpoints[1]
     model, spec = models.load(folder)
@@ -93,7 +93,7 @@ def test_a_flipped_bit_is_noticed(tmp_path: Path) -> None:
         content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
         path.write_bytes(content)
         try:
-            folder, _ = import_checkpoint(ENTRY, path, tmp_path / "flipped")
+            folder, *_ = import_checkpoint(ENTRY, path, tmp_path / "flipped")
         except WeightsError:
             refused += 1
         else:  # padding or a name that nobody reads
@@ -136,6 +136,12 @@ def test_a_file_without_checksums_is_taken_with_a_warning(workspace: Path) -> No
     said = CliRunner().invoke(import_weights, ["tiny", "tiny.pth"], catch_exceptions=False).stderr
     assert "warning: tiny.pth: its format has no checksums" in said
     assert sha256(path) in said
+    assert "before" not in said
+    first, content = sha256(path), bytearray(path.read_bytes())
+    content[-4] ^= 1  # of a weight
+    path.write_bytes(content)
+    said = CliRunner().invoke(import_weights, ["tiny", "tiny.pth"], catch_exceptions=False).stderr
+    assert f"what was imported before had another one: {first}" in said
     torch.save(published(), path)
     said = CliRunner().invoke(import_weights, ["tiny", "tiny.pth"], catch_exceptions=False).stderr
     assert "warning" not in said
@@ -214,7 +220,7 @@ def test_a_file_of_the_published_names_is_imported_and_opened(
     shapes = golden.small(reference).shapes()
     state = {key: torch.rand(shape, generator=draw) for key, shape in shapes.items()}
     torch.save({"state_dict": {f"module.{key}": each for key, each in state.items()}}, path)
-    folder, _ = import_checkpoint(entry, path, tmp_path, variant)
+    folder, *_ = import_checkpoint(entry, path, tmp_path, variant)
     model, spec = models.load(folder)
     form = entry.variants[variant]
     assert spec == entry.input(form.settings)

@@ -13,6 +13,7 @@ from numpy.lib import format as npy
 
 from avrsp.cli import commands
 from avrsp.errors import WeightsError
+from avrsp.files import sha256
 from avrsp.models import weights
 from avrsp.models.layers.soundnet import LAYERS, SoundNet
 
@@ -48,6 +49,12 @@ def test_sound8_is_read_and_loads_completely(workspace: Path) -> None:
     target = workspace / "data" / "weights" / "soundnet8-npy.safetensors"
     assert result.stdout.strip() == str(target)
     assert "its format has no checksums" in result.stderr
+    assert "before" not in result.stderr
+    content["conv1"]["weights"] = content["conv1"]["weights"] + 1
+    np.save(workspace / "other.npy", np.array(content), allow_pickle=True)
+    other = CliRunner().invoke(commands, [*command[:2], str(workspace / "other.npy")])
+    assert f"imported before had another one: {sha256(workspace / 'sound8.npy')}" in other.stderr
+    CliRunner().invoke(commands, command, catch_exceptions=False)
     network = SoundNet()
     weights.load_into(network, target)
     loaded = {key: tensor.numpy() for key, tensor in network.state_dict().items()}

@@ -259,7 +259,7 @@ def test_parts_of_other_domains_do_not_learn() -> None:
 def test_the_published_weights_load(tmp_path: Path) -> None:
     if not WEIGHTS.is_file():
         pytest.skip(f"no {WEIGHTS}: the published weights are not in the repository")
-    folder, known = import_checkpoint(ENTRY, WEIGHTS, tmp_path)
+    folder, known, _ = import_checkpoint(ENTRY, WEIGHTS, tmp_path)
     assert known is ENTRY.checkpoints[0]
     network, spec = models.load(folder)
     assert (spec.height, spec.width, spec.step) == (224, 384, 5)

@@ -232,7 +232,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def imported(path: Path) -> object:
-    folder, _ = import_checkpoint(ENTRY, path, path.parent / "models")
+    folder, *_ = import_checkpoint(ENTRY, path, path.parent / "models")
     return (folder / "weights.safetensors").read_bytes()
 
 
