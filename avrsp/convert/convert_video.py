@@ -6,6 +6,7 @@ raises, so that one bad video never stands in the way of the others.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -21,12 +22,12 @@ from avrsp.datasets import raw
 from avrsp.datasets.dataset_registry import DatasetSpec, ListedVideo
 from avrsp.datasets.gaze import Annotation
 from avrsp.datasets.raw import Counts, RawVideo
-from avrsp.errors import RawDataError
+from avrsp.errors import RawDataError, StoreError
 from avrsp.media import decode
 from avrsp.media.sound import Sound
 from avrsp.store.manifest import Verdict
 from avrsp.store.members import entries_digest
-from avrsp.store.video_store import StoreAttributes, write_store
+from avrsp.store.video_store import StoreAttributes, VideoStore, write_store
 
 MOST_SOUND: Final = 60.0
 """Seconds of sound, beyond twice the picture's length, after which none is read."""
@@ -112,6 +113,8 @@ class _Conversion:
         on_fixations = verify.fixation_notes(annotation, first.shape)
         frames = self.video.frames(self.layout.height, self.layout.width, notes)
         seconds = used / self.row.fps
+        attributes = self._attributes(used, recorded, annotation)
+        former = self._former_sources()
         write_store(
             self.store,
             frames=_first(frames, used, expected),
@@ -120,11 +123,17 @@ class _Conversion:
             waveform=verify.fitted(recorded.waveform, seconds)
             if recorded
             else np.zeros(0, np.float32),
-            attributes=self._attributes(used, recorded, annotation),
+            attributes=attributes,
             chunk=self.layout.chunk,
             times=annotation.times,
             observers=annotation.observers,
         )
+        if former not in {None, attributes.sources}:
+            sys.stderr.write(
+                f"avrsp: {self.dataset.key}/{self.row.video}: its raw files are not those that its "
+                "former store was made of (SHA-256 differs); where nobody has changed them, they "
+                "are damaged: get them again\n"
+            )
         notes += verify.size_notes(self.video.size(), first.shape)
         notes += truth.notes() + on_fixations
         if self.dataset.viewers_heard_sound:
@@ -140,6 +149,13 @@ class _Conversion:
             digest=files.sha256(self.store),
             entries=entries_digest(self.store),
         )
+
+    def _former_sources(self) -> str | None:
+        """Return the SHA-256 of the raw files that the store was made of which is there."""
+        try:
+            return VideoStore(self.store).attributes.sources if self.store.is_file() else None
+        except StoreError:
+            return None  # it is damaged, and replaced
 
     def set_aside(self, reason: str) -> Verdict:
         """Say why there is no store."""

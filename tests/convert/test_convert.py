@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -40,6 +41,23 @@ def test_converting_twice_makes_the_same_bytes(mirror: MirrorFiles, converted: C
     mirror.density(3).write_bytes(mirror.density(4).read_bytes())
     first = converted()
     assert first.digest != "" != converted(frames=LISTED + 1).digest
+
+
+def test_raw_files_that_are_not_those_of_the_former_store_are_told(
+    mirror: MirrorFiles, converted: Convert, capsys: pytest.CaptureFixture[str]
+) -> None:
+    converted()
+    converted()
+    assert "former store" not in capsys.readouterr().err
+    picture = mirror.frame(3)
+    content, times = picture.read_bytes(), picture.stat()
+    places = (place for place in range(len(content) - 3, 0, -1) if content[place] not in {254, 255})
+    changed = bytearray(content)
+    changed[next(places)] ^= 1  # which its format does not notice
+    picture.write_bytes(changed)
+    os.utime(picture, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert converted().kept
+    assert "diem/a: its raw files are not those that its former store" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("missing", [1, 2])
