@@ -122,15 +122,16 @@ def import_weights(
     from avrsp import models, paths
     from avrsp.errors import ParamsError
     from avrsp.models import weights
+    from avrsp.models.import_checkpoint import source_digest, unchecked
 
     if source in weights.ENCODER_FORMATS:
         if variant is not None or settings:
             option = "--set" if variant is None else "--variant"
             raise ParamsError(f"{option}: {source} is a format of encoder weights and has none")
         folder = paths.root() / "data" / "weights" if out is None else out
-        former = weights.source_digest(folder / f"{source}.json")
+        former = source_digest(folder / f"{source}.json")
         target, warning = weights.convert_encoder(source, file, folder)
-        for line in filter(None, (warning, weights.unchecked(file, former))):
+        for line in filter(None, (warning, unchecked(file, former))):
             click.echo(f"warning: {line}", err=True)
         click.echo(target)
     elif source in models.names():
@@ -166,8 +167,7 @@ def bring_in(
 ) -> None:
     """Import a checkpoint; print the folder, and on standard error what it is."""
     from avrsp import paths
-    from avrsp.models.import_checkpoint import import_checkpoint
-    from avrsp.models.weights import unchecked
+    from avrsp.models.import_checkpoint import import_checkpoint, unchecked
 
     folder = paths.home() / "data" / "models" if out is None else out
     target, known, former = import_checkpoint(entry, file, folder, variant, settings)

@@ -208,31 +208,6 @@ def read_arrays(path: Path) -> TensorsByName:
     }
 
 
-def unchecked(path: Path, former: str | None = None) -> str | None:
-    """Say that nobody would notice damage of a file whose format has no checksums; else None.
-
-    `former` is the SHA-256 of the file that was imported before in its place.
-    """
-    if zipfile.is_zipfile(path):
-        return None
-    digest = sha256(path)
-    other = former not in {None, digest}
-    return (
-        f"{path.name}: its format has no checksums, so that damage cannot be seen; compare its "
-        f"SHA-256 with its source's: {digest}"
-        + (f"; what was imported before had another one: {former}" if other else "")
-    )
-
-
-def source_digest(record: Path) -> str | None:
-    """Return the SHA-256 of the file that encoder weights were made of; None without a record."""
-    try:
-        found = json.loads(record.read_bytes()).get("source_sha256")
-    except (OSError, ValueError, AttributeError):
-        return None  # there is none, or it is damaged: it is written anew
-    return found if isinstance(found, str) else None
-
-
 def _check_zip(path: Path) -> None:
     """Refuse an archive of tensors of which one is not what was written; PyTorch does not look."""
     if not zipfile.is_zipfile(path):
