@@ -42,7 +42,7 @@ ENTRIES: Final = (
     "profile,start_time:"
     "stream_disposition=default,attached_pic:stream_side_data_list:stream_tags=rotate,DURATION"
 )
-"""What is asked for. Before FFmpeg 5.1, ffprobe may know side data by the name of their list only."""
+"""What is asked for. Before FFmpeg 5.1, side data may be known by their list's name only."""
 
 Stream = dict[str, Any]
 Times = Mapping[int, NDArray[np.float64]]
