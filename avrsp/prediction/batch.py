@@ -107,6 +107,11 @@ def _settle(video: Path, name: str, request: _Request) -> list[Path]:
     if request.boxes and not boxes:
         _tell(f"{video.name}: no box of {request.wanted.aoi} is for it")
     record = records.record_for(request.out, video, name)
+    if record.is_changed():
+        _tell(
+            f"{video}: holds something else than when its results were written, although size and "
+            "times are the same; it is predicted again; if nobody has changed it, it is damaged"
+        )
     source = _source(video, request.pictures)
     planned = [
         each

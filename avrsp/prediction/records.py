@@ -198,8 +198,20 @@ class PredictionRecord:
         return path.exists() and _digest(path) == each.get("sha256")
 
     def source(self) -> dict[str, object]:
-        """Say which video it is, and in which state."""
-        return {"path": str(_absolute(self.video)), "state": raw.fingerprint([self.video])}
+        """Say which video it is, in which state, and what it holds."""
+        path, state = _absolute(self.video), raw.fingerprint([self.video])
+        return {"path": str(path), "state": state, "sha256": _content(path, state)}
+
+    def is_changed(self) -> bool:
+        """Say whether the video holds something else than before, with the same size and times."""
+        before, now = self._said().get("video", {}), self.source()
+        other = before.get("sha256") not in {None, now["sha256"]}
+        return other and all(before.get(key) == now[key] for key in ("path", "state"))
+
+
+@functools.lru_cache(maxsize=16)
+def _content(path: Path, _: str) -> str:
+    return _digest(path) if path.exists() else ""
 
 
 @functools.cache

@@ -145,6 +145,25 @@ def test_damaged_results_are_made_again(
     assert maps.read_bytes() == whole
 
 
+def test_a_video_of_another_content_is_predicted_again(
+    video: Path, tmp_path: Path, predictor: Predictor, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wanted = MAPS
+    assert predict_videos([video], tmp_path, predictor, wanted) == []
+    times, content = video.stat(), bytearray(video.read_bytes())
+    content[content.index(b"mdat") + 40] ^= 255
+    video.write_bytes(content)
+    os.utime(video, ns=(times.st_atime_ns, times.st_mtime_ns))
+    records._content.cache_clear()  # as in another process
+    capsys.readouterr()
+    predict_videos([video], tmp_path, predictor, wanted)
+    assert "holds something else than when its results were written" in capsys.readouterr().err
+    assert predict_videos([video], tmp_path, predictor, wanted) == []
+    said = capsys.readouterr().err
+    assert "done before, left as it is" in said
+    assert "holds something else" not in said
+
+
 def test_forms_of_earlier_runs_stay(video: Path, tmp_path: Path, predictor: Predictor) -> None:
     out = tmp_path / "out"
     forms: tuple[MapsForm, ...] = ("png", "npz", "png")
