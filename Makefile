@@ -12,7 +12,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 # Waiting threads soon stop spinning: on a shared machine that is several times faster.
 export GOMP_SPINCOUNT := 10000
 
-.PHONY: app help setup repro experiments test test-app test-slow cluster-tools bench lint schema docs format ffmpeg
+.PHONY: app help setup repro experiments test test-app test-slow test-slurm cluster-tools bench lint schema docs format ffmpeg
 .DEFAULT_GOAL := help
 
 help: ## list what can be made
@@ -45,8 +45,12 @@ test: setup ## the default tests, under 6 minutes on 2 cores
 cluster-tools: ## what tests of clusters and LaTeX need beside Python, by apt as root; else they skip
 	@sh workflow/scripts/cluster_tools.sh
 
+# Two tests run at once, each with processes of its own: one thread a process, not two that wait.
 test-slow: setup ## the longer tests: kills, whole chains, mutations, clusters
-	pytest -n 2 --dist loadfile -m slow
+	OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile -m slow
+
+test-slurm: setup ## the workflow on a real Slurm of two nodes on this machine, a quarter of an hour
+	AVRSP_SLURM=1 pytest -m slow tests/cluster/test_slurm.py
 
 # gradio wants older versions than are pinned, so its environment lies above the other one.
 $(APP)/ready: requirements-app.lock $(READY)
