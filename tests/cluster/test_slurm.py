@@ -22,7 +22,7 @@ pytestmark = [
     pytest.mark.timeout(1500),
     pytest.mark.skipif(
         not os.environ.get("AVRSP_SLURM"),
-        reason="set AVRSP_SLURM=1: a Slurm of two nodes takes both cores for ten minutes or more",
+        reason="a Slurm of two nodes takes a quarter of an hour; `make test-slurm` starts it",
     ),
 ]
 
