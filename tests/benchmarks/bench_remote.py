@@ -1,4 +1,4 @@
-"""Clips a second from S3 beside those from a local disk, without and with 20 ms of latency.
+"""How long training waits for clips from S3 and a local disk, without and with 20 ms of latency.
 
 A proxy delays each answer. What a run keeps is removed before the next one. From the folder above:
 PYTHONPATH=. python tests/benchmarks/bench_remote.py
@@ -24,7 +24,9 @@ from avrsp.types import InputSpec
 from tests.cluster import s3
 
 SPEC = InputSpec(length=32, height=224, width=384, audio=True)
-VIDEOS, FRAMES, CLIPS, BATCH = 6, 64, 4, 4
+VIDEOS, FRAMES, CLIPS, BATCH = 12, 64, 6, 4
+STEP = 1.5
+"""Seconds for which a GPU would be busy with a batch; the processor is free meanwhile."""
 MILLISECONDS, WORKERS = (0, 20), (0, 2)
 
 
@@ -55,18 +57,22 @@ def write(folder: Path) -> list[Path]:
     return found
 
 
-def rate(paths: list[Path], workers: int, *, epochs: int = 2) -> list[float]:
-    """Return clips a second of each epoch."""
+def waits(paths: list[Path], workers: int) -> list[float]:
+    """Return how long a step of training waits for its clips, in seconds, in each of two epochs.
+
+    The first step, which waits for the processes to start, is left out.
+    """
     clips = Clips([VideoStore(path) for path in paths], SPEC, RandomClips(1, flip=False))
     loader = ClipLoader(clips, EpochBatches(VIDEOS, CLIPS, BATCH, 1), workers=workers, pin=False)
     found = []
-    for epoch in range(epochs):
-        begin = time.monotonic()
-        count = 0
+    for epoch in range(2):
+        waited, end = [], time.monotonic()
         for batch in loader.epoch(epoch):
+            waited.append(time.monotonic() - end)
             assert not batch.faults, batch.faults
-            count += len(batch.names)
-        found.append(count / (time.monotonic() - begin))
+            time.sleep(STEP)
+            end = time.monotonic()
+        found.append(sum(waited[1:]) / len(waited[1:]))
     return found
 
 
@@ -74,6 +80,12 @@ def say(line: str) -> None:
     """Write a line of the table."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
+
+
+def told(waited: list[float]) -> str:
+    """Say how long steps waited."""
+    first, second = (1000 * each for each in waited)
+    return f"a step waits {first:.0f} ms; in the second epoch, of which much is kept, {second:.0f}"
 
 
 def main() -> None:
@@ -87,7 +99,7 @@ def main() -> None:
         os.environ.update({**proxy.variables, "AVRSP_CACHE": str(top / "kept")})
         paths = write(top / "local")
         for workers in WORKERS:
-            say(f"local disk, {workers} workers: {rate(paths, workers)[1]:.1f} clips/s")
+            say(f"local disk, {workers} workers: {told(waits(paths, workers))}")
         far = write(top / "far")
         for path in far:
             remote.send(path, f"s3://{s3.BUCKET}/{path.name}", entries_digest(path))
@@ -95,9 +107,7 @@ def main() -> None:
             faults.seconds = milliseconds / 1000
             for workers in WORKERS:
                 shutil.rmtree(top / "kept", ignore_errors=True)
-                first, second = rate(far, workers)
-                said = f"{first:.1f} clips/s; the second epoch, of which much is kept, {second:.1f}"
-                say(f"S3, {milliseconds} ms, {workers} workers: {said}")
+                say(f"S3, {milliseconds} ms, {workers} workers: {told(waits(far, workers))}")
 
 
 if __name__ == "__main__":
