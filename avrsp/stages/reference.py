@@ -24,7 +24,7 @@ WITHOUT_EFFECT: Final = {
     *("preset", "presets", "seed", "ablations", "fusions", "tracking", "data", "recordings"),
     "training",
 }
-"""Keys in which runs that agree may differ; the chosen preset's are compared one by one."""
+"""Keys in which runs that agree may differ; of the preset and of training, parts are compared."""
 
 COMPUTED: Final = {"loading", "compute", "ablation"}
 """Of the preset: how it is computed, which may differ too."""
@@ -90,8 +90,10 @@ def compare(loaded: Params, reports: Path) -> bool:
 def parameters(loaded: Params) -> dict[str, Any]:
     """Return what the numbers of a run follow from, besides its seed."""
     shared = loaded.model_dump(mode="json", exclude=WITHOUT_EFFECT)
+    recipe = loaded.training.recipe.model_dump(mode="json", exclude_none=True)
     return {
         "preset": loaded.preset,
+        **({"recipe": recipe} if recipe else {}),
         **shared,
         **loaded.active.model_dump(mode="json", exclude=COMPUTED),
     }

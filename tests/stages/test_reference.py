@@ -82,15 +82,27 @@ def test_a_run_that_differs_says_where(
     assert "V: CC, mean of the sets" not in last.replace("AV: CC", "")
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("fusion: ravf", "fusion: mbt", "fusion (mbt instead of ravf)"),
+        ("recipe: {}", "recipe: { lr: 0.5 }", "recipe.lr (0.5 instead of None)"),
+    ],
+)
 def test_other_parameters_are_not_compared(
-    known: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    known: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    before: str,
+    after: str,
+    said: str,
 ) -> None:
     text = (known / "params.yaml").read_text()
-    (known / "params.yaml").write_text(text.replace("fusion: ravf", "fusion: mbt"))
+    assert before in text
+    (known / "params.yaml").write_text(text.replace(before, after, 1))
     assert ask(monkeypatch, "compare") == 0
-    assert "not compared with the reference run: params.yaml differs in fusion (mbt instead of" in (
-        capsys.readouterr().out
-    )
+    wanted = f"not compared with the reference run: params.yaml differs in {said}"
+    assert wanted in capsys.readouterr().out
 
 
 def test_too_few_frames_of_the_same_seed_are_noticed(
