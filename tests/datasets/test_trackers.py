@@ -376,7 +376,7 @@ def test_real_logs_of_diem_by_the_commands(
     code, said = checked(folder)
     assert code == 0, said
     assert f"disc: {viewers} viewers" in said
-    assert "the picture has nothing by which places could be judged" in said
+    assert "the picture shows nothing by which places could be judged" in said
     found = gaze_csv.read(gaze)
     inner = (found.x >= 0) & (found.y >= 0) & (found.x < width) & (found.y < height)
     assert f"{100 * inner.sum() / found.seen.sum():.1f}" == inside
