@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import sys
 from pathlib import Path
@@ -19,6 +18,7 @@ from avrsp.progress import timed
 from avrsp.reliance.analysis import Rules
 from avrsp.reliance.fusion_findings import findings, of_videos
 from avrsp.report.fusion_claim import RESULTS, paragraph, write_claim
+from avrsp.report.trainings import read_json
 from avrsp.stages.seed_workspace import place
 
 COMMAND = "dvc repro workflow/fusions/dvc.yaml"
@@ -58,7 +58,7 @@ def main() -> None:
 
 def setting(loaded: Params, world: str, home: Path) -> dict[str, Any]:
     """Return what the results follow from: the world, how they were made, and each training."""
-    rates = [json.loads(path.read_text()) for path in sorted((home / "trained").glob("*.json"))]
+    rates = [read_json(path) for path in sorted((home / "trained").glob("*.json"))]
     return {
         "world": {"name": world, **getattr(loaded.fusions.worlds, world).model_dump(mode="json")},
         "protocol": loaded.evaluation.protocol,
@@ -77,8 +77,11 @@ def keep(made: Path, folder: Path) -> None:
     """
     if not (made / RESULTS).exists():
         raise StoreError(f"{made / RESULTS}: not there; run: {COMMAND}")
+    coming = folder.with_name(f".tmp-{folder.name}")  # a killed copy is never the reference
+    shutil.rmtree(coming, ignore_errors=True)
+    shutil.copytree(made, coming)
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(made, folder)
+    coming.replace(folder)
     sys.stdout.write(f"{folder}: written\n")
 
 

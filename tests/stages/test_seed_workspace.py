@@ -14,6 +14,7 @@ import pytest
 from avrsp import params, paths
 from avrsp.errors import StoreError
 from avrsp.params import Params
+from avrsp.report.fusion_claim import RESULTS
 from avrsp.stages.fusion_claim import keep
 from avrsp.stages.fusion_training import trainings
 from avrsp.stages.seed_workspace import prepared
@@ -86,3 +87,21 @@ def test_what_is_not_there_is_said_with_the_command(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="dvc repro workflow/fusions"):
         keep(tmp_path / "made", tmp_path / "kept")
     assert not (tmp_path / "kept").exists()
+
+
+def test_a_cut_history_is_said_in_one_line(tmp_path: Path) -> None:
+    place = tmp_path / "0.001" / "ravf"
+    place.mkdir(parents=True)
+    (place / "history.json").write_text('[{"epoch": 1, "validation_lo')
+    with pytest.raises(StoreError, match=r"history\.json: cannot be read"):
+        trainings(tmp_path)
+
+
+def test_what_is_kept_takes_the_place_of_an_earlier_reference(tmp_path: Path) -> None:
+    made, kept = tmp_path / "made", tmp_path / "reference" / "often"
+    for folder, name in ((made, RESULTS), (kept, "old.csv"), (kept.parent / ".tmp-often", "cut")):
+        folder.mkdir(parents=True)
+        (folder / name).write_text("{}")
+    keep(made, kept)
+    assert [each.name for each in kept.parent.iterdir()] == ["often"]
+    assert [each.name for each in kept.iterdir()] == [RESULTS]
