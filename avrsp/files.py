@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import psutil
 
-from avrsp.errors import WriteError
+from avrsp.errors import StoreError, WriteError
 
 PACKAGE: Final = Path(__file__).parent
 
@@ -116,6 +116,20 @@ def unsealed(content: bytes) -> Any:  # noqa: ANN401 - JSON holds anything
         if sealed(facts)[SEAL] != seal:
             raise ValueError("not what was written: its own SHA-256 differs")
     return facts
+
+
+def read_sealed(path: Path) -> Any:  # noqa: ANN401 - each kind of file has its own form
+    """Read a result that is JSON, without the digest of its own that it may have.
+
+    Raises:
+        StoreError: It is not, or not what was written.
+    """
+    try:
+        return unsealed(path.read_bytes())
+    except ValueError as error:  # not UTF-8, not JSON, or changed
+        raise StoreError(
+            f"{path}: cannot be read ({error}); remove it and run: dvc repro"
+        ) from None
 
 
 def sha256(path: Path) -> str:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from avrsp import files
 from avrsp.errors import ParamsError
 from avrsp.evaluate.summary import DatasetScores, read_summary
 from avrsp.params.runs import AUDIO_VISUAL, TITLES, VISUAL
 from avrsp.report.results import Results
-from avrsp.report.trainings import read_json, read_model
+from avrsp.report.trainings import read_model
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ def title_of(model: str) -> str:
 
 def read_reliance(path: Path) -> Mapping[str, Any] | None:
     """Return what other sounds do, as a stage wrote it; None where it was not run."""
-    found = read_json(path) if path.exists() else None
+    found = files.read_sealed(path) if path.exists() else None
     return None if found is None or "absent" in found else found
 
 

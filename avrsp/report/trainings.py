@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from avrsp.errors import StoreError
-from avrsp.files import sha256, unsealed, with_own_digest
+from avrsp.files import read_sealed, sha256, with_own_digest
 from avrsp.report.names import in_order
 
 
@@ -23,7 +23,7 @@ def histories_in(folder: Path) -> dict[str, pd.DataFrame]:
     found = {path.parent.name: path for path in folder.glob("*/history.json")}
     for path in found.values():
         _check_history(path)
-    return {run: pd.DataFrame(read_json(found[run])) for run in sorted(found, key=in_order)}
+    return {run: pd.DataFrame(read_sealed(found[run])) for run in sorted(found, key=in_order)}
 
 
 def _check_history(path: Path) -> None:
@@ -40,7 +40,7 @@ def read_model(path: Path) -> Mapping[str, Any]:
     Raises:
         StoreError: It is not what was written.
     """
-    found = read_json(path)
+    found = read_sealed(path)
     listed = found.get("sha256", {}) if isinstance(found, dict) else None
     if not isinstance(listed, dict) or (listed and with_own_digest(found, path.name) != found):
         raise _changed(path)
@@ -51,17 +51,3 @@ def _changed(path: Path) -> StoreError:
     return StoreError(
         f"{path}: not what was written (SHA-256 differs); remove it and run: dvc repro"
     )
-
-
-def read_json(path: Path) -> Any:  # noqa: ANN401 - each kind of file has its own form
-    """Read a result that is JSON, without the digest of its own that it may have.
-
-    Raises:
-        StoreError: It is not, or not what was written.
-    """
-    try:
-        return unsealed(path.read_bytes())
-    except ValueError as error:  # not UTF-8, not JSON, or changed
-        raise StoreError(
-            f"{path}: cannot be read ({error}); remove it and run: dvc repro"
-        ) from None

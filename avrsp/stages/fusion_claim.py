@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from avrsp import params, paths
+from avrsp import files, params, paths
 from avrsp.errors import StoreError, exits_cleanly
 from avrsp.evaluate.score_table import read_rows
 from avrsp.params import FUSIONS, FusionWorlds, Params
@@ -18,7 +18,6 @@ from avrsp.progress import timed
 from avrsp.reliance.analysis import Rules
 from avrsp.reliance.fusion_findings import findings, of_videos
 from avrsp.report.fusion_claim import RESULTS, paragraph, write_claim
-from avrsp.report.trainings import read_json
 from avrsp.stages.seed_workspace import place
 
 COMMAND = "dvc repro workflow/fusions/dvc.yaml"
@@ -58,7 +57,7 @@ def main() -> None:
 
 def setting(loaded: Params, world: str, home: Path) -> dict[str, Any]:
     """Return what the results follow from: the world, how they were made, and each training."""
-    rates = [read_json(path) for path in sorted((home / "trained").glob("*.json"))]
+    rates = [files.read_sealed(path) for path in sorted((home / "trained").glob("*.json"))]
     return {
         "world": {"name": world, **getattr(loaded.fusions.worlds, world).model_dump(mode="json")},
         "protocol": loaded.evaluation.protocol,

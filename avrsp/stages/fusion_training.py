@@ -12,7 +12,6 @@ from avrsp.errors import StoreError, exits_cleanly
 from avrsp.params import FUSIONS, FusionName, Params
 from avrsp.params.runs import AUDIO_VISUAL, PRETRAINING, VISUAL, Kind
 from avrsp.progress import timed
-from avrsp.report.trainings import read_json
 from avrsp.stages.launch import launched
 from avrsp.stages.seed_workspace import SPLIT
 from avrsp.stages.train import FineTuning, finetune_run
@@ -93,7 +92,7 @@ def trainings(home: Path) -> list[dict[str, Any]]:
 
 def best_epoch(model: Path) -> dict[str, float]:
     """Return epoch, loss and CC of the epoch whose weights were kept."""
-    rows = read_json(model / HISTORY)
+    rows = files.read_sealed(model / HISTORY)
     row = min(rows, key=lambda each: each["validation_loss"])
     return {name: row[name] for name in ("epoch", "validation_loss", "validation_cc")}
 
