@@ -115,9 +115,9 @@ def import_weights(
     """Convert FILE, published weights, to a form that is checked and safe to load.
 
     FORMAT is one of encoder weights: s3d-kylemin, s3d-torchvision, soundnet8-pytorch,
-    soundnet8-npy, resnet3d-kenshohara, mobilenet-tonylins, mobilenet-torchvision; they go to
-    data/weights. Weights of a whole MODEL (`avrsp models` lists them) become a folder below
-    data/models, for `avrsp predict --weights`.
+    soundnet8-npy, soundnet8-stavis, resnet3d-kenshohara, mobilenet-tonylins,
+    mobilenet-torchvision; they go to data/weights. Weights of a whole MODEL (`avrsp models` lists
+    them) become a folder below data/models, for `avrsp predict --weights`.
     """
     from avrsp import models, paths
     from avrsp.errors import ParamsError
@@ -228,5 +228,6 @@ def export(folder: Path, form: Literal["torch", "onnx"], out: Path | None) -> No
     from avrsp.prediction.export_network import ENDINGS, export_network
 
     target = folder / f"network{ENDINGS[form]}" if out is None else out
-    click.echo(f"largest difference: {export_network(folder, form, target):.1g}", err=True)
+    off = export_network(folder, form, target)
+    click.echo(f"largest difference: {off:.1g} of the map's largest value", err=True)
     click.echo(target)

@@ -66,8 +66,10 @@ def weights(here: Workspace, model: str, encoder: EncoderParams) -> Finding:
         return Finding("encoder weights", "missing", str(error), "avrsp models")
     lost = [*encoders.missing(parts, encoder, here.root)]
     if lost:
-        command = f"avrsp import-weights {parts[0].formats[0]} FILE"
-        return Finding("encoder weights", "missing", "; ".join(lost), command)
+        found = "; ".join(encoders.lacking(each, encoder) for each in lost)
+        return Finding(
+            "encoder weights", "missing", found, encoders.import_command(lost[0], encoder)
+        )
     named = [f"{each.part} from {encoder.files[each.key]}" for each in parts]
     return Finding("encoder weights", "ready", ", ".join(named) or "none needed")
 

@@ -32,8 +32,10 @@ def soundnet_encoder(part: str) -> Encoder:
         part=part,
         title="SoundNet-8, trained on two million videos",
         key="soundnet",
-        formats=("soundnet8-npy", "soundnet8-pytorch"),
-        place="sound8.npy, linked from the README of github.com/eborboihuc/SoundNet-tensorflow",
+        formats=("soundnet8-npy", "soundnet8-pytorch", "soundnet8-stavis"),
+        place="sound8.npy, linked from the README of github.com/eborboihuc/SoundNet-tensorflow, "
+        "or soundnet8.pth, which STAViS started from, in pretrained_models.tar.gz at "
+        "http://cvsp.cs.ntua.gr/research/stavis/data/",
         audio=True,
     )
 
@@ -81,26 +83,38 @@ def weights_by_part(
     Raises:
         ParamsError: A file is not there; says where a person finds it and how to import it.
     """
-    for line in missing(parts, encoder, root):
-        raise ParamsError(line)
+    for each in missing(parts, encoder, root):
+        raise ParamsError(lacking(each, encoder))
     named = {each.part: encoder.files[each.key] for each in parts}
     return (
         {} if encoder.from_scratch else {part: root / file for part, file in named.items() if file}
     )
 
 
-def missing(parts: Sequence[Encoder], encoder: EncoderParams, root: Path) -> Iterator[str]:
-    """Yield a line for each file of encoder weights that params.yaml asks for and is not there."""
-    if encoder.from_scratch:
-        return
-    for each in parts:
-        named = encoder.files[each.key]
-        if named is None or not (root / named).is_file():
-            yield (
-                f"encoder.{each.key}: found {f'no {named}' if named else 'null'}, expected weights "
-                f"of {each.title}; get {each.place}, then run `avrsp import-weights "
-                f"{each.formats[0]} FILE`, or set encoder.from_scratch to true"
-            )
+def missing(parts: Sequence[Encoder], encoder: EncoderParams, root: Path) -> Iterator[Encoder]:
+    """Yield the encoders whose weights params.yaml asks for and that are not there."""
+    if not encoder.from_scratch:
+        for each in parts:
+            named = encoder.files[each.key]
+            if named is None or not (root / named).is_file():
+                yield each
+
+
+def lacking(part: Encoder, encoder: EncoderParams) -> str:
+    """Say where a person finds the weights of an encoder that has none, and how to import them."""
+    named = encoder.files[part.key]
+    return (
+        f"encoder.{part.key}: found {f'no {named}' if named else 'null'}, expected weights of "
+        f"{part.title}; get {part.place}, then run `{import_command(part, encoder)}`, or set "
+        "encoder.from_scratch to true"
+    )
+
+
+def import_command(part: Encoder, encoder: EncoderParams) -> str:
+    """Return the command that makes the file which params.yaml names, or one like it."""
+    wanted = Path(encoder.files[part.key] or "").stem
+    form = wanted if wanted in part.formats else part.formats[0]
+    return f"avrsp import-weights {form} FILE"
 
 
 def record(path: Path) -> WeightsFile:

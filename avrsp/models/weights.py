@@ -62,6 +62,8 @@ SOUNDNET_LEAVES: Final = {
     "1.running_var": "var",
 }
 """The seven layers' arrays in sound8.npy; BN's step counter is not among them."""
+PLACES: Final = (0, 4, 8, 11, 14, 18, 21)
+"""Numbers of SoundNet's convolutions where it is one sequence; each normalisation follows one."""
 
 
 def kylemin(key: str) -> str:
@@ -85,6 +87,13 @@ def lettered(key: str) -> str:
     layer, rest = _soundnet(key)
     part, leaf = rest.split(".")
     return f"{('conv', 'batchnorm')[int(part)]}{layer}.{leaf}"
+
+
+def sequential(key: str) -> str:
+    """Name a SoundNet tensor as STAViS does: soundnet8.N, one sequence of all steps."""
+    layer, rest = _soundnet(key)
+    part, leaf = rest.split(".")
+    return f"soundnet8.{PLACES[layer - 1] + int(part)}.{leaf}"
 
 
 def mobilenet_torchvision(key: str) -> str:
@@ -236,6 +245,7 @@ ENCODER_FORMATS: Final[Mapping[str, EncoderFormat]] = {
     "s3d-torchvision": EncoderFormat(read_torch, S3D, (torchvision,), ("classifier.",)),
     "soundnet8-pytorch": EncoderFormat(read_torch, SoundNet, (numbered, lettered), ("conv8",)),
     "soundnet8-npy": EncoderFormat(read_arrays, SoundNet, (arrays,), ("conv8",)),
+    "soundnet8-stavis": EncoderFormat(read_torch, SoundNet, (sequential,), ()),
     "resnet3d-kenshohara": EncoderFormat(read_torch, ResNet3D, (str,), ("layer4.", "fc.")),
     "mobilenet-tonylins": EncoderFormat(read_torch, MobileNetV2, (str,), ("classifier.",)),
     "mobilenet-torchvision": EncoderFormat(

@@ -55,6 +55,21 @@ def test_from_scratch_is_a_choice(tmp_path: Path) -> None:
     assert list(encoders.missing(PARTS, chosen, tmp_path)) == []
 
 
+def test_the_command_is_for_the_file_that_is_named_and_missing() -> None:
+    resnet, soundnet = models.spec("stavis").encoders
+    for named, form in (
+        ("data/weights/soundnet8-stavis.safetensors", "soundnet8-stavis"),
+        ("data/weights/mine.safetensors", "soundnet8-npy"),
+        (None, "soundnet8-npy"),
+    ):
+        line = encoders.lacking(soundnet, WANTED.model_copy(update={"soundnet": named}))
+        assert f"run `avrsp import-weights {form} FILE`" in line
+        assert "soundnet8.pth, which STAViS started from" in line
+    assert (
+        encoders.import_command(resnet, WANTED) == "avrsp import-weights resnet3d-kenshohara FILE"
+    )
+
+
 def test_a_later_phase_needs_only_what_the_earlier_one_did_not_have() -> None:
     entry = models.spec("avrsp")
     s3d, soundnet = PARTS
