@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 from torch import nn
 
 from avrsp import files
@@ -41,12 +42,14 @@ def import_checkpoint(
     """Make a model folder below `models` from the published weights in `path`.
 
     The file holds a state dict, plain or under `state_dict`, its keys plain or after `module.`;
-    every tensor must have its place and every place its tensor. What it was trained on and its
+    every tensor must have its place and every place its tensor, those that no output depends on
+    too. What it was trained on and its
     licence are those of the known checkpoint with its SHA-256 or, of the same variant, its name.
     `own` are settings of the network, where it is not the one that the authors recommend.
 
     Raises:
-        ParamsError: The entry has no such variant or setting, or no published weights.
+        ParamsError: The entry has no such variant or setting, or no published weights, or the file
+            is known as one of another variant.
         WeightsError: A tensor is missing, extra, misshapen or not finite, or the file is damaged
             or not safe to read.
     """
@@ -97,17 +100,31 @@ def _former(folder: Path) -> str | None:
 
 
 def _fill(model: nn.Module, path: Path, form: Variant) -> None:
-    read = read_torch(path).items()
-    found = {key: tensor for key, tensor in read if not key.startswith(form.ignored)}
-    expected = model.state_dict()
-    keys = {key: form.published_key(key) for key in expected}
-    model.load_state_dict(under_our_names(path.name, expected, found, keys))
+    found, own = read_torch(path), model.state_dict()
+    # What no output depends on must be right too, but layers of it may be left out as a whole.
+    layers = {key.rpartition(".")[0] for key in found}
+    unused = {
+        key: torch.empty(shape, device="meta")
+        for key, shape in form.unused().items()
+        if key.rpartition(".")[0] in layers
+    }
+    keys = {key: form.published_key(key) for key in own} | {key: key for key in unused}
+    state = under_our_names(path.name, own | unused, found, keys)
+    model.load_state_dict({key: state[key] for key in own})
 
 
 def _known(entry: ModelSpec, path: Path, digest: str, variant: str) -> PublishedWeights | None:
     by_digest = [each for each in entry.checkpoints if each.sha256 == digest]
     if by_digest:
         return by_digest[0]
+    # Files of variants that differ in which tensors they use may hold the same tensors.
+    variants = {each.variant for each in entry.checkpoints if each.file == path.name}
+    if variants and variant not in variants:
+        other = min(variants)
+        raise ParamsError(
+            f"{path.name}: found variant {variant}, expected {other}, as its authors named it; add "
+            f"--variant {other}, or rename it if it is another file"
+        )
     own = [each for each in entry.checkpoints if each.variant == variant]
     named = [each for each in own if each.file == path.name]
     if named and named[0].sha256 is not None:

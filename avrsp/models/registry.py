@@ -127,13 +127,13 @@ class Variant:
     Attributes:
         settings: That make it.
         published_key: From our name of a tensor to that in the files.
-        ignored: How names of tensors in the files begin that the network has no use for.
+        unused: Returns names and shapes of tensors in the files that no output depends on.
         cost: What it costs; None: it is counted when somebody asks (`avrsp.prediction.costs`).
     """
 
     settings: Mapping[str, Any] = field(default_factory=dict)
     published_key: Callable[[str], str] = str
-    ignored: tuple[str, ...] = ()
+    unused: Callable[[], Mapping[str, tuple[int, ...]]] = dict
     cost: Cost | None = None
 
 
@@ -162,6 +162,7 @@ class ModelSpec:
         encoders: Parts that start from published weights.
         engine: How it predicts a video: `windows`, one by one, which works for any network;
             `reuse` (`types.SharesWindows`); `recurrent` (`types.Recurrent`).
+        rounding: Why rounding alone can change a map visibly; empty where it cannot.
         tiny: Settings of the smallest network, for tests.
         activations: Values alive at once for each pixel of a window, at width 1, rounded up.
     """
@@ -183,6 +184,7 @@ class ModelSpec:
     checkpoints: tuple[PublishedWeights, ...] = ()
     encoders: tuple[Encoder, ...] = ()
     engine: EngineName = "windows"
+    rounding: str = ""
     tiny: Mapping[str, Any] = field(default_factory=dict)
     activations: int = 350
 

@@ -27,6 +27,7 @@ from avrsp.models.layers.resnet3d import ResNet3D
 from avrsp.models.layers.soundnet import INPUT_SCALE, SoundNet, scaled_sound
 from avrsp.models.recipe import Follows, GroundTruth, MethodRecipe, ParameterGroup
 from avrsp.models.registry import Cost, ModelSpec, PublishedWeights, Variant, WindowSize
+from avrsp.models.weights import sequential
 from avrsp.types import InputSpec, sound_samples
 
 PUBLISHED: Final = WindowSize(16, 112, 112)
@@ -46,6 +47,8 @@ FUSED: Final = (128, 64)
 """Channels into and out of the fusion of sight and sound, at every width."""
 ENLARGED: Final = 8
 """How much larger the frames are than the feature that sound is fused with."""
+SOUNDING: Final = ("soundnet8.", "fusion3.", "fuseav.")
+"""Parts that only the variant with sound uses."""
 FIRST_BIAS: Final = -6.0
 """What the biases of all logits start at: few pixels are salient."""
 
@@ -219,17 +222,18 @@ def _interpolation(channels: int, stride: int) -> Tensor:
     return torch.einsum("ij,y,x->ijyx", torch.eye(channels), taps, taps)
 
 
-PLACES: Final = (0, 4, 8, 11, 14, 18, 21)
-"""Numbers of SoundNet's convolutions in the published sequence; each normalisation follows one."""
-
-
 def published_key(key: str) -> str:
     """Return the published name of a tensor; SoundNet's kernels have a third axis of 1 there."""
-    root, _, rest = key.partition("soundnet8.layers.")
-    if root or not rest:
-        return key.removeprefix("trunk.")
-    number, part, leaf = rest.split(".")
-    return f"soundnet8.{PLACES[int(number)] + int(part)}.{leaf}"
+    root, _, rest = key.partition(".")
+    return sequential(rest) if root == "soundnet8" else key.removeprefix("trunk.")
+
+
+def unused_without_sound() -> dict[str, tuple[int, ...]]:
+    """Return names and shapes of what the files without sound hold of the network with it."""
+    with torch.device("meta"):
+        tensors = STAViS(Settings(variant="av")).state_dict()
+    left_out = {key: tensors[key] for key in tensors if key.startswith(SOUNDING)}
+    return {published_key(key): tuple(each.shape) for key, each in left_out.items()}
 
 
 def window_rule(frame: int, count: int, *, length: int) -> NDArray[np.int64]:
@@ -379,13 +383,13 @@ ENTRY: Final = ModelSpec(
         "v": Variant(
             {"variant": "v"},
             published_key,
-            ("soundnet8.", "fusion3.", "fuseav."),
+            unused_without_sound,
             Cost(17_695_445, 9_691_862_096, 9_691_862_096),
         ),
         "av": Variant(
             {"variant": "av"},
             published_key,
-            ("fuse.",),
+            lambda: {"fuse.weight": (1, 64, 1, 1), "fuse.bias": (1,)},
             Cost(21_815_333, 9_754_458_192, 9_754_458_192),
         ),
     },

@@ -268,5 +268,7 @@ ENTRY: Final = ModelSpec(
         ),
     ),
     encoders=(s3d_encoder("encoder"),),
+    rounding="TASED-Net puts values back where pooling found the largest ones; of two that are "
+    "equal but for rounding, another program may find the other",
     tiny={"width": 0.05},
 )

@@ -82,7 +82,7 @@ class Golden:
     def fill(self, model: nn.Module, form: Variant) -> None:
         """Give `model` the reference's weights, whose hash is checked under the published names."""
         published = {
-            key: self.weight(key, _empty(key, shape))
+            key: self.weight(key, empty(key, shape))
             for key, shape in self.shapes().items()
             if not self._kept(key)
         }
@@ -129,15 +129,15 @@ def native(name: str) -> Golden:
 
 
 def assert_same_tensors(model: nn.Module, golden: Golden, form: Variant) -> None:
-    """Check that `model` and what it ignores have the published names and shapes, once each.
+    """Check that `model` and what it leaves out have the published names and shapes, once each.
 
     Axes of size one do not count: some kernels have more of them in the published files.
     """
     ours = [(form.published_key(key), x.shape) for key, x in model.state_dict().items()]
-    read = {key: each for key, each in golden.shapes().items() if not key.startswith(form.ignored)}
-    assert len(ours) == len(read)
-    assert {key: _squeezed(each) for key, each in ours} == {
-        key: _squeezed(each) for key, each in read.items()
+    both, published = [*ours, *form.unused().items()], golden.shapes()
+    assert len(both) == len(published)
+    assert {key: _squeezed(each) for key, each in both} == {
+        key: _squeezed(each) for key, each in published.items()
     }
 
 
@@ -225,6 +225,12 @@ def loss_values() -> dict[str, Any]:
     return values
 
 
+def empty(key: str, shape: tuple[int, ...]) -> Tensor:
+    """Return a published tensor before it is filled."""
+    counter = key.endswith("num_batches_tracked")
+    return torch.empty(shape, dtype=torch.int64 if counter else torch.float32)
+
+
 def _golden(name: str, folder: Path) -> Golden:
     return Golden(name, folder, json.loads((folder / "meta.json").read_text()))
 
@@ -250,11 +256,6 @@ def _as_described(drawn: Tensor, described: Mapping[str, Any]) -> Tensor:
 
 def _touched(norms: Mapping[str, float | None]) -> set[str]:
     return {name for name, norm in norms.items() if norm is not None}
-
-
-def _empty(key: str, shape: tuple[int, ...]) -> Tensor:
-    counter = key.endswith("num_batches_tracked")
-    return torch.empty(shape, dtype=torch.int64 if counter else torch.float32)
 
 
 def _squeezed(shape: Iterable[int]) -> tuple[int, ...]:

@@ -71,6 +71,8 @@ def test_each_form_of_file_becomes_a_model_that_predicts(form: Any, tmp_path: Pa
         (lambda s: s.update(other=torch.zeros(1)), "extra other"),
         (lambda s: s.update({"head.bias": torch.zeros(7)}), r"misshapen head.bias: \(7,\)"),
         (lambda s: s["head.bias"].fill_(torch.nan), "not finite head.bias"),
+        (lambda s: s.update({"classifier.bias": torch.zeros(5)}), "extra classifier.bias"),
+        (lambda s: s.update({"classifier.weight": torch.zeros(4)}), r"classifier.weight: \(4,\)"),
     ],
 )
 def test_one_wrong_tensor_is_named(change: Any, said: str, tmp_path: Path) -> None:
@@ -79,6 +81,23 @@ def test_one_wrong_tensor_is_named(change: Any, said: str, tmp_path: Path) -> No
     torch.save(state, tmp_path / "tiny.pth")
     with pytest.raises(WeightsError, match=said):
         import_checkpoint(ENTRY, tmp_path / "tiny.pth", tmp_path)
+    assert not [*tmp_path.glob("*/*")]
+
+
+def test_layers_that_no_output_depends_on_may_be_left_out_as_a_whole(tmp_path: Path) -> None:
+    state = published()
+    del state["classifier.weight"]
+    torch.save(state, tmp_path / "tiny.pth")
+    model, _ = models.load(import_checkpoint(ENTRY, tmp_path / "tiny.pth", tmp_path).folder)
+    assert torch.equal(model.state_dict()["head.bias"], state["head.bias"])
+
+
+def test_a_file_is_not_taken_for_another_variant(tmp_path: Path) -> None:
+    """STAViS's files of both variants hold the same tensors, of which each uses others."""
+    path = tmp_path / "audiovisual_split1_save_60.pth"
+    path.touch()
+    with pytest.raises(ParamsError, match=r"found variant v, expected av, .* add --variant av"):
+        import_checkpoint(models.spec("stavis"), path, tmp_path)
     assert not [*tmp_path.glob("*/*")]
 
 
@@ -227,10 +246,10 @@ def test_a_file_of_the_published_names_is_imported_and_opened(
     for key, tensor in model.state_dict().items():
         found = state[form.published_key(key)].view(tensor.shape)
         assert torch.equal(tensor, found.to(tensor.dtype)), key
-    lost = next(key for key in state if not key.startswith(form.ignored))
-    torch.save({key: each for key, each in state.items() if key != lost}, path)
-    with pytest.raises(WeightsError, match=f"missing {re.escape(lost)}"):
-        import_checkpoint(entry, path, tmp_path, variant)
+    for lost in (next(iter(state)), *[*form.unused()][:1]):
+        torch.save({key: each for key, each in state.items() if key != lost}, path)
+        with pytest.raises(WeightsError, match=f"missing {re.escape(lost)}"):
+            import_checkpoint(entry, path, tmp_path, variant)
 
 
 class Sources:

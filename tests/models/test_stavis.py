@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
+from avrsp.errors import WeightsError
 from avrsp.models import stavis
+from avrsp.models.layers.soundnet import SoundNet
 from avrsp.models.recipe import GroundTruth
 from avrsp.models.registry import Variant
 from avrsp.models.stavis import ENTRY, RULES, Settings, STAViS, loss, loss_terms
+from avrsp.models.weights import convert_encoder, load_into
 from tests.models import golden
 
 NETWORKS = {"stavis_v": Settings(), "stavis_av": Settings(variant="av")}
@@ -108,6 +113,49 @@ def test_frames_and_sound_are_scaled_first_and_absent_sound_is_zero(length: int)
         saliency, torch.stack([sounding[0], silent[1]]), rtol=1e-3, atol=1e-4
     )
     assert not torch.allclose(sounding[1], silent[1], atol=1e-3)
+
+
+def sound_file() -> dict[str, Tensor]:
+    """Return SoundNet's tensors under the names and shapes of the authors' own code."""
+    reference = golden.small("stavis_av")
+    return {
+        f"module.{key}": reference.weight(key, golden.empty(key, shape))
+        for key, shape in reference.shapes().items()
+        if key.startswith("soundnet8.")
+    }
+
+
+def test_the_file_that_sound_starts_from_is_read_as_whole_networks_are(tmp_path: Path) -> None:
+    torch.save(sound_file(), tmp_path / "soundnet8.pth")
+    target, warning = convert_encoder("soundnet8-stavis", tmp_path / "soundnet8.pth", tmp_path)
+    assert warning is None
+    started, whole = SoundNet(), filled(golden.small("stavis_av")).soundnet8.state_dict()
+    load_into(started, target)
+    assert started.state_dict().keys() == whole.keys()
+    for key, tensor in started.state_dict().items():
+        assert torch.equal(tensor, whole[key]), key
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda s: s.pop("module.soundnet8.22.running_var"), r"missing soundnet8\.22\.running_var"),
+        (lambda s: s.update({"module.soundnet8.25.weight": torch.zeros(1)}), "extra soundnet8.25"),
+        (
+            lambda s: s.update({"module.soundnet8.0.weight": torch.zeros(16, 1, 1, 32)}),
+            r"misshapen soundnet8\.0\.weight: \(16, 1, 32\), expected \(16, 1, 64\)",
+        ),
+    ],
+)
+def test_a_wrong_tensor_of_that_file_is_named(
+    change: Callable[[dict[str, Tensor]], object], said: str, tmp_path: Path
+) -> None:
+    state = sound_file()
+    change(state)
+    torch.save({"state_dict": state}, tmp_path / "soundnet8.pth")
+    with pytest.raises(WeightsError, match=said):
+        convert_encoder("soundnet8-stavis", tmp_path / "soundnet8.pth", tmp_path)
+    assert not [*tmp_path.glob("*.safetensors")]
 
 
 def test_enlarging_starts_bilinear() -> None:

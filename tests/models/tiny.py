@@ -89,8 +89,8 @@ ENTRY: Final = ModelSpec(
         sample={"decay": "steps"},
     ),
     variants={
-        "v": Variant({"audio": False}, published_key, ("classifier.",)),
-        "av": Variant({"channels": 2}, published_key, ("classifier.",)),
+        "v": Variant({"audio": False}, published_key, lambda: {"classifier.weight": (5,)}),
+        "av": Variant({"channels": 2}, published_key, lambda: {"classifier.weight": (5,)}),
     },
     checkpoints=(
         PublishedWeights(file="tiny.pth", learnt_from=("diem",), place="the test", licence="MIT"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -21,16 +22,21 @@ NAMES = ("avrsp", "stavis", "tased", "unisal", "vinet", "vinet-s")
 KINDS = [(name, False) for name in NAMES] + [(name, True) for name in ("avrsp", "stavis", "vinet")]
 
 
+def description(name: str, settings: dict[str, Any], spec: InputSpec) -> ModelConfig:
+    return ModelConfig(
+        model=name, settings=settings, length=spec.length, height=spec.height, width=spec.width,
+        audio=spec.audio, run="run", digest="", mlflow_run=None,
+    )  # fmt: skip
+
+
 def saved(name: str, folder: Path, *, audio: bool) -> None:
     entry = models.spec(name)
     settings = entry.chosen(entry.tiny, audio=audio)
-    spec = entry.input(settings, WindowSize(8, 64, 64))
     torch.manual_seed(0)
-    config = ModelConfig(
-        model=name, settings=settings, length=spec.length, height=spec.height, width=spec.width,
-        audio=audio, run="run", digest="", mlflow_run=None,
-    )  # fmt: skip
-    save_model(folder, models.build(name, **settings), config)
+    network = models.build(name, **settings)
+    save_model(
+        folder, network, description(name, settings, entry.input(settings, WindowSize(8, 64, 64)))
+    )
 
 
 @pytest.mark.slow
@@ -66,7 +72,29 @@ def test_a_network_whose_maps_change_is_not_written(
             return frames.float().mean((1, 2)) + torch.rand(1)
 
     spec = InputSpec(2, 32, 32, audio=False)
-    monkeypatch.setattr(export_network, "load", lambda folder: (Drawn(), spec))
-    with pytest.raises(AvrspError, match="maps of the exported network are off by"):
+    of_tased = Drawn(), spec, description("tased", {}, spec)
+    monkeypatch.setattr(export_network, "load_model", lambda folder: of_tased)
+    with pytest.raises(
+        AvrspError, match=r"network are off by .* \(TASED-Net puts values back .*\)"
+    ):
         export_network.export_network(tmp_path, "torch", tmp_path / "network.pt2")
     assert not list(tmp_path.iterdir())
+
+
+def test_maps_are_compared_by_their_largest_value_and_without_sound_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A map whose values are small, and one that differs only where there is no sound."""
+
+    class Faint(nn.Module):
+        def forward(
+            self, frames: torch.Tensor, waveform: torch.Tensor, has_sound: torch.Tensor
+        ) -> torch.Tensor:
+            silent = torch.where(has_sound, 0.0, 1e-6 * torch.rand(1))
+            return 1e-5 * frames.float().mean((1, 2)) / 255 + silent[:, None, None]
+
+    spec = InputSpec(2, 32, 32, audio=True)
+    faint = Faint(), spec, description("vinet", {}, spec)
+    monkeypatch.setattr(export_network, "load_model", lambda folder: faint)
+    with pytest.raises(AvrspError, match=r"expected at most 0\.0001; nothing"):
+        export_network.export_network(tmp_path, "torch", tmp_path / "network.pt2")

@@ -3,7 +3,7 @@
 The audio-visual networks of "ViNet: Pushing the limits of Visual Modality for Audio-Visual Saliency
 Prediction" (Jain et al., IROS 2021), written from a description of the published ones
 (github.com/samyak0210/ViNet, MIT) and equal to them to rounding. Tensors that the original stores
-and never reads (`IGNORED`) are left out.
+and never reads (`UNUSED`) are left out.
 """
 
 from __future__ import annotations
@@ -33,14 +33,23 @@ BLOCKS: Final = 3
 HEADS: Final = 4
 DROPOUT: Final = 0.1
 
-CLASSIFIERS: Final = "audionet.conv8_"
-"""SoundNet's, which the original stores and never reads."""
-IGNORED: Final[dict[VariantName, tuple[str, ...]]] = {
-    "av-bilinear": (CLASSIFIERS,),
-    "av-bilinear-transformer": (CLASSIFIERS,),
-    "av-concat-transformer": (CLASSIFIERS, "bilinear."),
+Shapes = dict[str, tuple[int, ...]]
+
+CLASSIFIERS: Final[Shapes] = {
+    "audionet.conv8_objs.weight": (1000, 1024, 8, 1),
+    "audionet.conv8_objs.bias": (1000,),
+    "audionet.conv8_scns.weight": (401, 1024, 8, 1),
+    "audionet.conv8_scns.bias": (401,),
 }
-"""How the published tensors begin that no output depends on."""
+"""SoundNet's, which the original stores and never reads."""
+SPARE: Final[Shapes] = {"bilinear.weight": (336, 42, 3), "bilinear.bias": (336,)}
+"""The fusion of the other variants, which the concatenating one stores and never reads."""
+UNUSED: Final[dict[VariantName, Shapes]] = {
+    "av-bilinear": CLASSIFIERS,
+    "av-bilinear-transformer": CLASSIFIERS,
+    "av-concat-transformer": {**CLASSIFIERS, **SPARE},
+}
+"""Names and shapes of the published tensors that no output depends on."""
 
 
 def audio_visual_key(key: str) -> str:

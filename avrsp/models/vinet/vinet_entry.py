@@ -7,7 +7,7 @@ from typing import Final
 from avrsp.models.encoders import s3d_encoder, soundnet_encoder
 from avrsp.models.recipe import MethodRecipe
 from avrsp.models.registry import Cost, ModelSpec, PublishedWeights, Variant, WindowSize
-from avrsp.models.vinet.audiovisual import IGNORED, audio_visual_key, build
+from avrsp.models.vinet.audiovisual import UNUSED, audio_visual_key, build
 from avrsp.models.vinet.visual import Settings, VariantName, loss, visual_key
 from avrsp.types import InputSpec
 
@@ -72,8 +72,8 @@ ENTRY: Final = ModelSpec(
     variants={
         "v": Variant({"variant": "v"}, visual_key, cost=COSTS["v"]),
         **{
-            name: Variant({"variant": name}, audio_visual_key, IGNORED[name], COSTS[name])
-            for name in IGNORED
+            name: Variant({"variant": name}, audio_visual_key, shapes.copy, COSTS[name])
+            for name, shapes in UNUSED.items()
         },
     },
     checkpoints=(
