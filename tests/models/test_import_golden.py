@@ -67,7 +67,7 @@ def weights(reference: Golden, case: Case) -> State:
     ours = models.build(case.entry, **form.settings).state_dict()
     kept = {form.published_key(key): each for key, each in ours.items()}
     return {
-        key: kept[key] if reference._kept(key) else reference.weight(key, golden._empty(key, shape))
+        key: kept[key] if reference._kept(key) else reference.weight(key, golden.empty(key, shape))
         for key, shape in reference.shapes().items()
     }
 
