@@ -107,7 +107,11 @@ def numbered_pictures(folder: Path) -> dict[int, Path]:
         if match is None or path.name.startswith(".") or match[3].lower() not in PICTURES:
             continue
         kinds.setdefault((match[1], match[3]), path)
-        found[int(match[2])] = path
+        other = found.setdefault(int(match[2]), path)
+        if other != path and len(kinds) == 1:
+            raise RawDataError(
+                f"{folder}: {other.name} and {path.name} have one number; expected a number each"
+            )
     if len(kinds) > 1:
         names = " and ".join(path.name for path in list(kinds.values())[:2])
         raise RawDataError(f"{folder}: holds {names}; expected the pictures of one video alone")

@@ -70,6 +70,10 @@ def test_what_is_no_video_is_refused(pictures: Callable[..., Path], tmp_path: Pa
     with pytest.raises(RawDataError, match=r"img_1\.jpg and map_1\.jpg; expected the pictures of"):
         FrameFolder(folder, RATE, None)
     (folder / "map_1.jpg").unlink()
+    Image.new("RGB", (64, 48)).save(folder / "img_01.jpg")
+    with pytest.raises(RawDataError, match=r"img_01\.jpg and img_1\.jpg have one number"):
+        FrameFolder(folder, RATE, None)
+    (folder / "img_01.jpg").unlink()
     with pytest.raises(RawDataError, match="by --fps"):
         FrameFolder(folder, None, None)
     (tmp_path / "no.wav").write_text("no sound")
