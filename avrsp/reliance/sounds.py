@@ -10,14 +10,12 @@ from numpy.typing import NDArray
 
 from avrsp.models.windows import excerpt
 from avrsp.store.manifest import Verdict
-from avrsp.types import SOUND_RATE, Samples
+from avrsp.types import Samples
 
 SoundName = Literal["true", "silence", "other", "shifted", "reversed"]
 Waveform = NDArray[np.float32]
 
 SOUNDS: Final[tuple[SoundName, ...]] = ("true", "silence", "other", "shifted", "reversed")
-LEAST_SHIFT: Final = 2 * SOUND_RATE
-"""Two seconds of samples."""
 
 
 def soundtracks(own: Waveform, other: Waveform) -> dict[SoundName, Waveform]:
@@ -38,12 +36,11 @@ def soundtracks(own: Waveform, other: Waveform) -> dict[SoundName, Waveform]:
 
 
 def shifted(waveform: Waveform) -> Waveform:
-    """Return the sound moved later by half its length, or 2 s if that is more; its end comes first.
+    """Return the sound moved later by half its length; its second half comes first.
 
-    A sound of less than 2 s is moved by half its length.
+    As what is pushed out at the end comes in at the start, no other shift is as far from none.
     """
-    half = waveform.size // 2
-    return np.roll(waveform, max(half, LEAST_SHIFT) if waveform.size > LEAST_SHIFT else half)
+    return np.roll(waveform, waveform.size // 2)
 
 
 def repeated(waveform: Waveform, samples: int) -> Waveform:

@@ -18,13 +18,12 @@ def verdict(dataset: str, video: str, *, has_sound: bool = True) -> Verdict:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(("seconds", "moved"), [(1.0, 0.5), (3.0, 2.0), (10.0, 5.0)])
-def test_sound_is_moved_by_half_the_video_and_at_least_two_seconds(
-    seconds: float, moved: float
-) -> None:
+@pytest.mark.parametrize("seconds", [1.0, 2.001, 3.0, 10.0])
+def test_sound_is_moved_by_half_the_video(seconds: float) -> None:
     own = np.arange(int(seconds * SOUND_RATE), dtype=np.float32)
     found = shifted(own)
-    assert found[int(moved * SOUND_RATE)] == 0
+    nearest = np.minimum(np.abs(found - own), own.size - np.abs(found - own))
+    assert nearest.min() == own.size // 2  # however far round one looks
     np.testing.assert_array_equal(np.sort(found), own)
 
 
