@@ -65,7 +65,7 @@ def predict(  # noqa: PLR0913 - what a person can choose
         sound = silence if given is None else given
         return predictor.timed_maps(scaled(frames, rate, spec), sound, rate)
     path = Path(video)
-    exact = Fraction(fps).limit_denominator(1001) if not isinstance(fps, Fraction) else fps
+    exact = fps if isinstance(fps, Fraction) else Fraction(rate).limit_denominator(1001)
     clip = FrameFolder(path, exact, None) if path.is_dir() else VideoReader(path)
     own = clip.sound if spec.audio else silence
     return predictor.timed_maps(
