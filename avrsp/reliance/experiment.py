@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -159,6 +160,11 @@ def verdict(rows: pd.DataFrame, rules: Rules) -> str:
         return "Whether this model uses sound was not measured: no test clip has sound."
     gap = rules.paired(parts["true"], parts["other"], "cc")
     presence = rules.paired(parts["true"], parts["silence"], "cc")
+    if math.isnan(gap.low) or math.isnan(presence.low):
+        return (
+            "Whether this model uses sound cannot be told: that takes two test clips with sound "
+            f"and a CC at least, found {min(gap.videos, presence.videos)}."
+        )
     same = float(parts["other"]["maps_cc"].mean())
     measured = (
         f"on {gap.videos} {clips}, the true sound changes CC by {_signed(gap)} against another "

@@ -102,3 +102,11 @@ def test_one_sentence_says_whether_sound_is_used(other: float, silence: float, s
 
 def test_without_sound_nothing_is_claimed() -> None:
     assert "not measured" in verdict(with_sounds(0.5, 0.4).assign(has_sound=False), RULES)
+
+
+def test_of_one_clip_nothing_is_claimed() -> None:
+    shown = with_sounds(0.5, 0.4)
+    one = shown[shown["video"] == shown["video"].iloc[0]]
+    said = verdict(one, RULES)
+    assert said.startswith("Whether this model uses sound cannot be told")
+    assert said.endswith("found 1.")
