@@ -20,7 +20,7 @@ from avrsp.media.encode import Quality, encode
 from avrsp.media.probe import Track
 from avrsp.models.windows import extent
 from avrsp.report.charts import Pixels, overlay
-from avrsp.report.inputs import Inputs, judge, judged
+from avrsp.report.inputs import Inputs, judge, judged, ranks
 from avrsp.report.page import Block, FilmBlock, Notice
 from avrsp.store.video_store import MapStore, VideoStore
 from avrsp.types import SOUND_RATE
@@ -110,20 +110,18 @@ def _chosen(inputs: Inputs) -> dict[str, tuple[str, int | str, str]]:
     sounding = rows[keys.isin(inputs.with_sound)]
     means = sounding.groupby(["dataset", "split", "video"])["cc"].mean()
     order = means.sort_values(ascending=False, kind="stable").index.to_list()
-    if not order:
-        return {}
-    places = {"highest": 0, "middle": len(order) // 2, "lowest": len(order) - 1}
-    return {
-        rank: order[place]
-        for rank, place in places.items()
-        if place == 0 or rank != "middle" or place < len(order) - 1
-    }
+    return {rank: order[place] for place, rank in ranks(len(order)).items()}
 
 
 def _caption(rank: str, model: str) -> str:
+    which = (
+        "The only test video with sound"
+        if rank == "only"
+        else f"{rank.capitalize()} mean CC of {model} among the test videos with sound"
+    )
     return (
-        f"{rank.capitalize()} mean CC of {model} among the test videos with sound. Left: the "
-        f"video. Right: {model}'s map over it, the brightest place of each frame in yellow."
+        f"{which}. Left: the video. Right: {model}'s map over it, the brightest place of each "
+        "frame in yellow."
     )
 
 

@@ -254,6 +254,13 @@ class TypicalFrame:
     scores: Mapping[str, float]
 
 
+def ranks(count: int) -> dict[int, str]:
+    """Return which of `count` videos, the best first, are shown: their places from 0, and why."""
+    if count < 2:  # noqa: PLR2004 - one video is neither the best nor the worst
+        return dict.fromkeys(range(count), "only")
+    return {0: "highest", count // 2: "middle", count - 1: "lowest"}
+
+
 def typical(rows: pd.DataFrame, dataset: str) -> tuple[TypicalFrame, ...]:
     """Choose a dataset's videos of highest, middle and lowest mean CC, and a frame of each.
 
@@ -269,17 +276,14 @@ def typical(rows: pd.DataFrame, dataset: str) -> tuple[TypicalFrame, ...]:
         return ()
     means = here.groupby(["split", "video"])["cc"].mean()
     order = means.sort_values(ascending=False, kind="stable").index.to_list()
-    places = {0: "highest", len(order) // 2: "middle", len(order) - 1: "lowest"}
-    if len(order) == 1:
-        places = {0: "only"}
     choices = []
-    for place in sorted(places):
+    for place, rank in ranks(len(order)).items():
         split, video = order[place]
         frames = here[(here["split"] == split) & (here["video"] == video)]
         ranked = frames.sort_values(["cc", "frame"])
         frame = int(ranked["frame"].iloc[(len(ranked) - 1) // 2])
         scores = _scores(rows, dataset, split, video, frame)
-        choices.append(TypicalFrame(dataset, split, video, frame, places[place], scores))
+        choices.append(TypicalFrame(dataset, split, video, frame, rank, scores))
     return tuple(choices)
 
 

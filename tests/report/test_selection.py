@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from avrsp.report.inputs import ReportPlaces, best_video, shifted_pair, typical, video_means
+from avrsp.report.inputs import ReportPlaces, best_video, ranks, shifted_pair, typical, video_means
 from avrsp.store.video_store import StoreAttributes, VideoStore, write_store
 
 
@@ -37,6 +37,13 @@ def test_highest_middle_and_lowest_video_each_at_its_median_frame() -> None:
 
 def test_v_decides_where_av_was_not_run() -> None:
     assert typical(rows("V", {"a": [0.5]}), "diem")[0].rank == "only"
+
+
+def test_no_video_is_shown_twice() -> None:
+    assert ranks(0) == {}
+    assert ranks(1) == {0: "only"}
+    assert ranks(2) == {0: "highest", 1: "lowest"}
+    assert ranks(5) == {0: "highest", 2: "middle", 4: "lowest"}
 
 
 def test_frames_that_nobody_fixated_are_not_shown() -> None:
