@@ -30,6 +30,7 @@ from avrsp.report.page import (
 from avrsp.report.page_sections import SHORT
 from avrsp.report.results import Results
 from avrsp.report.tables import (
+    NOT_DEFINED,
     RowGroup,
     Table,
     TableRow,
@@ -52,7 +53,7 @@ class Versus:
         difference: Mean CC of RAVF minus that of the other; None where it was not run.
         low: Lower end of the 95 % interval; None where there is none.
         high: Upper end.
-        p: Of the paired permutation test.
+        p: Of the paired permutation test; None with fewer than two clips.
         videos: How many clips.
     """
 
@@ -79,7 +80,7 @@ def grid(found: Sequence[Versus], clips: str) -> Grid:
     """Return the comparisons as a table."""
     heads = ("Other fusion", "CC of RAVF minus its CC (95 % interval)", "p", "Clips", "RAVF is")
     rows = tuple(
-        (each.fusion, _measured(each), _number(each.p), str(each.videos), each.outcome)
+        (each.fusion, _measured(each), _p_value(each), str(each.videos), each.outcome)
         for each in found
     )
     return Grid(f"RAVF against the other fusions on {clips}", heads, rows, words=(0, 4))
@@ -118,8 +119,10 @@ def _measured(each: Versus) -> str:
     return f"{each.difference:+.3f}{ends}"
 
 
-def _number(value: float | None) -> str:
-    return "not run" if value is None else f"{value:.3f}"
+def _p_value(each: Versus) -> str:
+    if each.difference is None:
+        return "not run"
+    return NOT_DEFINED if each.p is None else f"{each.p:.3f}"
 
 
 FUSIONS: Final = {

@@ -16,6 +16,7 @@ from avrsp.report.inputs import Inputs
 from avrsp.report.names import HEARING
 from avrsp.report.page import Block, BulletPoints, Chart, Folded, Grid, Notice, PageSection, Prose
 from avrsp.report.palette import render
+from avrsp.report.tables import NOT_DEFINED
 from avrsp.report.traces import SplitVideoKey, TimeCourse, timeline
 from avrsp.store.video_store import VideoStore
 
@@ -139,8 +140,6 @@ SOUNDS: Final = {
     "shifted": "shifted",
     "reversed": "reversed",
 }
-NOT_DEFINED: Final = "n/a"
-"""Where there is nothing to measure: a clip without sound cannot be shifted."""
 
 NAMES: Final = ("statements", "sounds", "changes")
 """What the files of `grids` are called, in their order."""

@@ -24,7 +24,8 @@ from avrsp.report.results import Results
 
 NOT_RUN: Final = "not run"
 NOT_DEFINED: Final = "n/a"
-"""In a row of viewers against viewers, a metric that they do not have."""
+"""Where there is nothing to measure, as a metric that viewers against viewers do not have,
+or the sound of a silent clip moved."""
 
 NOT_KNOWN: Final = "not known"
 """Of a printed row: a number that its source does not have, or that nobody here has read."""

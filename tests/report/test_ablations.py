@@ -8,7 +8,7 @@ from avrsp.params.ablations import ABLATIONS
 from avrsp.report.ablation_tables import ablations, not_run
 from avrsp.report.about import About
 from avrsp.report.build_report import Ablated, write_ablations
-from avrsp.report.fusion_table import Versus, sentence
+from avrsp.report.fusion_table import Versus, grid, sentence
 from avrsp.report.results import Results, read_results
 from tests.report.conftest import places_in, write_summary
 
@@ -59,6 +59,10 @@ def test_the_page_says_plainly_where_ravf_is_behind() -> None:
         "So RAVF is at least level with every one of them."
     )
     assert sentence(found[3:], "all test clips").startswith("RAVF was not compared")
+    one_clip = Versus("bilinear", 0.1, None, None, None, 1)
+    _, _, last, alone = grid((found[0], found[1], found[3], one_clip), "all test clips").rows
+    assert last == ("mbt", "not run", "not run", "0", "not run")
+    assert alone == ("bilinear", "+0.100", "n/a", "1", "too few clips")
 
 
 def test_the_ablations_have_a_page_and_tables_in_three_formats(
