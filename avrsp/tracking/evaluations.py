@@ -29,7 +29,10 @@ NAMES: Final = {title: f"evaluate-{kind}" for kind, title in TITLES.items()}
 CHOSEN: Final = "fusion"
 """The parameter in which experiments that are compared may differ."""
 
-ELSEWHERE: Final = {CHOSEN, "ablations", "presets", "world", "data", "reliance", "tracking"}
+ELSEWHERE: Final = {
+    *(CHOSEN, "fusions", "ablations", "presets", "world", "data", "recordings", "reliance"),
+    "tracking",
+}
 """Keys of params.yaml that a score does not follow from, or follows from through the stores, which
 the manifest's digest stands for."""
 

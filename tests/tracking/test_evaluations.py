@@ -64,6 +64,20 @@ def test_the_parent_has_parameters_scores_and_the_report(
     assert artifact(parent, "report/index.html").read_text() == "second"
 
 
+def test_scores_do_not_follow_from_what_other_pipelines_are_told(workspace: Path) -> None:
+    loaded = params.load(workspace / "params.yaml")
+    other = loaded.model_copy(
+        update={
+            "fusions": loaded.fusions.model_copy(update={"rates": [0.1]}),
+            "recordings": {"mine": "elsewhere"},
+            "ablations": ["v"],
+        }
+    )
+    assert evaluations.setting(other, "cafe") == evaluations.setting(loaded, "cafe")
+    seeded = loaded.model_copy(update={"seed": loaded.seed + 1})
+    assert evaluations.setting(seeded, "cafe") != evaluations.setting(loaded, "cafe")
+
+
 def test_nothing_is_found_where_nothing_was_recorded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
