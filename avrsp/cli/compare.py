@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import click
 
@@ -72,11 +72,16 @@ def compare(  # noqa: PLR0913, PLR0917 - one argument for each option
     if picture is not None and picture.suffix.lower() != ".png":
         raise ParamsError(f"--plot: found {picture}, expected a name that ends in .png")
     settings, seed = folders.settings(paths.find_workspace())
-    choice: dict[str, Any] = {"protocol": protocol, "datasets": datasets, "metrics": metrics}
-    choice |= {"resamples": settings.resamples, "seed": seed}
-    found = comparing.compare(rows, **choice)
+    rules = comparing.ComparisonRules(
+        protocol=protocol,
+        datasets=datasets,
+        metrics=metrics,
+        resamples=settings.resamples,
+        seed=seed,
+    )
+    found = comparing.compare(rows, rules)
     if stores is not None:
-        parts = compare_slices.compare_slices(rows, stores, **choice)
+        parts = compare_slices.compare_slices(rows, stores, rules)
         found = found.model_copy(update={"slices": parts})
     if picture is not None:
         compare_views.plot(picture, found)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from avrsp.evaluate.intervals import ScoreArray, entries, interval, resample
+from avrsp.evaluate.intervals import ScoreArray, entries, interval, known, resample
 from avrsp.evaluate.summary import COLUMNS, COUNTS, DatasetScores, Estimate, Summary
 from avrsp.params import ProtocolName
 
@@ -63,13 +63,9 @@ def _scores(
     values: ScoreArray, draws: ScoreArray, counts: Mapping[str, int], videos: int
 ) -> DatasetScores:
     metrics = {
-        name: Estimate(value=float(value), low=_known(low), high=_known(high))
+        name: Estimate(value=float(value), low=known(low), high=known(high))
         for name, value, column in zip(COLUMNS, values, draws.T, strict=True)
         for low, high in [interval(column, videos)]
         if not math.isnan(value)
     }
     return DatasetScores(metrics=metrics, **counts)
-
-
-def _known(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)

@@ -1,8 +1,7 @@
 """`avrsp compare`: whether one method is better than others on the same videos, and due to which.
 
 Every method is compared with the first, a video at a time, in every metric that both have. The p
-values are corrected for the number of comparisons by Holm's method (Scandinavian Journal of
-Statistics 6, 1979, 65-70).
+values are corrected for the number of comparisons by Holm's method.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -20,13 +20,11 @@ from pydantic import BaseModel, ConfigDict
 
 from avrsp.datasets import dataset_registry
 from avrsp.errors import ParamsError, StoreError
-from avrsp.evaluate.intervals import entries, paired
+from avrsp.evaluate.intervals import entries, holm, known, paired_test
 from avrsp.evaluate.protocols import PROTOCOLS
 from avrsp.evaluate.score_table import read_rows
-from avrsp.evaluate.summary import COLUMNS, MOUSE
+from avrsp.evaluate.summary import COLUMNS, LESS_IS_BETTER, MOUSE
 from avrsp.params import ProtocolName
-
-LESS_IS_BETTER: Final = frozenset({"kl"})
 
 
 class Method(NamedTuple):
@@ -134,39 +132,42 @@ class Comparisons(BaseModel):
     slices: tuple[SliceScore, ...] = ()
 
 
-def compare(
-    files: Sequence[Path],
-    *,
-    protocol: ProtocolName | None = None,
-    datasets: Sequence[str] = (),
-    metrics: Sequence[str] = (),
-    resamples: int,
-    seed: int,
-) -> Comparisons:
-    """Compare the methods in files of rows with the first one of them.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparisonRules:
+    """What is compared, and how.
 
-    Args:
-        files: As `avrsp evaluate` writes them; of several methods in a file, each is one.
-        protocol: By which frames become a video's score; by default the one that all files hold.
+    Attributes:
+        protocol: By which frames become a video's score; None: the one that all files hold.
         datasets: Which to compare on; all if empty.
         metrics: Which; all that the methods have if empty. The correction counts these only.
         resamples: Draws for the intervals, and permutations for the tests.
         seed: Of both.
+    """
+
+    protocol: ProtocolName | None = None
+    datasets: Sequence[str] = ()
+    metrics: Sequence[str] = ()
+    resamples: int
+    seed: int
+
+
+def compare(files: Sequence[Path], rules: ComparisonRules) -> Comparisons:
+    """Compare the methods in files of rows with the first one of them.
+
+    Args:
+        files: As `avrsp evaluate` writes them; of several methods in a file, each is one.
+        rules: What to compare, and how.
 
     Raises:
         StoreError: A file is no such file, or the methods were not scored on the same frames of
             the same videos by the same protocol.
         ParamsError: There is but one method, or none has a metric that is asked for.
     """
-    chosen, methods = read_methods(files, protocol=protocol, datasets=datasets)
+    chosen, methods = read_methods(files, rules)
     first, *others = methods
-    found = [
-        each
-        for other in others
-        for each in _comparisons(first, other, chosen, metrics, resamples, seed)
-    ]
+    found = [each for other in others for each in _comparisons(first, other, chosen, rules)]
     if not found:
-        wanted = ", ".join(metrics) or "any metric"
+        wanted = ", ".join(rules.metrics) or "any metric"
         raise ParamsError(f"no video has a score in {wanted} by both methods, protocol {chosen}")
     corrected = holm([math.nan if each.p is None else each.p for each in found])
     return Comparisons(
@@ -180,7 +181,7 @@ def compare(
 
 
 def read_methods(
-    files: Sequence[Path], *, protocol: ProtocolName | None = None, datasets: Sequence[str] = ()
+    files: Sequence[Path], rules: ComparisonRules
 ) -> tuple[ProtocolName, list[Method]]:
     """Return the protocol and the methods, two at least, that files of rows hold.
 
@@ -188,8 +189,8 @@ def read_methods(
         StoreError: As `compare` does.
         ParamsError: There is but one method.
     """
-    tables = {file: _read(file, datasets) for file in files}
-    chosen = _protocol(tables, protocol)
+    tables = {file: _read(file, rules.datasets) for file in files}
+    chosen = _protocol(tables, rules.protocol)
     methods = _methods(tables, chosen)
     if len(methods) < 2:  # noqa: PLR2004 - a comparison has two sides
         raise ParamsError(f"{methods[0].file}: one method only; give the rows of another one too")
@@ -197,22 +198,6 @@ def read_methods(
     for other in others:
         _refuse_different(first, other)
     return chosen, methods
-
-
-def holm(p: Sequence[float]) -> list[float]:
-    """Return p values adjusted by Holm's step-down method, in the order given.
-
-    The adjusted i-th smallest of m is the largest of min(1, (m - j + 1) p_(j)) over j <= i, so
-    that rejecting those below alpha errs in any of them with probability alpha at most. NaN stays
-    NaN and does not count.
-    """
-    values = np.asarray(p, np.float64)
-    known = np.flatnonzero(~np.isnan(values))
-    order = known[np.argsort(values[known], kind="stable")]
-    steps = values[order] * np.arange(len(order), 0, -1)
-    adjusted = np.full(len(values), np.nan)
-    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1)
-    return [float(each) for each in adjusted]
 
 
 def _read(file: Path, datasets: Sequence[str]) -> pd.DataFrame:
@@ -317,25 +302,19 @@ def _remarks(methods: Sequence[Method]) -> Iterator[str]:
 
 
 def differences(
-    first: Method,
-    other: Method,
-    protocol: ProtocolName,
-    metrics: Sequence[str],
-    resamples: int,
-    seed: int,
+    first: Method, other: Method, protocol: ProtocolName, rules: ComparisonRules
 ) -> Iterator[tuple[Difference, float | None, pd.Series]]:
     """Yield each metric's difference, its p value, and the difference of each video.
 
     A metric that no video has by both is left out.
     """
     one, two = first.by_video(protocol), other.by_video(protocol)
-    for metric in [each for each in COLUMNS if not metrics or each in metrics]:
+    for metric in [each for each in COLUMNS if not rules.metrics or each in rules.metrics]:
         scores = pd.concat([one[metric], two[metric]], axis=1, keys=["one", "two"]).dropna()
         if scores.empty:
             continue
-        test = paired(
-            first.rows, other.rows, metric, protocol=protocol, resamples=resamples, seed=seed
-        )
+        of_videos = scores["one"] - scores["two"]
+        test = paired_test(of_videos.to_numpy(np.float64), rules.resamples, rules.seed)
         found = Difference(
             metric=metric,
             first=first.name,
@@ -347,18 +326,13 @@ def differences(
             high=known(test.high),
             videos=test.videos,
         )
-        yield found, known(test.p), scores["one"] - scores["two"]
+        yield found, known(test.p), of_videos
 
 
 def _comparisons(
-    first: Method,
-    other: Method,
-    protocol: ProtocolName,
-    metrics: Sequence[str],
-    resamples: int,
-    seed: int,
+    first: Method, other: Method, protocol: ProtocolName, rules: ComparisonRules
 ) -> Iterator[Comparison]:
-    for found, p, of_videos in differences(first, other, protocol, metrics, resamples, seed):
+    for found, p, of_videos in differences(first, other, protocol, rules):
         values = of_videos.to_numpy(np.float64)
         gains = -values if found.metric in LESS_IS_BETTER else values
         places = [f"{dataset}/{video}" for dataset, video in of_videos.index]
@@ -373,11 +347,6 @@ def _comparisons(
                 for each in np.argsort(-np.abs(values), kind="stable")
             ),
         )
-
-
-def known(value: float) -> float | None:
-    """Return a number, or None where it is NaN."""
-    return None if math.isnan(value) else value
 
 
 def turned_by(differences: NDArray[np.float64]) -> int | None:

@@ -8,39 +8,33 @@ from pathlib import Path
 import pandas as pd
 
 from avrsp.errors import StoreError
-from avrsp.evaluate.compare import Method, SliceScore, differences, read_methods
+from avrsp.evaluate.compare import (
+    ComparisonRules,
+    Method,
+    SliceScore,
+    differences,
+    read_methods,
+)
 from avrsp.evaluate.slices import divided, facts_of
-from avrsp.params import ProtocolName
 
 FRAME = ["dataset", "video", "frame"]
 
 
-def compare_slices(  # noqa: PLR0913 - what to compare, and how
-    files: Sequence[Path],
-    stores: Path,
-    *,
-    protocol: ProtocolName | None = None,
-    datasets: Sequence[str] = (),
-    metrics: Sequence[str] = (),
-    resamples: int,
-    seed: int,
+def compare_slices(
+    files: Sequence[Path], stores: Path, rules: ComparisonRules
 ) -> tuple[SliceScore, ...]:
     """Compare the first method in files of rows with the others, slice by slice.
 
     Args:
         files: As `avrsp evaluate` writes them.
         stores: Folder of `<dataset>/<video>.zarr.zip`, against which they were scored.
-        protocol: By which frames become a video's score.
-        datasets: Which to compare on; all if empty.
-        metrics: Which; all that the methods have if empty.
-        resamples: Draws for the intervals.
-        seed: Of them.
+        rules: What to compare, and how.
 
     Raises:
         StoreError: As `compare.compare`, or a store is missing or is not that of the rows.
         ParamsError: There is but one method.
     """
-    chosen, (first, *others) = read_methods(files, protocol=protocol, datasets=datasets)
+    chosen, (first, *others) = read_methods(files, rules)
     facts = facts_of(first.rows, stores)
     _refuse_other_stores(first, facts, stores)
     slices = [
@@ -52,9 +46,7 @@ def compare_slices(  # noqa: PLR0913 - what to compare, and how
         SliceScore(kind=kind, name=name, frames=len(frames), **found.model_dump())
         for other in others
         for kind, name, frames in slices
-        for found, _, _ in differences(
-            _part(first, frames), _part(other, frames), chosen, metrics, resamples, seed
-        )
+        for found, _, _ in differences(_part(first, frames), _part(other, frames), chosen, rules)
     )
 
 

@@ -6,6 +6,8 @@ test is drawn with all its entries.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,7 +93,17 @@ def paired(
         seed: Of both.
     """
     first, second = (_by_video(each, metric, protocol) for each in (rows, others))
-    differences = np.asarray((first - second).dropna(), np.float64)
+    return paired_test(np.asarray((first - second).dropna(), np.float64), resamples, seed)
+
+
+def paired_test(differences: ScoreArray, resamples: int, seed: int) -> Paired:
+    """Return what the differences of two methods on the same videos, one a video, say of both.
+
+    Args:
+        differences: The first method's scores minus the second's; none is NaN.
+        resamples: Draws for the interval, and permutations for the test.
+        seed: Of both.
+    """
     videos = len(differences)
     if videos < 2:  # noqa: PLR2004 - one video says nothing about others
         mean = float(differences.mean()) if videos else np.nan
@@ -108,6 +120,29 @@ def paired(
 def _by_video(rows: pd.DataFrame, metric: str, protocol: ProtocolName) -> pd.Series[float]:
     found = entries(rows, protocol).groupby(["dataset", "video"])
     return found[metric].sum() / found[f"{metric}_weight"].sum()
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """Return p values adjusted by Holm's step-down method, in the order given.
+
+    Scandinavian Journal of Statistics 6, 1979, 65-70.
+
+    The adjusted i-th smallest of m is the largest of min(1, (m - j + 1) p_(j)) over j <= i, so
+    that rejecting those below alpha errs in any of them with probability alpha at most. NaN stays
+    NaN and does not count.
+    """
+    values = np.asarray(p, np.float64)
+    defined = np.flatnonzero(~np.isnan(values))
+    order = defined[np.argsort(values[defined], kind="stable")]
+    steps = values[order] * np.arange(len(order), 0, -1)
+    adjusted = np.full(len(values), np.nan)
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1)
+    return [float(each) for each in adjusted]
+
+
+def known(value: float | None) -> float | None:
+    """Return a number as JSON knows it: None where it is not finite."""
+    return None if value is None or not math.isfinite(value) else float(value)
 
 
 ZEROED = ["cc", "sim", "nss", "auc_judd"]

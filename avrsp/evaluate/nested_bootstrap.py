@@ -80,19 +80,3 @@ def estimate(groups: Sequence[ScoreArray], resamples: int, seed: int) -> Estimat
     across = min(int((means <= 0).sum()), int((means >= 0).sum()))
     p = min(1.0, 2 * (across + 1) / (resamples + 1))
     return Estimate(value, low, high, p, len(there), videos)
-
-
-def holm(p: Sequence[float]) -> list[float]:
-    """Return p values adjusted by Holm's step-down method, in the order given.
-
-    A comparison whose adjusted value is below 0.05 may be called a difference, at a risk of 0.05
-    that any of those so called is none. NaN stays NaN and is not counted.
-    """
-    values = np.asarray(p, np.float64)
-    adjusted = np.full(values.shape, np.nan)
-    order = [int(place) for place in np.argsort(values) if not np.isnan(values[place])]
-    reached = 0.0
-    for rank, place in enumerate(order):
-        reached = max(reached, min(1.0, float(values[place]) * (len(order) - rank)))
-        adjusted[place] = reached
-    return [float(each) for each in adjusted]

@@ -38,7 +38,9 @@ LABELS = {
     "auc_shuffled": "s-AUC",
     "ig": "IG",
 }
-"""Metrics of the printed table and their headings there."""
+"""What tables call each metric, in the order in which the printed one has them."""
+
+LESS_IS_BETTER: Final = frozenset({"kl"})
 
 VIEWERS: Final[Mapping[str, tuple[str, ...]]] = {
     "other viewers": ("nss", "auc_judd", "auc_shuffled"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from avrsp.errors import AvrspError, StoreError, one_line
-from avrsp.evaluate.intervals import Paired, entries, paired
+from avrsp.evaluate.intervals import Paired, entries, known, paired
 from avrsp.evaluate.summary import METRICS
 from avrsp.params import ProtocolName
 from avrsp.progress import track
@@ -119,11 +118,6 @@ def summarise_sounds(rows: pd.DataFrame, rules: Rules) -> list[dict[str, Any]]:
         for by, name, own in groups
         if len(own)
     ]
-
-
-def known(value: float | None) -> float | None:
-    """Return a number as JSON knows it: None where it is not finite."""
-    return None if value is None or not math.isfinite(value) else float(value)
 
 
 def as_json(found: Paired) -> dict[str, Any]:

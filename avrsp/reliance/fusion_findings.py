@@ -12,9 +12,9 @@ import pandas as pd
 from scipy import stats
 
 from avrsp.errors import StoreError
-from avrsp.evaluate.intervals import ScoreArray, entries
-from avrsp.evaluate.nested_bootstrap import Estimate, estimate, holm
-from avrsp.reliance.analysis import Rules, known
+from avrsp.evaluate.intervals import ScoreArray, entries, holm, known
+from avrsp.evaluate.nested_bootstrap import Estimate, estimate
+from avrsp.reliance.analysis import Rules
 
 RAVF: Final = "ravf"
 KINDS: Final = ("sounding", "distracting", "music", "silent")
@@ -38,7 +38,7 @@ MEASURES: Final = (*INSIDE, "change of the map")
 SEPARATES: Final = 0.9
 """Least AUC, on each seed, with which a measure is said to tell them apart."""
 
-FEWEST: Final = 0.05
+SIGNIFICANT: Final = 0.05
 """Adjusted p value below which a difference is called one."""
 
 VIDEO: Final = ["fusion", "seed", "dataset", "video", "kind", "sound"]
@@ -67,7 +67,7 @@ class Comparison:
         """Say where RAVF is: "ahead", "level", "behind"; "not compared" without videos."""
         if np.isnan(self.adjusted):
             return "not compared"
-        if self.adjusted >= FEWEST:
+        if self.adjusted >= SIGNIFICANT:
             return "level"
         return "ahead" if self.gap.value > 0 else "behind"
 

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from avrsp.evaluate.intervals import Paired
+from avrsp.evaluate.intervals import Paired, known
 from avrsp.params.runs import KINDS, TITLES
-from avrsp.reliance.analysis import Rules, known
+from avrsp.reliance.analysis import Rules
 from avrsp.reliance.truth import ClipTruth, VideoKey
 
 GAIN: Final = 0.15

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from avrsp import datasets
-from avrsp.evaluate.summary import MOUSE
-from avrsp.report.names import GENERATED, MEAN, MEAN_TITLE
+from avrsp.evaluate.summary import MEAN, MOUSE
+from avrsp.report.names import GENERATED, MEAN_TITLE
 
 
 @dataclass(frozen=True, slots=True)

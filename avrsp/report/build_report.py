@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from avrsp.errors import StoreError
-from avrsp.evaluate.summary import VIEWERS
+from avrsp.evaluate.summary import MEAN, VIEWERS
 from avrsp.files import write_bytes, write_text
 from avrsp.params.ablations import ABLATIONS, SPLIT
 from avrsp.report import data_section, fusion_table, page_sections, reliance_section, texts
@@ -22,7 +22,7 @@ from avrsp.report.compared import published
 from avrsp.report.formats import downloads, grids_to_markdown, write_grids, write_tables
 from avrsp.report.fusion_table import Versus
 from avrsp.report.inputs import Inputs, best_video, shifted_pair
-from avrsp.report.names import KINDS, MEAN
+from avrsp.report.names import KINDS
 from avrsp.report.page import (
     Block,
     Chart,

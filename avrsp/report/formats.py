@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from avrsp.evaluate.summary import LABELS, LESS_IS_BETTER
 from avrsp.files import write_text
 from avrsp.report.latex import grid_to_latex, to_latex
-from avrsp.report.names import HEADINGS, LOWER_IS_BETTER
 from avrsp.report.page import Download, Grid
 from avrsp.report.tables import Cell, Table, TableRow
 
@@ -125,7 +125,7 @@ def grid_to_csv(grid: Grid) -> str:
 
 
 def _heading(metric: str) -> str:
-    return f"{HEADINGS[metric]} {'↓' if metric in LOWER_IS_BETTER else '↑'}"
+    return f"{LABELS[metric]} {'↓' if metric in LESS_IS_BETTER else '↑'}"
 
 
 def _line(cells: list[str]) -> str:

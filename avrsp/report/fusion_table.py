@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from avrsp.evaluate.summary import Summary
+from avrsp.evaluate.summary import MEAN, Summary
 from avrsp.files import write_text
 from avrsp.params.ablations import ABLATIONS
 from avrsp.report import paper, texts
@@ -15,7 +15,7 @@ from avrsp.report.ablation_tables import ROWS
 from avrsp.report.about import About
 from avrsp.report.comparability import objections
 from avrsp.report.formats import downloads, write_tables
-from avrsp.report.names import MEAN, listed
+from avrsp.report.names import listed
 from avrsp.report.page import (
     Block,
     BulletPoints,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from avrsp.report.names import HEADINGS, LOWER_IS_BETTER
+from avrsp.evaluate.summary import LABELS, LESS_IS_BETTER
 from avrsp.report.page import Grid
 from avrsp.report.tables import NOT_KNOWN, Table, TableColumn, TableRow
 
@@ -141,8 +141,8 @@ def _float(
 
 
 def _heading(metric: str) -> str:
-    arrow = "downarrow" if metric in LOWER_IS_BETTER else "uparrow"
-    return rf"{HEADINGS[metric]}\,$\{arrow}$"
+    arrow = "downarrow" if metric in LESS_IS_BETTER else "uparrow"
+    return rf"{LABELS[metric]}\,$\{arrow}$"
 
 
 def _row(row: TableRow, table: Table, marks: Mapping[str, str]) -> str:

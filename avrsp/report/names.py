@@ -8,15 +8,6 @@ from typing import Final
 
 from avrsp.params import runs
 
-HEADINGS: Final = {
-    "sim": "SIM",
-    "cc": "CC",
-    "nss": "NSS",
-    "auc_judd": "AUC-J",
-    "kl": "KL",
-    "auc_shuffled": "s-AUC",
-    "ig": "IG",
-}
 DIGITS: Final = {
     "sim": 3,
     "cc": 3,
@@ -27,11 +18,6 @@ DIGITS: Final = {
     "ig": 2,
 }
 """Decimals of each metric, as the paper prints them."""
-
-LOWER_IS_BETTER: Final = frozenset({"kl"})
-
-MEAN: Final = "mean"
-"""Stands in a dataset's place for the mean of the datasets."""
 
 MEAN_TITLE: Final = "Mean of the datasets"
 

@@ -11,7 +11,8 @@ from typing import ClassVar, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
-from avrsp.report.names import DIGITS, HEADINGS, LOWER_IS_BETTER
+from avrsp.evaluate.summary import LABELS, LESS_IS_BETTER
+from avrsp.report.names import DIGITS
 from avrsp.report.palette import ThemedPicture
 from avrsp.report.tables import Cell, Table
 
@@ -269,7 +270,7 @@ def to_html(page: Page, downloads: Downloads) -> str:
 
 def metric_heading(metric: str) -> tuple[str, str]:
     """Return a metric's short name, and in words which way is better."""
-    return HEADINGS[metric], "lower" if metric in LOWER_IS_BETTER else "higher"
+    return LABELS[metric], "lower" if metric in LESS_IS_BETTER else "higher"
 
 
 def interval(cell: Cell, metric: str) -> str:

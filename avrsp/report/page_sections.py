@@ -14,7 +14,7 @@ from avrsp.report import texts
 from avrsp.report.ablation_tables import not_run
 from avrsp.report.about import About
 from avrsp.report.charts import Moment, learning_curves, methods_of, moment, per_video, strip
-from avrsp.report.comparability import start_in_words
+from avrsp.report.comparability import NOT_RECORDED, start_in_words
 from avrsp.report.films import clips
 from avrsp.report.inputs import Inputs, TypicalFrame, typical, video_means
 from avrsp.report.names import KINDS, in_order, listed, shortened
@@ -291,7 +291,7 @@ def compared_runs(inputs: Inputs) -> Grid:
     rows = tuple(
         (
             *(run, method.label, _settings(facts)),
-            *(start_in_words(facts), str(facts.get("mlflow_run") or "not recorded")),
+            *(start_in_words(facts), str(facts.get("mlflow_run") or NOT_RECORDED)),
         )
         for method in inputs.compared
         for run, facts in method.models.items()
@@ -314,4 +314,4 @@ def _training_in_numbers(history: pd.DataFrame | None) -> tuple[str, str, str]:
 
 
 def _mlflow(inputs: Inputs, name: str) -> str:
-    return str(inputs.models.get(name, {}).get("mlflow_run") or "not recorded")
+    return str(inputs.models.get(name, {}).get("mlflow_run") or NOT_RECORDED)

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from avrsp.errors import StoreError
 from avrsp.evaluate.summary import (
+    MEAN,
     DatasetScores,
     Estimate,
     read_summaries,
     read_summary,
 )
-from avrsp.report.names import KINDS, MEAN, REFERENCES, RUN, method_name
+from avrsp.report.names import KINDS, REFERENCES, RUN, method_name
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Final
 
-from avrsp.evaluate.summary import VIEWERS, Estimate
+from avrsp.evaluate.summary import LESS_IS_BETTER, MEAN, VIEWERS, Estimate
 from avrsp.report import paper
 from avrsp.report.about import About
 from avrsp.report.names import (
     DIGITS,
     GENERATED,
     KINDS,
-    LOWER_IS_BETTER,
-    MEAN,
     NO_PREDICTIONS,
     REFERENCES,
     given_name,
@@ -348,7 +346,7 @@ def mark_best(rows: Sequence[TableRow], columns: Iterable[TableColumn]) -> list[
 def _best(rows: Iterable[TableRow], column: TableColumn) -> str | None:
     """Return the best printed value, so that rows equal to the printed digit are all marked."""
     texts = [row.cell(column).text for row in rows if row.contends and column in row.cells]
-    better = min if column[1] in LOWER_IS_BETTER else max
+    better = min if column[1] in LESS_IS_BETTER else max
     return better(texts, key=float, default=None)
 
 

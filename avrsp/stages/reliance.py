@@ -10,11 +10,12 @@ from pathlib import Path
 
 from avrsp import files, params, paths
 from avrsp.errors import exits_cleanly
+from avrsp.evaluate.intervals import known
 from avrsp.evaluate.score_table import write_frames
 from avrsp.params import Params
 from avrsp.params.runs import AUDIO_VISUAL, VISUAL, Kind, run_name
 from avrsp.progress import timed
-from avrsp.reliance.analysis import Rules, known, summarise_sounds
+from avrsp.reliance.analysis import Rules, summarise_sounds
 from avrsp.reliance.experiment import (
     NetworkPlaces,
     ReliancePlaces,

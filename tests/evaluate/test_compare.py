@@ -18,8 +18,15 @@ from scipy import stats
 
 from avrsp.cli import commands
 from avrsp.errors import ParamsError, StoreError
-from avrsp.evaluate.compare import Comparison, Comparisons, compare, holm, turned_by
+from avrsp.evaluate.compare import (
+    Comparison,
+    ComparisonRules,
+    Comparisons,
+    compare,
+    turned_by,
+)
 from avrsp.evaluate.compare_views import as_text
+from avrsp.evaluate.intervals import holm
 from avrsp.evaluate.score_table import write_rows
 from avrsp.evaluate.summary import METRICS
 
@@ -103,7 +110,7 @@ def mean_difference(
 def test_p_values_are_those_of_scipys_permutation_test(
     files: list[Path], scores: NDArray[np.float64]
 ) -> None:
-    found = compare(files, metrics=["cc", "nss"], resamples=2000, seed=0)
+    found = compare(files, ComparisonRules(metrics=["cc", "nss"], resamples=2000, seed=0))
     assert [(each.other, each.metric) for each in found.comparisons] == [
         (other, metric) for other in ("two", "three") for metric in ("cc", "nss")
     ]
@@ -130,7 +137,10 @@ def test_many_videos_give_the_same_numbers_each_time(tmp_path: Path) -> None:
         write(tmp_path / "a.parquet", rows(first + 0.02, "a")),
         write(tmp_path / "b.parquet", rows(second, "b")),
     ]
-    found = [compare(paths, metrics=["sim"], resamples=3000, seed=seed) for seed in (0, 0, 1)]
+    found = [
+        compare(paths, ComparisonRules(metrics=["sim"], resamples=3000, seed=seed))
+        for seed in (0, 0, 1)
+    ]
     assert found[0] == found[1] != found[2]
     each = found[0].comparisons[0]
     difference = first + 0.02 - second
@@ -147,13 +157,13 @@ def test_gaze_that_was_recorded_by_mouse_is_said(
             write(tmp_path / f"{name}.parquet", rows(own, name).assign(dataset=key))
             for name, own in zip(("one", "two"), scores, strict=False)
         ]
-        text = as_text(compare(places, resamples=20, seed=1), 2)
+        text = as_text(compare(places, ComparisonRules(resamples=20, seed=1)), 2)
         assert ("by mouse, not by an eye tracker, in: crowdsal." in text) == said
 
 
 def test_a_method_does_not_differ_from_itself(tmp_path: Path, scores: NDArray[np.float64]) -> None:
     paths = [write(tmp_path / name, rows(scores[0])) for name in ("a.parquet", "b.parquet")]
-    found = compare(paths, resamples=500, seed=0)
+    found = compare(paths, ComparisonRules(resamples=500, seed=0))
     assert [each.metric for each in found.comparisons] == list(METRICS)
     for each in found.comparisons:
         assert (each.difference, each.low, each.high) == (0, 0, 0)
@@ -163,7 +173,9 @@ def test_a_method_does_not_differ_from_itself(tmp_path: Path, scores: NDArray[np
 
 
 def test_exchanging_the_methods_changes_the_sign_only(files: list[Path]) -> None:
-    there, back = (compare(each, resamples=500, seed=0) for each in (files[:2], files[1::-1]))
+    there, back = (
+        compare(each, ComparisonRules(resamples=500, seed=0)) for each in (files[:2], files[1::-1])
+    )
     for one, two in zip(there.comparisons, back.comparisons, strict=True):
         assert one.difference == pytest.approx(-two.difference)
         assert (one.p, one.turned_by) == (two.p, two.turned_by)
@@ -171,7 +183,10 @@ def test_exchanging_the_methods_changes_the_sign_only(files: list[Path]) -> None
 
 
 def test_of_kl_less_is_better(files: list[Path]) -> None:
-    found = {each.metric: each for each in compare(files[:2], resamples=50, seed=0).comparisons}
+    found = {
+        each.metric: each
+        for each in compare(files[:2], ComparisonRules(resamples=50, seed=0)).comparisons
+    }
     assert found["kl"].better == VIDEOS - found["cc"].better
 
 
@@ -201,7 +216,7 @@ def test_the_videos_that_decide_come_first(tmp_path: Path) -> None:
         write(tmp_path / "a.parquet", rows(first, "a")),
         write(tmp_path / "b.parquet", rows(second, "b")),
     ]
-    found = compare(paths, metrics=["cc"], resamples=50, seed=0)
+    found = compare(paths, ComparisonRules(metrics=["cc"], resamples=50, seed=0))
     each = found.comparisons[0]
     assert [one.video for one in each.by_video[:2]] == ["diem/v3", "avad/v4"]
     assert [one.difference for one in each.by_video[:2]] == pytest.approx([0.4, -0.1])
@@ -236,7 +251,7 @@ def test_unlike_rows_are_refused_in_one_line(
     other = write(tmp_path / "other.parquet", change(rows(scores[1], "other")))
     pair = [other, files[0]] if swapped else [files[0], other]
     with pytest.raises(StoreError) as caught:
-        compare(pair, resamples=10, seed=0)
+        compare(pair, ComparisonRules(resamples=10, seed=0))
     assert "\n" not in str(caught.value)
     if not swapped:
         assert caught.match(expected)
@@ -251,33 +266,37 @@ def test_of_several_protocols_one_is_chosen(tmp_path: Path, scores: NDArray[np.f
         for name, own, bonus in (("a", scores[0], 0.3), ("b", scores[0], 0.0))
     ]
     with pytest.raises(ParamsError, match="choose one by --protocol"):
-        compare(paths, resamples=10, seed=0)
+        compare(paths, ComparisonRules(resamples=10, seed=0))
     found = [
-        compare(paths, protocol=name, metrics=["cc"], resamples=10, seed=0).comparisons[0]
+        compare(
+            paths, ComparisonRules(protocol=name, metrics=["cc"], resamples=10, seed=0)
+        ).comparisons[0]
         for name in ("avrsp", "vinet")
     ]
     assert [each.difference for each in found] == pytest.approx([0, 0.3])
     with pytest.raises(StoreError, match="not by stavis"):
-        compare(paths, protocol="stavis", resamples=10, seed=0)
+        compare(paths, ComparisonRules(protocol="stavis", resamples=10, seed=0))
 
 
 def test_what_cannot_be_compared_is_one_line(files: list[Path], tmp_path: Path) -> None:
     with pytest.raises(ParamsError, match="one method only"):
-        compare(files[:1], resamples=10, seed=0)
+        compare(files[:1], ComparisonRules(resamples=10, seed=0))
     with pytest.raises(ParamsError, match="no video has a score in ig by both"):
-        compare(files, metrics=["ig"], resamples=10, seed=0)
+        compare(files, ComparisonRules(metrics=["ig"], resamples=10, seed=0))
     with pytest.raises(StoreError, match="no rows of summe"):
-        compare(files, datasets=["summe"], resamples=10, seed=0)
+        compare(files, ComparisonRules(datasets=["summe"], resamples=10, seed=0))
     damaged = tmp_path / "damaged.parquet"
     damaged.write_bytes(files[0].read_bytes()[:-100])
     with pytest.raises(StoreError, match="damaged scores"):
-        compare([files[0], damaged], resamples=10, seed=0)
+        compare([files[0], damaged], ComparisonRules(resamples=10, seed=0))
     with pytest.raises(StoreError, match="no such scores"):
-        compare([files[0], tmp_path / "none.parquet"], resamples=10, seed=0)
+        compare([files[0], tmp_path / "none.parquet"], ComparisonRules(resamples=10, seed=0))
 
 
 def test_one_dataset_of_several(files: list[Path], scores: NDArray[np.float64]) -> None:
-    found = compare(files[:2], datasets=["diem"], metrics=["cc"], resamples=50, seed=0)
+    found = compare(
+        files[:2], ComparisonRules(datasets=["diem"], metrics=["cc"], resamples=50, seed=0)
+    )
     assert found.comparisons[0].difference == pytest.approx((scores[0] - scores[1])[1::2].mean())
     assert found.comparisons[0].videos == VIDEOS // 2
 
@@ -287,7 +306,9 @@ def test_one_video_has_a_difference_and_no_p_value(tmp_path: Path) -> None:
         write(tmp_path / f"{name}.parquet", rows([score], name))
         for name, score in (("a", 0.6), ("b", 0.5))
     ]
-    found: Comparison = compare(paths, metrics=["cc"], resamples=50, seed=0).comparisons[0]
+    found: Comparison = compare(
+        paths, ComparisonRules(metrics=["cc"], resamples=50, seed=0)
+    ).comparisons[0]
     assert found.difference == pytest.approx(0.1)
     assert (found.low, found.high, found.p, found.p_holm) == (None,) * 4
 
@@ -296,7 +317,9 @@ def test_frames_without_a_map_are_remarked(files: list[Path], tmp_path: Path) ->
     table = rows([0.4] * VIDEOS, "gaps")
     lost = (table["video"] == "v0") & (table["frame"] < 2)
     table = table.assign(predicted=~lost, cc=table["cc"].mask(lost))
-    found = compare([files[0], write(tmp_path / "gaps.parquet", table)], resamples=10, seed=0)
+    found = compare(
+        [files[0], write(tmp_path / "gaps.parquet", table)], ComparisonRules(resamples=10, seed=0)
+    )
     assert found.remarks == (f"gaps: 2 of {VIDEOS * FRAMES} frames have no map",)
 
 

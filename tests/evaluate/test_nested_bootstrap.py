@@ -1,17 +1,13 @@
-"""Intervals over seeds and videos together, and Holm's correction, against independent ones."""
+"""Intervals over seeds and videos together, against independent ones."""
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
 
-from avrsp.evaluate.nested_bootstrap import estimate, holm, nested_means
+from avrsp.evaluate.nested_bootstrap import estimate, nested_means
 
 SEEDS = (5, 12, 30)
 """Videos of each of three seeds."""
@@ -76,21 +72,3 @@ def test_what_is_not_defined_is_passed_over() -> None:
     assert (found.value, found.seeds, found.videos) == (2.0, 1, 2)
     assert np.isnan(estimate([np.array([np.nan])], 200, seed=1).value)
     assert np.isnan(estimate([np.array([1.0])], 200, seed=1).low)
-
-
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=6))
-def test_holm_is_the_closed_test_of_bonferronis(values: list[float]) -> None:
-    """A hypothesis falls if every set of hypotheses that holds it does, by its smallest p value."""
-    places = range(len(values))
-    subsets = [s for size in places for s in itertools.combinations(places, size + 1)]
-    expected = [
-        max(min(1.0, len(s) * min(values[i] for i in s)) for s in subsets if place in s)
-        for place in places
-    ]
-    assert holm(values) == pytest.approx(expected)
-
-
-def test_holm_by_hand() -> None:
-    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert np.isnan(holm([0.5, float("nan")])[1])
-    assert holm([0.01, float("nan")])[0] == pytest.approx(0.01)

@@ -17,6 +17,7 @@ from PIL import Image
 
 from avrsp.cli import commands
 from avrsp.errors import StoreError
+from avrsp.evaluate.compare import ComparisonRules
 from avrsp.evaluate.compare_slices import compare_slices
 from avrsp.evaluate.score_table import write_rows
 from avrsp.evaluate.slices import KINDS, divided, facts_of, frame_facts, is_cut
@@ -163,7 +164,7 @@ def test_a_difference_is_found_in_the_slice_that_makes_it(
 
 def test_other_stores_are_refused(tmp_path: Path, files: list[Path]) -> None:
     with pytest.raises(StoreError, match=r"a\.zarr\.zip"):
-        compare_slices(files, tmp_path, resamples=10, seed=0)
+        compare_slices(files, tmp_path, ComparisonRules(resamples=10, seed=0))
     for video in "ab":
         write(tmp_path, video, sound=False)
     short = rows_of("one", 0)
@@ -172,4 +173,4 @@ def test_other_stores_are_refused(tmp_path: Path, files: list[Path]) -> None:
     for file in files:
         write_rows(file, parts, parts[0].schema.remove_metadata())
     with pytest.raises(StoreError, match=r"mine/a has 75 frames, its rows in .* 70"):
-        compare_slices(files, tmp_path, resamples=10, seed=0)
+        compare_slices(files, tmp_path, ComparisonRules(resamples=10, seed=0))
