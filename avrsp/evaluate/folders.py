@@ -6,13 +6,14 @@ import contextlib
 import dataclasses
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from avrsp import params, paths
@@ -22,7 +23,7 @@ from avrsp.evaluate.jobs import NamedStore, ScoringJob, map_job, reference_jobs
 from avrsp.evaluate.map_files import STORE
 from avrsp.evaluate.map_values import Values
 from avrsp.evaluate.references import REFERENCES, centre_prior
-from avrsp.evaluate.run import evaluate, scoring_context
+from avrsp.evaluate.run import Outcome, evaluate, scoring_context
 from avrsp.evaluate.score_table import read_rows
 from avrsp.evaluate.summary import (
     MOUSE,
@@ -123,6 +124,9 @@ def evaluate_folder(
     Returns:
         All methods and protocols side by side as text, which says whose gaze was recorded by
         mouse, and what could not be evaluated, a line each.
+
+    Raises:
+        StoreError: No video is chosen, or none could be evaluated.
     """
     videos = find_stores(stores, choice)
     by = target.method, choice.split
@@ -143,17 +147,12 @@ def evaluate_folder(
         _say(line)
     files = {target.method: target.out}
     if target.references:
-        out = target.out.with_suffix(f".references{target.out.suffix}")
-        scored = _scored_in(target.out, videos)
-        like = reference_jobs(scored, prior, choice.split, seed)
-        for fault in score(like, out, kept=target.cache).faults:
-            _say(f"references: {fault}")
-        found = {str(part["method"].iat[0]) for part in read_rows(out)}
-        files |= {method: out for method in (*REFERENCES, *VIEWERS) if method in found}
+        like = reference_jobs(_scored_in(target.out, videos), prior, choice.split, seed)
+        files |= _with_references(partial(score, like, kept=target.cache), target.out)
     summaries: dict[str, dict[str, Summary]] = {
         method: {
             name: summarise(
-                (part for part in read_rows(path) if part["method"].iat[0] == method),
+                _rows_of(method, path),
                 name,
                 settings.resamples,
                 seed,
@@ -165,6 +164,19 @@ def evaluate_folder(
     }
     write_summary(target.out.with_suffix(".json"), Summaries(summaries))
     return "\n\n".join(filter(None, [table(summaries), _by_mouse(jobs)])), faults
+
+
+def _with_references(score: Callable[[Path], Outcome], beside: Path) -> dict[str, Path]:
+    """Score the references into a file beside that of a method; return it by their names."""
+    out = beside.with_suffix(f".references{beside.suffix}")
+    for fault in score(out).faults:
+        _say(f"references: {fault}")
+    found = {str(part["method"].iat[0]) for part in read_rows(out)}
+    return {method: out for method in (*REFERENCES, *VIEWERS) if method in found}
+
+
+def _rows_of(method: str, path: Path) -> Iterator[pd.DataFrame]:
+    return (part for part in read_rows(path) if part["method"].iat[0] == method)
 
 
 def _by_mouse(jobs: Sequence[ScoringJob]) -> str:

@@ -3,7 +3,7 @@
 `challenges` is that of AIM 2024 and NTIRE 2026, `crowdsal` that of CrowdSAL. Both make the sums of
 min-max scaled maps one for SIM, take every fixation as often as it is listed, and compare the map
 as a whole with N deviations. They differ in resizing, in a small number that keeps quotients
-finite, and in how AUC-Judd treats equal values; see docs for what follows from that.
+finite, and in how AUC-Judd treats equal values; see docs/protocols.md.
 """
 
 from __future__ import annotations

@@ -113,6 +113,9 @@ def evaluate_references(  # noqa: PLR0913 - where from, what, and where to
     Those of `VIEWERS` follow where it is known who looked. The centre prior is fitted on the
     `training` videos; `seed` draws the other frames and divides the viewers. The rest is as for
     `evaluate_run`.
+
+    Raises:
+        StoreError: No video could be evaluated.
     """
     named, prior = _named(stores, videos), _prior(stores, training)
     context = scoring_context(named, prior, seed)
@@ -164,6 +167,10 @@ def evaluate(
             processors, or one for little work.
         kept: Folder in which the rows of each video stay, so that later evaluations find them
             there; by default they lie beside `out` and are removed at the end.
+
+    Raises:
+        StoreError: There is nothing to score, no video could be evaluated, or another process has
+            been writing `out` for an hour.
     """
     if not jobs:
         raise StoreError(f"{out.name}: no video to score; no chosen set has test videos here")
