@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,8 +39,9 @@ def test_a_file_and_its_frames_and_sound_give_the_same_maps(make_video: Make, mo
     sound = read_sound(video, rate=22_050)
     again = avrsp.predict(frames, sound, 22_050, fps=10, weights=model, device="cpu")
     np.testing.assert_array_equal([each for _, each in again], maps)
-    once_more = avrsp.predict(video, fps=np.float32(30), weights=model, device="cpu")
-    np.testing.assert_array_equal(next(once_more)[1], maps[0])  # the file knows its own rate
+    rate: Any = np.float32(30)  # any number will do, and the file knows its own rate
+    once_more = avrsp.predict(video, fps=rate, weights=model, device="cpu")
+    np.testing.assert_array_equal(next(once_more)[1], maps[0])
     silent = avrsp.predict(frames, fps=10, weights=model, device="cpu")
     assert not np.allclose([each for _, each in silent], maps, atol=1e-6)
 
