@@ -17,6 +17,7 @@ from avrsp.models.registry import WindowSize
 from avrsp.models.saved import ModelConfig, save_model
 from avrsp.prediction import export_network
 from avrsp.types import InputSpec
+from tests.models import golden
 
 NAMES = ("avrsp", "stavis", "tased", "unisal", "vinet", "vinet-s")
 KINDS = [(name, False) for name in NAMES] + [(name, True) for name in ("avrsp", "stavis", "vinet")]
@@ -49,6 +50,48 @@ def test_every_network_is_exported(
     target = tmp_path / f"network{export_network.ENDINGS[form]}"
     assert export_network.export_network(tmp_path, form, target) <= 1e-4
     assert target.stat().st_size > 1000
+
+
+def saved_at_full_size(name: str, variant: str, reference: str | None, folder: Path) -> None:
+    entry = models.spec(name)
+    form = entry.variants[variant]
+    torch.manual_seed(0)
+    network = models.build(name, **form.settings)
+    if reference is not None:  # else random numbers, by which AVRSP's maps are not flat
+        golden.small(reference).fill(network, form)
+    settings = entry.checked(form.settings).model_dump(mode="json")
+    save_model(folder, network, description(name, settings, entry.input(form.settings)))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize(
+    ("name", "variant", "reference"),
+    [
+        ("avrsp", "av", None),
+        ("stavis", "v", "stavis_v"),
+        ("stavis", "av", "stavis_av"),
+        ("unisal", "v", "unisal_dhf1k"),
+        ("vinet", "av-concat-transformer", "avinet_concat_transformer"),
+        ("vinet-s", "v", "vinet_s"),
+    ],
+)
+def test_networks_of_full_size_give_the_same_maps_elsewhere(
+    name: str, variant: str, reference: str | None, tmp_path: Path
+) -> None:
+    saved_at_full_size(name, variant, reference, tmp_path)
+    target = tmp_path / "network.onnx"
+    assert export_network.export_network(tmp_path, "onnx", target) <= 1e-4
+    assert target.is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_tased_of_full_size_says_why_its_maps_are_others_elsewhere(tmp_path: Path) -> None:
+    saved_at_full_size("tased", "v", "tased", tmp_path)
+    with pytest.raises(AvrspError, match=r"pooling found the largest .* use --to torch"):
+        export_network.export_network(tmp_path, "onnx", tmp_path / "network.onnx")
+    assert not [*tmp_path.glob("network*")]
 
 
 def test_the_command_writes_beside_the_weights(tmp_path: Path) -> None:
