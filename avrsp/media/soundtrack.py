@@ -43,6 +43,7 @@ JUMP: Final = 10.0
 """Seconds without sound that cost neither time nor space: a clock that jumps leaves hours."""
 
 MEND: Final = (
+    "if(eq(N,0),st(1,max(T,0)));"
     "st(0,T-ld(1));"
     f"if(gt(N,0)*lt(ld(0),-{LONGEST_BACK}),st(2,ld(2)+ld(0)));"
     f"if(gt(ld(0),{JUMP}),print(ld(1)-ld(2),16);st(2,ld(2)+print(ld(0),16)));"
@@ -53,6 +54,12 @@ MEND: Final = (
 
 Its variables: 0 is the step from the end of the last piece, 1 that end, 2 what was taken away.
 """
+BEGUN: Final = -1_000_000.0
+"""Logged in the place of a gap, with the time of the first sample that then follows."""
+
+TELL: Final = f"if(eq(N,0)*not(isnan(T)),print({BEGUN},16);print(T,16));PTS"
+"""Logs when the sound begins; ffmpeg filters anew, and says so again, where its form changes."""
+
 LOGGED: Final = re.compile(rb"^(?:\[Eval @ \w+\] )?\[error\] (-?\d+\.\d+)$", re.MULTILINE)
 
 USUAL_RATE, USUAL_CHANNELS = 48_000, 2
@@ -83,8 +90,12 @@ class Soundtrack:
         self._rate = rate
         self._resampler = Resampler(self._native, rate)
         self._closed_up = 0  # samples without the gaps
+        self._said: list[float] = []  # seconds, in pairs as they are logged
         self._gaps: list[float] = []  # seconds: place in what is closed up, length; and so on
+        self._lasting = 0.0  # seconds of all gaps
+        self._before = 0.0  # the same, of those before the last change of the sound's form
         self._logged = 0
+        self._begun = False
         self._decoded = 0
         self._ended = track is None
         self._run: Run | None = None
@@ -153,7 +164,22 @@ class Soundtrack:
         log = self._run.said(self._logged)
         whole = log[: log.rfind(b"\n") + 1]
         self._logged += len(whole)
-        self._gaps += map(float, LOGGED.findall(whole))
+        self._said += map(float, LOGGED.findall(whole))
+        while len(self._said) > 1:
+            place, length = self._said[:2]
+            del self._said[:2]
+            if place == BEGUN:
+                self._begin(length)
+            else:
+                self._gaps += (place - self._before, length)
+                self._lasting += length
+
+    def _begin(self, seconds: float) -> None:
+        """Leave room before the first sample; what follows another form of sound follows it."""
+        if not self._begun:
+            self._lasting = max(seconds, 0.0)
+            self._decoded = round(self._lasting * self._rate)
+        self._begun, self._before = True, self._lasting
 
     def _write(self, samples: Waveform) -> None:
         self._file.seek(self._decoded * BYTES)
@@ -166,7 +192,7 @@ class Soundtrack:
         begin, rate = self.begin, self._native
         filters = (
             f"asetpts=PTS-{begin:.6f}/TB,asetpts='{MEND}',atrim=start=0:end={LONGEST},"
-            f"aresample={rate}:async=1:min_hard_comp={HARD_GAP:.6f}:first_pts=0"
+            f"asetpts='{TELL}',aresample={rate}:async=1:min_hard_comp={HARD_GAP:.6f}"
         )
         file = source(track.path, sound=track.picture is None)
         outputs = file[str(track.stream)].output(

@@ -1,4 +1,4 @@
-"""What is believed of 47 kinds of file, and what is true: rate, frames, times, flashes, clicks.
+"""What is believed of 48 kinds of file, and what is true: rate, frames, times, flashes, clicks.
 
 Each shows a white flash and clicks at the same moment, one second after its beginning.
 """
@@ -135,6 +135,17 @@ def changing(base: Path, path: Path) -> Path:
     return path
 
 
+def changing_sound(base: Path, path: Path) -> Path:
+    """Write a transport stream whose sound becomes another one, as between two programmes."""
+    parts = []
+    for start, length, form in ((0, 0.8, "-ac 2"), (0.8, 1.2, "-ac 6 -ar 44100")):
+        part = path.with_suffix(f".{start}.ts")
+        span = f"-ss {start} -t {length} -i {base} -output_ts_offset {start} -muxdelay 0"
+        parts.append(run(f"{span} {H264} -bf 0 -c:a ac3 {form} -f mpegts", part))
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    return path
+
+
 MOTION = "-f lavfi -i testsrc2=size=320x240:rate=1:duration=2 -map 0:v -map 1:v -map 0:a"
 PREVIEW = "-f lavfi -i testsrc=size=320x240:rate=25:duration=0.04 -map 1:v -map 0:v -map 0:a"
 TWICE = '-filter_complex "[0:v]split[a][b];[0:a]asplit[c][d]" -map [a] -map [c] -map [d] -map [b]'
@@ -221,6 +232,7 @@ KINDS = {
         f"-vf \"setpts='(N-eq(N,7))/25/TB'\" {STAMPS} -c:v mjpeg -q:v 2 -c:a aac", even=False
     ),
     "changing-size.ts": Kind(changing, even=False),
+    "changing-sound.ts": Kind(changing_sound, even=False),
     "silent.gif": Kind("-an", sound=False),
     "stream.h264": Kind(f"-an {H264} -bf 0", sound=False),
 }
@@ -232,7 +244,14 @@ QUICK: tuple[str, ...] = (
     "joined.ts",
     "apac.mov",
 )
-QUICK += ("motion-photo.mp4", "short-header.mkv", "tilted.mp4", "same-time.mkv", "preview.mkv")
+QUICK += (
+    "changing-sound.ts",
+    "motion-photo.mp4",
+    "short-header.mkv",
+    "tilted.mp4",
+    "same-time.mkv",
+    "preview.mkv",
+)
 
 
 def made(kind: Kind, base: Path, path: Path) -> Path:
