@@ -91,13 +91,8 @@ def examine(path: Path) -> tuple[Gaze | None, list[str]]:
     table, fault = _table(path)
     if table is None:
         return None, [f"{path}: {fault}"]
-    lack = [name for name in REQUIRED if name not in table.columns]
-    if lack:
-        found = ", ".join(map(str, table.columns))
-        return None, [
-            f"{path}: row 1: no column {' or '.join(lack)}; found {found}; expected "
-            f"{', '.join(REQUIRED)}"
-        ]
+    if fault := _head_fault([*table.columns]):
+        return None, [f"{path}: row 1: {fault}"]
     numbers = {name: _numbers(table[name]) for name in table.columns if name in _NUMERIC}
     faults = [f"{path}: {fault}" for fault in _faults(table, numbers)]
     if faults:
@@ -110,9 +105,10 @@ _NUMERIC: Final = ("time", "x", "y", *OPTIONAL)
 
 def _table(path: Path) -> tuple[pd.DataFrame | None, str]:
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = io.StringIO(path.read_bytes().decode("utf-8-sig"))
+        # by a header of its own, pandas takes the first of too many columns for names of rows
         table = pd.read_csv(
-            io.StringIO(text), dtype=str, keep_default_na=False, skipinitialspace=True
+            text, header=None, dtype=str, keep_default_na=False, skipinitialspace=True
         )
     except FileNotFoundError:
         return None, "no such file"
@@ -123,10 +119,20 @@ def _table(path: Path) -> tuple[pd.DataFrame | None, str]:
             None,
             f"not a CSV file ({' '.join(str(error).split())}); expected commas and a header",
         )
-    table.columns = [str(name).strip().lower() for name in table.columns]
-    if not len(table):
+    head = [str(name).strip().lower() for name in table.iloc[0]]
+    if len(table) == 1:
         return None, "no row of gaze"
-    return table, ""
+    return table[1:].set_axis(head, axis=1).reset_index(drop=True), ""
+
+
+def _head_fault(head: list[str]) -> str:
+    """Say which column is not there, or there twice; nothing where all are right."""
+    lack = [name for name in REQUIRED if name not in head]
+    if lack:
+        expected = ", ".join(REQUIRED)
+        return f"no column {' or '.join(lack)}; found {', '.join(head)}; expected {expected}"
+    twice = [name for name in (*REQUIRED, *OPTIONAL) if head.count(name) > 1]
+    return f"column {twice[0]} is there twice; expected it once" if twice else ""
 
 
 def _numbers(column: pd.Series[str]) -> NDArray[np.float64]:

@@ -155,6 +155,7 @@ WRONG: dict[str, tuple[Change, str]] = {
     ),
     "no duration": (lambda t: t.assign(duration=0), "duration is not above 0"),
     "valid": (lambda t: t.assign(valid=2), "valid is not 1 or 0"),
+    "a column twice": (lambda t: t.assign(X=t["x"]), "row 1: column x is there twice"),
     "all lost": (lambda t: t.assign(x=np.nan, y=np.nan), "every one is lost"),
 }
 
@@ -246,7 +247,11 @@ def test_roles_by_fractions_are_drawn_by_name_and_complete(folder: Path) -> None
 
 def test_a_file_that_is_no_table_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
-    for content in (b"", b"observer,time,x,y\n", b"\xff\xfe\x00", b'a,b\n1,2,3,4\n"'):
+    beyond_the_head = b"observer,time,x,y\n1,2,3,4,5\n"
+    for content in (
+        *(b"", b"observer,time,x,y\n", b"\xff\xfe\x00", b'a,b\n1,2,3,4\n"'),
+        beyond_the_head,
+    ):
         path.write_bytes(content)
         with pytest.raises(RawDataError, match=r"a\.csv"):
             gaze_csv.read(path)
