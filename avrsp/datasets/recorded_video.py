@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -179,7 +180,8 @@ class RecordedVideo:
             yield np.rint(made * (255 / max(made.max(), 1e-12))).astype(np.uint8)
 
     def _map_images(self) -> list[Path]:
-        return sorted(each for each in self.map_folder.glob("*.png") if each.name[0] != ".")
+        found = (each for each in self.map_folder.glob("*.png") if each.name[0] != ".")
+        return sorted(found, key=_words_and_numbers)
 
     def _map_count(self, frames: int) -> int:
         if self.map_folder.is_dir():
@@ -189,6 +191,12 @@ class RecordedVideo:
         if self.gaze_file.is_file():
             return frames
         raise RawDataError(f"{self.gaze_file}: no such file, and no maps either")
+
+
+def _words_and_numbers(path: Path) -> list[str | int]:
+    """Return what a file's name consists of, by which 9.png comes before 10.png."""
+    parts = re.split(r"(\d+)", path.name)
+    return [int(part) if number % 2 else part for number, part in enumerate(parts)]
 
 
 def _no_gaze(
