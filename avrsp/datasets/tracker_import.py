@@ -52,8 +52,8 @@ def bring(name: str, exports: Sequence[Path], video: RecordedVideo, choice: Choi
     for path in exports:
         for export in read(name, path):
             viewer = choice.viewer or export.viewer
-            zero, why = _start(export, video.video, choice.start)
             try:
+                zero, why = _start(export, video.video, choice.start)
                 rows = _rows(export, zero, video, about, choice.fixations)
             except RawDataError as error:
                 raise RawDataError(f"{path}: {error}") from None

@@ -56,9 +56,13 @@ def read(name: str, path: Path) -> list[Export]:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise RawDataError(f"{path}: not an export of {name} ({error})") from None
-    if not any(len(each.samples) or each.fixations is not None for each in found):
-        raise RawDataError(f"{path}: not an export of {name}: no sample is found in it")
+    if not any(len(each.samples) or _has_rows(each.fixations) for each in found):
+        raise RawDataError(f"{path}: not an export of {name}: no gaze is found in it")
     return found
+
+
+def _has_rows(table: pd.DataFrame | None) -> bool:
+    return table is not None and len(table) > 0
 
 
 def tobii(path: Path) -> list[Export]:
@@ -316,8 +320,10 @@ def _zipped(path: Path, names: list[str]) -> pd.DataFrame:
 
 
 def _column(table: pd.DataFrame, pattern: str) -> ExportColumn | None:
-    name = next((each for each in table.columns if re.fullmatch(pattern, each)), None)
-    return None if name is None else table[name].fillna("").str.strip()
+    """Return the first column whose name fits; None where none does."""
+    places = (place for place, name in enumerate(table.columns) if re.fullmatch(pattern, name))
+    place = next(places, None)
+    return None if place is None else table.iloc[:, place].fillna("").str.strip()
 
 
 def _named(table: pd.DataFrame, pattern: str) -> ExportColumn:

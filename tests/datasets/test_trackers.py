@@ -210,6 +210,23 @@ def test_pupils_fixations_on_a_surface(folder: Path, tmp_path: Path) -> None:
     assert [found.time, found.duration, found.x, found.y] == [[0.5], [0.25], [40], [24]]
 
 
+def test_fixations_that_are_all_lost_are_no_export(tmp_path: Path) -> None:
+    rows = {"fixation_id": [1], "start_timestamp": [1.5], "duration": [250.0]}
+    rows |= {"norm_pos_x": [0.25], "norm_pos_y": [0.75], "confidence": [0.1]}
+    pd.DataFrame(rows).to_csv(tmp_path / "viewer.csv", index=False)
+    with pytest.raises(RawDataError, match="no gaze is found"):
+        trackers.read("pupil-surface", tmp_path / "viewer.csv")
+
+
+def test_columns_whose_names_differ_in_capitals_alone_are_read(tmp_path: Path) -> None:
+    table = pd.read_csv(gazepoint(tmp_path / "a.csv"))
+    expected = trackers.read("gazepoint", tmp_path / "a.csv")[0].samples
+    table.assign(bpogx=0.5).to_csv(tmp_path / "b.csv", index=False)
+    pd.testing.assert_frame_equal(
+        trackers.read("gazepoint", tmp_path / "b.csv")[0].samples, expected
+    )
+
+
 def test_fixations_are_detected_by_name_and_viewers_are_added(folder: Path, tmp_path: Path) -> None:
     gaze = folder / "gaze" / "disc.csv"
     gaze.unlink(missing_ok=True)
@@ -244,7 +261,7 @@ def test_another_screen_than_stated_is_named(folder: Path, tmp_path: Path) -> No
 def test_a_message_that_is_not_there_is_named_with_those_that_are(
     folder: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(RawDataError, match=r"no message with 'begin'.*VIDEO_ONSET disc"):
+    with pytest.raises(RawDataError, match=r"a\.asc: no message with 'begin'.*VIDEO_ONSET disc"):
         bring("eyelink-asc", folder, [eyelink(tmp_path / "a.asc")], "--start", "begin")
 
 
