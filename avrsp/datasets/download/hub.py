@@ -13,15 +13,19 @@ import json
 import shutil
 import sys
 import zipfile
-from collections.abc import Sequence
+import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Protocol
 
 from avrsp import files, progress
 from avrsp.datasets.dataset_registry import DatasetSpec
-from avrsp.errors import RawDataError
+from avrsp.errors import RawDataError, cleaned
 
 REVISION = "revision.json"
+
+BROKEN = (zipfile.BadZipFile, zlib.error, EOFError)
+"""What zipfile raises on an archive that is damaged."""
 
 
 class Hub(Protocol):
@@ -96,16 +100,23 @@ def bring(dataset: DatasetSpec, raw: Path, videos: int | None) -> None:
         RawDataError: The hub cannot be asked, or refuses.
     """
     hub = HuggingFace(dataset.repository)
+    faults: tuple[type[Exception], ...] = (*hub.faults, *BROKEN)
     try:
         bring_from(hub, dataset, raw / dataset.folder, videos)
-    except hub.faults as error:
-        said = " ".join(str(error).split())
-        raise RawDataError(f"{dataset.repository}: not downloaded ({said})") from None
+    except faults as error:
+        raise RawDataError(
+            f"{dataset.repository}: not downloaded ({cleaned(str(error))})"
+        ) from None
 
 
 def bring_from(hub: Hub, dataset: DatasetSpec, root: Path, videos: int | None) -> None:
-    """Download to `root` what `bring` says, from any `hub`."""
-    revision = _revision(hub, dataset, root, videos)
+    """Download to `root` what `bring` says, from any `hub`.
+
+    Raises:
+        RawDataError: The note of the revision is damaged, or an entry would lie elsewhere.
+    """
+    note = _noted(root)
+    revision = str(note["revision"]) if note else hub.newest()
     there = hub.names(revision)
     sys.stderr.write(f"{dataset.key}: {dataset.repository} at revision {revision[:12]}\n")
     for name in dataset.side_files:
@@ -114,27 +125,53 @@ def bring_from(hub: Hub, dataset: DatasetSpec, root: Path, videos: int | None) -
     parts = [archive.name.removeprefix(f"{dataset.folder}/") for archive in dataset.archives]
     packed = [f"{part}.zip" for part in parts if f"{part}.zip" in there]
     single = [name for name in there if name.rpartition("/")[0] in parts]
+    _note(dataset, root, note, {"revision": revision, "videos": videos}, [*packed, *single])
     if videos is not None:
         single = _chosen_files(single, videos)
     if packed and videos is not None:
         _bring_entries(hub, revision, packed, root, videos)
     wanted = single if packed and videos is not None else [*packed, *single]
     for name in progress.track(wanted, total=len(wanted), label=dataset.key, unit="file"):
-        if not (root / name.removesuffix(".zip")).exists():
+        if not _is_there(root, name):
             hub.bring(name, revision, root)
 
 
-def _revision(hub: Hub, dataset: DatasetSpec, root: Path, videos: int | None) -> str:
-    """Return the noted revision, at the first time the newest one, and note it."""
+def _noted(root: Path) -> dict[str, Any]:
+    """Return what was noted at the download before; nothing where there was none."""
     file = root / REVISION
-    note: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.exists() else {}
-    revision = str(note["revision"]) if note else hub.newest()
-    if note and note["videos"] is not None and videos is None:
+    if not file.exists():
+        return {}
+    try:
+        found = json.loads(file.read_bytes())
+        return {"revision": str(found["revision"]), "videos": found["videos"]}
+    except (ValueError, LookupError, TypeError):
+        raise RawDataError(
+            f"{file}: damaged; remove {root} and run the same command again"
+        ) from None
+
+
+def _note(
+    dataset: DatasetSpec,
+    root: Path,
+    before: Mapping[str, Any],
+    now: Mapping[str, Any],
+    whole: Sequence[str],
+) -> None:
+    """Note the revision and how many videos were asked for; make way where all are, after some.
+
+    Where the whole set, whose files are `whole`, is there, it remains noted as such.
+    """
+    wanted = now["videos"]
+    if before and before["videos"] is None and all(_is_there(root, name) for name in whole):
+        wanted = None
+    elif before and before["videos"] is not None and wanted is None:
         for archive in dataset.archives:  # a part would stand in the way of the whole
             shutil.rmtree(root.parent / archive.folder, ignore_errors=True)
-    about = {"repository": dataset.repository, "revision": revision, "videos": videos}
-    files.write_json(file, about)
-    return revision
+    files.write_json(root / REVISION, {"repository": dataset.repository, **now, "videos": wanted})
+
+
+def _is_there(root: Path, name: str) -> bool:
+    return (root / name.removesuffix(".zip")).exists()
 
 
 def spread(names: Sequence[str], count: int) -> list[str]:

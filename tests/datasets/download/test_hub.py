@@ -108,7 +108,7 @@ def test_only_the_entries_of_the_wanted_videos_leave_the_archives(
 def test_the_whole_set_comes_as_archives_at_the_noted_revision(
     archives: FolderHub, workspace: Path
 ) -> None:
-    raw = workspace / "raw"
+    raw = workspace / "data/raw/paper"
     entry = datasets.spec("avimos")
     hub.bring_from(archives, entry, raw / "avimos", 1)
     hub.bring_from(archives, entry, raw / "avimos", None)
@@ -129,6 +129,54 @@ def test_single_files_of_the_wanted_videos_come(files: FolderHub, tmp_path: Path
     files.asked.clear()
     hub.bring_from(files, datasets.spec("crowdsal"), root, 2)
     assert files.asked == ["Train/metadata.jsonl"]
+
+
+@pytest.mark.parametrize("kind", ["archives", "files"])
+def test_some_videos_of_a_whole_set_leave_it_whole(
+    kind: str, request: pytest.FixtureRequest, workspace: Path
+) -> None:
+    hub_there: FolderHub = request.getfixturevalue(kind)
+    entry, raw = (
+        datasets.spec("avimos" if kind == "archives" else "crowdsal"),
+        workspace / "data/raw/paper",
+    )
+    hub.bring_from(hub_there, entry, raw / entry.key, None)
+    placing.place(entry, raw)
+    before = inside(raw)
+    hub.bring_from(hub_there, entry, raw / entry.key, 2)
+    hub_there.asked.clear()
+    hub.bring_from(hub_there, entry, raw / entry.key, None)
+    assert inside(raw) == before
+    assert not set(hub_there.asked) - set(entry.side_files)
+
+
+def test_a_part_that_followed_an_interrupted_whole_set_makes_way_for_it(
+    archives: FolderHub, workspace: Path
+) -> None:
+    raw, entry = workspace / "data/raw/paper", datasets.spec("avimos")
+    (raw / "avimos").mkdir(parents=True)
+    (raw / "avimos/revision.json").write_text(json.dumps({"revision": REVISION, "videos": None}))
+    hub.bring_from(archives, entry, raw / "avimos", 1)
+    hub.bring_from(archives, entry, raw / "avimos", None)
+    placing.place(entry, raw)
+    assert (raw / "avimos/Videos/Videos/v5.mp4").exists()
+
+
+def test_a_damaged_note_of_the_revision_is_named(files: FolderHub, tmp_path: Path) -> None:
+    (tmp_path / "revision.json").write_text('{"revision": ')
+    with pytest.raises(RawDataError, match=r"revision\.json: damaged; remove"):
+        hub.bring_from(files, datasets.spec("crowdsal"), tmp_path, 2)
+
+
+def test_a_damaged_archive_on_the_hub_is_one_line(
+    archives: FolderHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = (archives.folder / "Videos.zip").read_bytes().replace(b"v0", b"v9", 2)
+    (archives.folder / "Videos.zip").write_bytes(content)
+    monkeypatch.setattr(archives, "faults", (), raising=False)
+    monkeypatch.setattr(hub, "HuggingFace", lambda _: archives)
+    with pytest.raises(RawDataError, match="not downloaded"):
+        hub.bring(datasets.spec("avimos"), tmp_path, 6)
 
 
 def test_an_entry_outside_its_folder_is_refused(archives: FolderHub, tmp_path: Path) -> None:
