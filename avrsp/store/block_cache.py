@@ -1,7 +1,8 @@
 """Pieces of remote stores in a local folder, by the digest of their store, up to a limit.
 
-`AVRSP_CACHE` names the folder, `AVRSP_CACHE_GB` the limit. The piece that was used longest ago goes
-first. A folder that cannot be written makes reading slower and fails nothing.
+They lie in `stores` below what `AVRSP_CACHE` names; `AVRSP_CACHE_GB` is the limit. The piece that
+was used longest ago goes first. A folder that cannot be written makes reading slower and fails
+nothing.
 """
 
 from __future__ import annotations
@@ -29,9 +30,9 @@ _unseen: float | None = None
 
 
 def folder() -> Path:
-    """Return where pieces are kept."""
+    """Return where pieces are kept, and nothing else: what is oldest there is removed."""
     named = os.environ.get(FOLDER)
-    return Path(named).expanduser() if named else user_cache_path("avrsp") / "stores"
+    return (Path(named).expanduser() if named else user_cache_path("avrsp")) / "stores"
 
 
 def limit() -> float:

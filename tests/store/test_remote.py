@@ -109,11 +109,15 @@ def test_the_folder_keeps_no_more_than_it_may(
     tmp_path: Path, bucket: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AVRSP_CACHE_GB", "0.00001")
+    others = tmp_path / "cache" / "references" / "kept.npz"
+    others.parent.mkdir(parents=True)
+    others.write_bytes(b"y" * 20_000)
     for number in range(30):
         assert block_cache.kept(f"store/{number}", lambda: b"x" * 1000) == b"x" * 1000
-    names = sorted(int(path.name) for path in (tmp_path / "cache" / "store").iterdir())
+    names = sorted(int(path.name) for path in (tmp_path / "cache/stores/store").iterdir())
     assert len(names) <= 10
     assert names[-1] == 29  # what was used last stays
+    assert others.exists()
 
 
 def test_a_folder_that_cannot_be_written_fails_nothing(
