@@ -44,7 +44,11 @@ def dataset(
     mirrors: Sequence[str] | None,
     needed: bool,
 ) -> Finding:
-    """Say where the archives of a dataset are, and whether they hold all of its videos."""
+    """Say where the archives of a dataset are, and whether they hold all of its videos.
+
+    Of a dataset that counts its own videos, any part may be missing; those of which all files are
+    there are its `videos`.
+    """
     raw = here.raw("paper")
     name = f"raw: {entry.key}"
     if not entry.archives:
@@ -54,6 +58,11 @@ def dataset(
         groups.setdefault(_where(archive, raw, mirrors), []).append(archive)
     found = ", ".join(f"{len(group)} {where}" for where, group in groups.items())
     lost = groups.get("not there", [])
+    if entry.prepare and videos:
+        ready = set(groups) <= {"in place", "not there"}
+        command = None if ready else f"avrsp download {entry.key}"
+        found = f"{found}; videos: {len(videos)}"
+        return Finding(name, "ready" if ready else "to come", found, command)
     if lost:
         folder = incoming.folder(raw).relative_to(here.root)
         places = " and ".join(f"{folder / archive.name}" for archive in lost)
@@ -67,7 +76,7 @@ def dataset(
         found = f"{found}: {', '.join(partly)}"
         advice = "complete it, or go on: videos that lack something are set aside"
         return Finding(name, "to come", found, advice)
-    if set(groups) == {"in place"}:
+    if set(groups) == {"in place"} and not entry.prepare:
         return Finding(name, "ready", found)
     return Finding(name, "to come", found, f"avrsp download {entry.key}")
 

@@ -15,7 +15,8 @@ from pathlib import Path
 import click
 import pytest
 
-from avrsp import params, paths
+from avrsp import files, params, paths
+from avrsp.datasets import msu_files, msu_survey
 from avrsp.doctor import computer, examine
 from avrsp.doctor.finding import Finding
 from avrsp.store.manifest import DatasetEntry, Manifest, write_record
@@ -156,6 +157,24 @@ def test_a_needed_dataset_that_is_absent_stands_in_the_way(project: Path) -> Non
     assert stores.state == "missing"
     assert stores.found == "0 videos of 0 datasets, 0 set aside; absent: summe"
     assert stores.command == "snakemake --cores all preprocess"
+
+
+def test_an_open_set_is_there_once_its_videos_are_counted(project: Path) -> None:
+    choose_paper(project)
+    facts = params.load(project / "params.yaml").model_dump(mode="json")
+    facts |= {"pretraining_set": "crowdsal", "audio_visual_sets": ["crowdsal"], "splits": [1]}
+    files.write_json(project / "params.yaml", facts)
+    raw = project / "data/raw/paper"
+    for part in msu_files.parts("crowdsal"):
+        if part != "Test/Fixations":  # such a part may not be published
+            (raw / "crowdsal" / part).mkdir(parents=True)
+    assert found()["raw: crowdsal"].state == "missing"
+    seen = msu_survey.VideoFacts(video="0001", part="train", stamp="", paths=("a", "b", "c"))
+    listed = msu_survey.FACTS.dump_python([seen], mode="json")
+    files.write_json(raw / "lists/crowdsal.json", files.sealed({"videos": listed}))
+    finding = found()["raw: crowdsal"]
+    assert finding.state == "ready"
+    assert finding.found == "5 in place, 1 not there; videos: 1"
 
 
 def test_models_of_another_preset_are_named(project: Path) -> None:
