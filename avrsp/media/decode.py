@@ -147,11 +147,8 @@ def sound_of(path: Path, seconds: float) -> Sound:
         return read(path)
     track = probe(path).sound
     waveform = read_sound(path, rate=SOUND_RATE, seconds=seconds)
-    return (
-        Sound(waveform, track.rate or SOUND_RATE, track.channels or 1)
-        if track
-        else (Sound(waveform, SOUND_RATE, 1))
-    )
+    rate, channels = (track.rate, track.channels) if track else (None, None)
+    return Sound(waveform, rate or SOUND_RATE, channels or 1)
 
 
 def decoded(

@@ -78,7 +78,7 @@ def encode(  # noqa: PLR0913 - what a film consists of
     with replacing(path) as temporary:
         command = _picture_command(temporary, rate, pixel_aspect, quality)
         count, begin = _write_picture(command, frames, rate, temporary)
-        lost = sound is not None and not _add_sound(temporary, path.name, begin, sound, quality)
+        lost = sound is not None and not _add_sound(temporary, begin, sound, quality)
         if lost and sound is not None and notes is not None:
             notes.append(f"{sound.path}: its sound cannot be read, so {path.name} has none")
     return count
@@ -139,8 +139,12 @@ def _picture_command(
     )
 
 
-def _add_sound(path: Path, name: str, begin: float, sound: Track, quality: Quality) -> bool:
-    """Put a sound beside the picture in `path`, whose first frame is shown at `begin` seconds."""
+def _add_sound(path: Path, begin: float, sound: Track, quality: Quality) -> bool:
+    """Put a sound beside the picture in `path`, a temporary name of `files.replacing`.
+
+    Its first frame is shown at `begin` seconds.
+    """
+    name = path.name.split("-", 3)[3]  # short enough for a disk, and swept as `path` is
     joined = path.with_name(f".tmp-{os.getpid()}-sound-{name}")
     copied = {"acodec": "copy", "strict": "experimental"}  # which FLAC in MP4 was until ffmpeg 6
     encoded = {"acodec": "aac", "audio_bitrate": quality.sound_bitrate}

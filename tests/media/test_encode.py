@@ -102,6 +102,13 @@ def test_sound_is_copied_where_mp4_holds_it(
     assert {each.name for each in tmp_path.iterdir()} == {name, "out.mp4"}
 
 
+def test_a_film_of_the_longest_name_has_its_sound(make_video: Make, tmp_path: Path) -> None:
+    source = make_video("in.mp4", f"{PICTURE} {TONE} -c:a aac")
+    path = tmp_path / f"{'x' * 251}.mp4"
+    encode(path, ramp([n / 25 for n in range(25)]), rate=Fraction(25), sound=probe(source).sound)
+    assert probe(path).has_sound
+
+
 @pytest.mark.parametrize("delay", [0.4, -0.4])
 def test_sound_stays_in_step(make_video: Make, tmp_path: Path, delay: float) -> None:
     click = "-f lavfi -i \"aevalsrc='gt(t,0.5)*0.5':d=2:s=48000\""
