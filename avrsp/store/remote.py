@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import importlib
 import io
 import json
 import os
@@ -17,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -69,8 +71,7 @@ class RemoteFile:
             StoreError: The object is gone, or shorter.
             RemoteError: The storage does not answer.
         """
-        import obstore  # noqa: PLC0415 - part of the extra `s3`
-
+        obstore = _library()
         bucket, key = _split(self.address)
         with _asking(self.address):
             found = bytes(
@@ -170,8 +171,7 @@ def send(path: Path, address: str, entries: str) -> None:
     Raises:
         RemoteError: The storage does not take it.
     """
-    import obstore  # noqa: PLC0415 - part of the extra `s3`
-
+    obstore = _library()
     bucket, key = _split(address)
     size, digest = path.stat().st_size, files.sha256(path)
     with _asking(address):
@@ -188,8 +188,7 @@ def sizes(address: str) -> dict[str, int]:
     Raises:
         RemoteError: The storage does not answer.
     """
-    import obstore  # noqa: PLC0415 - part of the extra `s3`
-
+    obstore = _library()
     bucket, prefix = _split(address)
     with _asking(address):
         pages = obstore.list(_client(bucket, os.getpid()), prefix or None)
@@ -207,6 +206,17 @@ def content_digest(file: RemoteFile) -> str:
     for start in range(0, file.size, PART_BYTES):
         joint.update(file.read(start, min(start + PART_BYTES, file.size)))
     return joint.hexdigest()
+
+
+def _library() -> ModuleType:
+    """Return the library that asks object storage, which is part of the extra `s3`."""
+    try:
+        return importlib.import_module("obstore")
+    except ModuleNotFoundError:
+        raise StoreError(
+            "stores in object storage need the package obstore, which is not installed; run: "
+            "pip install 'avrsp[s3]'"
+        ) from None
 
 
 def _split(address: str) -> tuple[str, str]:

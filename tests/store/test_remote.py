@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -126,6 +127,15 @@ def test_a_folder_that_cannot_be_written_fails_nothing(
     (tmp_path / "file").touch()
     monkeypatch.setenv("AVRSP_CACHE", str(tmp_path / "file"))
     assert block_cache.kept("store/1", lambda: b"found") == b"found"
+
+
+def test_without_the_extra_it_is_said_how_to_install_it(
+    tmp_path: Path, bucket: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, far = sent(tmp_path)
+    monkeypatch.setitem(sys.modules, "obstore", None)
+    with pytest.raises(StoreError, match=r"pip install 'avrsp\[s3\]'"):
+        len(VideoStore(far))
 
 
 def test_a_wrong_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
