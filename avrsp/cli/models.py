@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from avrsp.errors import WeightsError
+from avrsp.errors import ParamsError, WeightsError
 
 if TYPE_CHECKING:
     from avrsp.models.registry import ModelSpec
@@ -63,7 +63,6 @@ def _wrapped(line: str) -> str:
 
 def trained_here(folder: Path) -> dict[str, ModelConfig]:
     """Return the descriptions of the models below a folder by their folders' names."""
-    from avrsp.errors import WeightsError
     from avrsp.models.saved import CONFIG, read_config
 
     found = {}
@@ -120,7 +119,6 @@ def import_weights(
     them) become a folder below data/models, for `avrsp predict --weights`.
     """
     from avrsp import models, paths
-    from avrsp.errors import ParamsError
     from avrsp.models import weights
     from avrsp.models.import_checkpoint import source_digest, unchecked
 
@@ -147,8 +145,6 @@ def setting(text: str) -> tuple[str, Any]:
     Raises:
         ParamsError: There is no equals sign.
     """
-    from avrsp.errors import ParamsError
-
     name, sign, value = text.partition("=")
     if not sign:
         raise ParamsError(f"--set: found {text!r}, expected NAME=VALUE")
