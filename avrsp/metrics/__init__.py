@@ -227,6 +227,8 @@ def _check_fixations(pred: Tensor | Array, fixations: Tensor | Array) -> None:
     if not listed and tuple(fixations.shape) != tuple(pred.shape):
         shapes = f"{tuple(fixations.shape)} for maps {tuple(pred.shape)}"
         raise ValueError(f"masks of {shapes}; expected one for each map, or a list m x 3")
+    if isinstance(fixations, Tensor) and fixations.is_floating_point():
+        _check_whole(fixations.detach().cpu().double().numpy())
 
 
 def _maps(array: Array) -> Tensor:
@@ -240,9 +242,14 @@ def _maps(array: Array) -> Tensor:
 def _fixations(array: Array) -> Tensor:
     if array.dtype.kind not in "biuf":
         raise TypeError(f"fixations of type {array.dtype}; expected a mask or integers")
-    if array.dtype.kind == "f" and (array != np.round(array)).any():
-        raise ValueError("fixations between pixels; expected a mask or integers")
+    if array.dtype.kind == "f":
+        _check_whole(array)
     return _shared(array, np.dtype(bool if array.dtype.kind == "b" else np.int64))
+
+
+def _check_whole(fixations: Array) -> None:
+    if (fixations != np.round(fixations)).any():
+        raise ValueError("fixations between pixels; expected a mask or integers")
 
 
 def _shared(array: Array, dtype: np.dtype[Any]) -> Tensor:

@@ -105,6 +105,11 @@ def test_fixations_in_every_form() -> None:
         (ValueError, "list m x 3", lambda: call("nss", PRED, np.array([[1, 2]]))),
         (ValueError, "masks of", lambda: call("nss", PRED, FIXATED[:, :-1])),
         (ValueError, "between pixels", lambda: call("nss", PRED[0], np.array([[1.5, 2.0]]))),
+        (
+            ValueError,
+            "between pixels",
+            lambda: call("nss", torch.from_numpy(PRED[0]), torch.tensor([[0.0, 1.5, 2.0]])),
+        ),
     ],
 )
 def test_what_does_not_fit_is_named(
