@@ -131,6 +131,7 @@ def _checked(video: RecordedVideo, about: RecordingsDescription) -> VideoCheck:
     ]
     points, _, stated = points_by_frame(gaze, times, size, about)
     facts = _facts(gaze, times, size, points, stated)
+    faults = faults or _unused(video, points, stated)
     if faults:
         return VideoCheck(video, facts, faults, [], gaze, {})
     gains = _gains(video, gaze, about)
@@ -145,6 +146,16 @@ def _checked(video: RecordedVideo, about: RecordingsDescription) -> VideoCheck:
     elif np.mean(gains[best] or [0.0]) > DOUBT_GAIN:
         doubts.append(f"gaze fits the picture a little better {WAYS[best]}; look at the sheet")
     return VideoCheck(video, facts, faults, doubts, gaze, gains)
+
+
+def _unused(video: RecordedVideo, points: list[NDArray[np.int16]], stated: str) -> list[str]:
+    """Say that no frame has gaze, which is no fault of any row."""
+    if any(map(len, points)):
+        return []
+    return [
+        f"{video.gaze_file}: no frame has gaze (fixations: {stated}); expected rows of each viewer "
+        "while the video is shown, and empty cells, not 0 or -1, where gaze was lost"
+    ]
 
 
 def _facts(

@@ -103,6 +103,8 @@ def _settle(video: Path, name: str, request: _Request) -> list[Path]:
     """Do what is missing of one video; return all that was wanted."""
     if not video.exists():
         raise RawDataError(f"{video}: is not there; check its path")
+    if not (video.is_file() or video.is_dir()):  # reading it could take for ever
+        raise RawDataError(f"{video}: not a regular file; expected a video")
     boxes = boxes_of(request.boxes, video)
     if request.boxes and not boxes:
         _tell(f"{video.name}: no box of {request.wanted.aoi} is for it")

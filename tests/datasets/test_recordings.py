@@ -16,7 +16,7 @@ from scipy.io import loadmat
 from avrsp import datasets, params, paths
 from avrsp.cli import commands
 from avrsp.convert.convert_video import Layout, convert
-from avrsp.datasets import gaze_csv, recordings
+from avrsp.datasets import gaze_csv, recordings, recordings_check
 from avrsp.datasets.dataset_registry import DatasetSpec
 from avrsp.datasets.recorded_video import RecordedVideo, points_by_frame
 from avrsp.datasets.recordings_about import RecordingsDescription, read_about
@@ -244,6 +244,18 @@ def test_roles_by_fractions_are_drawn_by_name_and_complete(folder: Path) -> None
     counts = [list(roles.values()).count(role) for role in ("train", "validation", "test")]
     assert counts == [12, 4, 4]
     assert recordings.divided("mine", about, videos[::-1]) == roles
+
+
+def test_gaze_that_no_frame_has_is_a_fault(folder: Path) -> None:
+    path = next((folder / "gaze").glob("*.csv"))
+    lost = [
+        f"a,{0.002 * row:.3f},{(0, 30, 20)[row % 3]},{(0, 20, 9)[row % 3]}\n" for row in range(500)
+    ]
+    path.write_text("observer,time,x,y\n" + "".join(lost))
+    faults = [line for each in recordings_check.check(folder) for line in each.faults]
+    assert len(faults) == 1
+    assert "no frame has gaze" in faults[0]
+    assert path.name in faults[0]
 
 
 def test_a_file_that_is_no_table_is_refused(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -125,12 +126,14 @@ def test_bad_videos_are_a_line_each_and_the_others_go_on(
     bad.write_bytes(b"not a video at all")
     good = make_video("good.mp4", f"{PICTURE} -frames:v 1")
     missing = tmp_path / "missing.mp4"
+    pipe = tmp_path / "pipe.mp4"
+    os.mkfifo(pipe)
     failed = predict_videos(
-        [bad, missing, good], tmp_path / "out", predictor, OutputChoice(maps="none")
+        [bad, missing, pipe, good], tmp_path / "out", predictor, OutputChoice(maps="none")
     )
-    assert failed == [bad, missing]
+    assert failed == [bad, missing, pipe]
     faults = [line for line in capsys.readouterr().err.splitlines() if line.startswith("avrsp: ")]
-    assert [line.split(":")[1].strip() for line in faults] == [str(bad), str(missing)]
+    assert [line.split(":")[1].strip() for line in faults] == [str(bad), str(missing), str(pipe)]
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         "good.overlay.mp4",
         "good.prediction.json",
