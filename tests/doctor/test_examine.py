@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import shutil
 import sqlite3
 import subprocess
@@ -244,24 +243,21 @@ def test_the_columns_are_aligned(project: Path) -> None:
     assert len(starts) == 1
 
 
-def test_the_command_is_quick_and_imports_no_torch(project: Path) -> None:
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+def test_the_command_imports_nothing_that_takes_seconds(project: Path) -> None:
+    slow = {"torch", "mlflow", "dvc", "requests", "librosa", "numba", "snakemake", "matplotlib"}
     code = (
         "import sys\nfrom avrsp.cli import commands\n"
         "try:\n    commands(['doctor', '--json'])\nfinally:\n"
-        "    sys.stderr.write(str({'torch', 'mlflow', 'dvc', 'requests'} & set(sys.modules)))\n"
+        f"    sys.stderr.write(str({slow} & set(sys.modules)))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=project, capture_output=True, text=True, check=False
     )
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     content = json.loads(done.stdout)
     assert done.returncode == (0 if content["runnable"] else 1)
     assert content["next"] == "dvc repro"
     assert {"name", "state", "found", "command"} == set(content["findings"][0])
     assert done.stderr == "set()"
-    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    assert spent < 3  # of the processor, since others may use it too
 
 
 def test_an_ffmpeg_that_cannot_read_what_it_wrote_is_named(
