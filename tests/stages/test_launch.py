@@ -69,7 +69,8 @@ def test_a_signal_lets_every_process_save(tmp_path: Path, number: signal.Signals
 
 
 PARENT = """
-import os, subprocess, sys
+import signal, subprocess, sys
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup would let the tests ignore it
 shell = subprocess.Popen(["sh", "-c", " ".join([sys.executable, "-m program wait"]) + "; exit $?"])
 shell.wait()
 """
