@@ -12,9 +12,8 @@ from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
+import scipy  # which imports what is used of it only then: scipy.signal takes a second
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d, minimum_filter1d
-from scipy.signal import savgol_filter
 
 DISPERSION: Final = 1.0
 """Degrees: the widths of a fixation's samples along both axes add up to at most so many."""
@@ -124,7 +123,10 @@ def velocity_threshold(times: Floats, x: Floats, y: Floats) -> Iterator[tuple[in
     length = max(3, int(SMOOTHED / step) // 2 * 2 + 1)
     length = min(length, len(times) - (len(times) + 1) % 2)
     speed = np.hypot(
-        *(savgol_filter(each, length, 2, deriv=1, delta=step, mode="interp") for each in (x, y))
+        *(
+            scipy.signal.savgol_filter(each, length, 2, deriv=1, delta=step, mode="interp")
+            for each in (x, y)
+        )
     )
     edges = np.flatnonzero(np.diff(np.concatenate([[0], (speed < VELOCITY).astype(int), [0]])))
     for first, end in edges.reshape(-1, 2):
@@ -134,8 +136,8 @@ def velocity_threshold(times: Floats, x: Floats, y: Floats) -> Iterator[tuple[in
 
 def _ranges(values: Floats, window: int) -> Floats:
     """Return greatest less least value of each window, by its first sample."""
-    high = maximum_filter1d(values, window, origin=-(window // 2))
-    low = minimum_filter1d(values, window, origin=-(window // 2))
+    high = scipy.ndimage.maximum_filter1d(values, window, origin=-(window // 2))
+    low = scipy.ndimage.minimum_filter1d(values, window, origin=-(window // 2))
     return np.asarray((high - low)[: len(values) - window + 1])
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from scipy.optimize import minimize_scalar
+import scipy
 
 from avrsp.datasets import msu_files, pins
 from avrsp.datasets.gaze import blurred
@@ -148,7 +148,7 @@ def _fitted(root: Path, facts: VideoFacts) -> float:
         return float(((made - target)[::step, ::step] ** 2).mean())
 
     bounds = (1.0, max(facts.size) / 8)
-    return float(minimize_scalar(error, bounds=bounds, method="bounded").x)
+    return float(scipy.optimize.minimize_scalar(error, bounds=bounds, method="bounded").x)
 
 
 def _sound(facts: Sequence[VideoFacts]) -> str:

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 
 from avrsp.datasets import gaze_csv
 from avrsp.datasets.gaze_csv import Gaze
@@ -293,9 +293,9 @@ def _conspicuity(file: Path) -> Iterator[NDArray[np.float64]]:
     before: NDArray[np.float64] | None = None
     for frame in decode.read_frames(file, height=ROWS, width=COLUMNS):
         grey = frame.astype(np.float64).mean(axis=2)
-        contrast = np.abs(grey - gaussian_filter(grey, 3))
+        contrast = np.abs(grey - scipy.ndimage.gaussian_filter(grey, 3))
         change = np.abs(grey - (grey if before is None else before))
         before = grey
-        parts = (gaussian_filter(each, 2) for each in (contrast, change))
+        parts = (scipy.ndimage.gaussian_filter(each, 2) for each in (contrast, change))
         first, second = ((each - each.mean()) / (each.std() + 1e-6) for each in parts)
         yield first + second

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import scipy  # which imports scipy.stats only when it is used, as that takes a second
 from numpy.typing import NDArray
-from scipy import stats
 
 from avrsp.evaluate.protocols import PROTOCOLS
 from avrsp.evaluate.summary import COLUMNS, METRICS, VIEWERS
@@ -111,7 +111,7 @@ def paired_test(differences: ScoreArray, resamples: int, seed: int) -> Paired:
     column = differences[:, None]
     rng = np.random.default_rng(seed)
     low, high = interval(resample(column, np.ones_like(column), resamples, rng), videos)
-    test = stats.permutation_test(
+    test = scipy.stats.permutation_test(
         (differences,), np.mean, permutation_type="samples", n_resamples=resamples, rng=rng
     )
     return Paired(float(differences.mean()), low, high, float(test.pvalue), videos)

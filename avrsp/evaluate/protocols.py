@@ -20,9 +20,9 @@ from functools import partial
 from typing import Literal, TypeAlias
 
 import numpy as np
+import scipy
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -71,7 +71,7 @@ def _resize(maps: Tensor, size: Size, *, filtering: str) -> Tensor:
 def _blur(maps: Tensor, _: Size, *, sigma: float, radius: int, border: str) -> Tensor:
     mode: Literal["reflect", "mirror"] = "reflect" if border == "symmetric" else "mirror"
     content = maps.cpu().numpy()
-    smooth = gaussian_filter(content, sigma, mode=mode, radius=radius, axes=(-2, -1))
+    smooth = scipy.ndimage.gaussian_filter(content, sigma, mode=mode, radius=radius, axes=(-2, -1))
     return torch.from_numpy(np.asarray(smooth)).to(maps.device)
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 from avrsp.errors import StoreError
 from avrsp.evaluate.intervals import ScoreArray, entries, holm, known
@@ -290,7 +290,7 @@ def _auc(videos: pd.DataFrame, measure: str) -> float:
     relevant, other = values[kinds == "sounding"], values[kinds.isin(IRRELEVANT)]
     if relevant.empty or other.empty:
         return np.nan
-    above = stats.mannwhitneyu(relevant, other).statistic
+    above = scipy.stats.mannwhitneyu(relevant, other).statistic
     return float(above / (len(relevant) * len(other)))
 
 
