@@ -153,8 +153,15 @@ def _window(tile: Canvas, corner: Floats, height: int, width: int) -> Canvas:
     top, left = corner.astype(int)
     row, col = (corner - (top, left)).astype(np.float32)
     block = tile[top : top + height + 1, left : left + width + 1]
-    rows = block[:-1] + row * (block[1:] - block[:-1])
-    return np.asarray(rows[:, :-1] + col * (rows[:, 1:] - rows[:, :-1]))
+    return _between(_between(block, row).swapaxes(0, 1), col).swapaxes(0, 1)
+
+
+def _between(block: Canvas, share: np.float32) -> Canvas:
+    """Return n - 1 x ... values that lie `share` of the way from each of n rows to the next."""
+    found = block[1:] - block[:-1]
+    found *= share
+    found += block[:-1]
+    return found
 
 
 Floats = npt.NDArray[np.float64]
@@ -181,7 +188,8 @@ class Look:
 
 
 def _square(angle: Floats) -> Floats:
-    return np.asarray((np.cos(angle) ** 6 + np.sin(angle) ** 6) ** (-1 / 6))
+    # cos^6 + sin^6 = 1 - 3/4 sin^2 of twice the angle; powers of negative numbers are slow
+    return np.asarray((1 - 0.75 * np.square(np.sin(2 * angle))) ** (-1 / 6))
 
 
 def _flower(angle: Floats) -> Floats:
