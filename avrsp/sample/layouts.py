@@ -61,16 +61,16 @@ def write_mirror(folder: Path, video: PlannedVideo, recording: Recording) -> Non
     folder.mkdir(parents=True)
     encode(source, recording.frames, video.rate, recording.sound, MP4)
     has_sound = recording.sound is not None and "missing sound" not in video.quirks
-    take_apart(source, frames, audio / f"{video.video}.wav" if has_sound else None)
+    with taken_apart(source, frames, audio / f"{video.video}.wav" if has_sound else None):
+        (annotations / "maps").mkdir(parents=True)
+        for number, density, fixation in _numbered(recording):
+            Image.fromarray(density).save(
+                annotations / "maps" / f"eyeMap_{number:05d}.jpg", quality=EYE_MAP_QUALITY
+            )
+            _save_mat(annotations / f"fixMap_{number:05d}.mat", "eyeMap", fixation)
     source.unlink()
     if "one frame fewer" in video.quirks:
         (frames / f"img_{video.frames:05d}.jpg").unlink()
-    (annotations / "maps").mkdir(parents=True)
-    for number, density, fixation in _numbered(recording):
-        Image.fromarray(density).save(
-            annotations / "maps" / f"eyeMap_{number:05d}.jpg", quality=EYE_MAP_QUALITY
-        )
-        _save_mat(annotations / f"fixMap_{number:05d}.mat", "eyeMap", fixation)
 
 
 def write_dhf1k(folder: Path, video: PlannedVideo, recording: Recording) -> None:
@@ -171,8 +171,11 @@ def encode(
     wave.unlink(missing_ok=True)
 
 
-def take_apart(path: Path, pictures: Path, wave: Path | None) -> None:
+@contextlib.contextmanager
+def taken_apart(path: Path, pictures: Path, wave: Path | None) -> Iterator[None]:
     """Write a video's frames to `pictures` / img_%05d.jpg, and its sound as 16-bit WAV to `wave`.
+
+    ffmpeg does so beside what is done in the `with` block, and at its end both are there.
 
     Raises:
         RawDataError: ffmpeg is missing or fails.
@@ -188,6 +191,7 @@ def take_apart(path: Path, pictures: Path, wave: Path | None) -> None:
         command += ["-map", "0:a", "-c:a", "pcm_s16le", "-fflags", "+bitexact", *EXACT_SOUND]
         command.append(address(wave))
     with running(command) as run:
+        yield
         _finish(run, path)
 
 
