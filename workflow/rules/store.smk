@@ -24,24 +24,6 @@ rule index:
         parts=parts_of,
     output:
         index=INDEX,
-    log:
-        "logs/index/{dataset}.log",
-    conda:
-        "../envs/convert.yaml"
-    threads: 1
-    resources:
-        mem_mb=500,
-        runtime=10,
-    params:
-        code=code_digest("convert", "store")[:16],
-    script:
-        "../scripts/index.py"
-
-
-rule picture:
-    input:
-        parts=parts_of,
-    output:
         picture=report(
             PICTURE,
             caption="../report/quality.rst",
@@ -49,7 +31,7 @@ rule picture:
             labels={"dataset": "{dataset}"},
         ),
     log:
-        "logs/picture/{dataset}.log",
+        "logs/index/{dataset}.log",
     conda:
         "../envs/convert.yaml"
     threads: 1
@@ -59,7 +41,7 @@ rule picture:
     params:
         code=code_digest("convert", "store")[:16],
     script:
-        "../scripts/picture.py"
+        "../scripts/index.py"
 
 
 rule manifest:

@@ -3,6 +3,8 @@ rule world:
         side=SIDE,
     log:
         "logs/world/{dataset}.log",
+    # The longest jobs begin first, so that no core waits for the last of them.
+    priority: 1
     conda:
         "../envs/convert.yaml"
     threads: 1
