@@ -3,7 +3,7 @@
 * `windows`: every window by itself, which works for any network (`window_by_window`).
 * `reuse`: what windows share is computed once. A window and the next one have T - 1 of T frames in
   common; of S3D's first two stages and of AVRSP's neck all that does not touch a window's ends
-  is shared, which leaves 45 G of 85 G multiply-accumulates a frame at full size. The windows of a
+  is shared, which leaves 41 G of 81 G multiply-accumulates a frame at full size. The windows of a
   video's first frames run backwards and move over the same frames in reverse, or they begin with
   copies of the first frame, which then stand before the video.
 * `recurrent`: from frame to frame with a state.

@@ -163,7 +163,7 @@ def main(turns: int) -> None:
     torch.manual_seed(0)
     model = AVRSP(Settings()).eval().to(device)
     say = sys.stdout.write
-    say(f"{macs():.1f} G multiply-accumulates a new frame, at most 60; a window alone has 85.2\n")
+    say(f"{macs():.1f} G multiply-accumulates a new frame, at most 60; a window alone has 81.3\n")
     found = rates(model, device, turns)
     loop = found["plain float32, 1 window"]
     for name, rate in found.items():

@@ -40,8 +40,8 @@ ENTRY: Final = ModelSpec(
     with_sound={"audio": True},
     encoders=(s3d_encoder("encoder"), soundnet_encoder("listen.soundnet")),
     variants={
-        "v": Variant({"audio": False}, cost=Cost(10_313_401, 84_589_466_112, 44_349_946_368)),
-        "av": Variant({"audio": True}, cost=Cost(15_405_913, 85_207_423_488, 44_967_903_744)),
+        "v": Variant({"audio": False}, cost=Cost(10_313_401, 80_657_114_112, 40_536_265_728)),
+        "av": Variant({"audio": True}, cost=Cost(15_405_913, 81_275_071_488, 41_154_223_104)),
     },
     engine="reuse",
     tiny={"width": 0.05, "heads": 2, "blocks": 1},

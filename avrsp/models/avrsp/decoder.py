@@ -9,7 +9,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from avrsp.models.layers.conv import ConvNorm, enlarged, halved, scaled, spatial
+from avrsp.models.layers.conv import (
+    ConvNorm,
+    convolved,
+    enlarged,
+    enlarged_convolved,
+    frame_means,
+    halved,
+    scaled,
+    spatial,
+)
 
 LENGTH: Final = 4
 """T of the features that 32 frames leave, the longest there is."""
@@ -31,10 +40,14 @@ class Decoder(nn.Module):
 
     def forward(self, fused: list[Tensor], skips: list[Tensor]) -> Tensor:
         """Map features B x C x T x H x W, coarse to fine, to logits B x 8H x 8W of the coarsest."""
-        x = fused[0].new_zeros(())
-        for block, carried, skip in zip(self.blocks, fused, skips, strict=True):
-            x = enlarged(block(x + carried + skip))
-        logits = self.score(self.fold(x).squeeze(2))
+        coarsest, *finer = zip(self.blocks, fused, skips, strict=True)
+        block, carried, skip = coarsest
+        x = block(carried + skip)
+        for block, carried, skip in finer:
+            x = block(enlarged(x) + carried + skip)
+        # Equal neighbours stay equal where only time is mixed, so that is done before enlarging.
+        score = self.score.weight[:, :, None]
+        logits = enlarged_convolved(self.fold(x), score, self.score.bias).squeeze(2)
         return F.interpolate(logits, scale_factor=2, mode="bilinear").squeeze(1)
 
 
@@ -66,19 +79,21 @@ class Gate(nn.Module):
         nn.init.normal_(self.out.weight, std=2 / math.sqrt(9 * channels))
 
     def forward(self, fused: Tensor, skip: Tensor) -> Tensor:
-        """Map two features B x C x T x H x W of one size to F_gated of that size."""
-        weight = torch.sigmoid(self.weigh(torch.cat([fused, skip], dim=1)))
-        weight = weight.mean((2, 3, 4), keepdim=True)  # eq. 14
-        gated: Tensor = self.out(weight * fused)  # eq. 15
-        return gated
+        """Map F B x C x T x H x W of the skip's size, or of half its H and W, to F_gated."""
+        carry = convolved if fused.shape[-1] == skip.shape[-1] else enlarged_convolved
+        own, beside = self.weigh.weight.chunk(2, dim=1)
+        # the convolution of both side by side
+        logits = carry(fused, own) + convolved(skip, beside, self.weigh.bias)
+        weight = frame_means(torch.sigmoid(logits)).mean(2, keepdim=True)  # eq. 14
+        return carry(weight * fused, self.out.weight, self.out.bias)  # eq. 15
 
 
 class Ungated(nn.Module):
     """Stand where a scale has no gate: the upsampled fused feature goes on as it is (D8)."""
 
     def forward(self, fused: Tensor, skip: Tensor) -> Tensor:
-        """Return `fused`."""
-        return fused
+        """Return `fused` at the skip's size."""
+        return fused if fused.shape[-1] == skip.shape[-1] else enlarged(fused)
 
 
 class Regulator(nn.Module):
@@ -93,9 +108,7 @@ class Regulator(nn.Module):
         """Map F_av at the coarsest scale, and the skips, to one fused feature a scale."""
         carried: list[Tensor] = []
         for gate, skip in zip(self.gates, skips, strict=True):
-            if carried:
-                fused = enlarged(fused)  # eq. 13
-            fused = gate(fused, skip)
+            fused = gate(fused, skip)  # eq. 13
             carried.append(fused)
         return carried
 
@@ -143,7 +156,8 @@ class Exchange(nn.Module):
         mixed = [conv(x) for conv, x in zip(self.same, scales[self.start :], strict=True)]
         first = len(mixed) - len(self.up)
         for i, up in enumerate(self.up, start=first):
-            mixed[i] = mixed[i] + up(enlarged(scales[self.start + i - 1]))
+            coarser = scales[self.start + i - 1]
+            mixed[i] = mixed[i] + enlarged_convolved(coarser, up.get_parameter("weight"))
         for i, down in enumerate(self.down):
             mixed[i] = mixed[i] + down(halved(scales[self.start + i + 1]))
         return mixed

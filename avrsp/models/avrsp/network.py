@@ -17,7 +17,7 @@ from avrsp.errors import ParamsError
 from avrsp.models.avrsp.decoder import Decoder, Regulator, Synergy
 from avrsp.models.avrsp.fusions import FUSIONS
 from avrsp.models.layers.aspp import ASPP, LIP
-from avrsp.models.layers.conv import scaled
+from avrsp.models.layers.conv import as_clip, as_frames, scaled
 from avrsp.models.layers.pixels import IMAGENET_MEAN, IMAGENET_STD, normalised
 from avrsp.models.layers.s3d import S3D
 from avrsp.models.layers.soundnet import SoundNet
@@ -199,10 +199,13 @@ class Listener(nn.Module):
         audio = self.audio(self.soundnet(waveform).mT)  # b c m -> b m c
         x0 = pyramid[0]
         T, H, W = x0.shape[2:]
-        # each scale's size is a multiple of X0's; ONNX has no pooling to a given size
-        sizes = [(x.shape[2] // T, x.shape[3] // H, x.shape[4] // W) for x in pyramid]
-        scales = (F.avg_pool3d(x, size) for x, size in zip(pyramid, sizes, strict=True))
-        shown = torch.cat([*scales], dim=1)
+        # each scale's H and W are multiples of X0's; ONNX has no pooling to a given size
+        sizes = [(x.shape[3] // H, x.shape[4] // W) for x in pyramid]
+        scales = [
+            as_clip(F.avg_pool2d(as_frames(x), size), T)
+            for x, size in zip(pyramid, sizes, strict=True)
+        ]
+        shown = torch.cat(scales, dim=1)
         visual = self.visual(self.contrast(shown.flatten(2)).mT)  # b c t h w -> b (t h w) c
         fused: Tensor = self.out(self.fusion(visual, audio, has_sound))
         return x0 + fused.mT.reshape(x0.shape)  # b (t h w) c -> b c t h w

@@ -9,7 +9,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from avrsp.models.layers.conv import ConvNorm, pointwise, scaled, spatial
+from avrsp.models.layers.conv import (
+    ConvNorm,
+    as_clip,
+    as_frames,
+    frame_means,
+    pointwise,
+    scaled,
+    spatial,
+)
 
 
 class Atrous(ConvNorm):
@@ -53,8 +61,12 @@ class ASPP(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map B x inputs x T x H x W to B x outputs x T x H x W."""
         x = self.reduce(x)
-        whole = F.relu(self.whole(x.mean((3, 4), keepdim=True))).expand(-1, -1, -1, *x.shape[3:])
-        return F.relu(self.join(torch.cat([*(view(x) for view in self.local), whole], dim=1)))
+        local = torch.cat([view(x) for view in self.local], dim=1)
+        whole = F.relu(self.whole(frame_means(x)))
+        # What holds for a whole frame is joined once a frame, not at each of its pixels.
+        seen, known = self.join.weight.tensor_split([local.shape[1]], dim=1)
+        y = as_clip(F.conv2d(as_frames(local), seen[:, :, 0]), x.shape[2])
+        return F.relu(y + F.conv3d(whole, known, self.join.bias), inplace=True)
 
 
 class LIP(nn.Module):

@@ -95,5 +95,29 @@ def enlarged(x: Tensor, factor: int = 2) -> Tensor:
     return as_clip(F.interpolate(as_frames(x), scale_factor=factor, mode="nearest"), x.shape[2])
 
 
+def frame_means(x: Tensor) -> Tensor:
+    """Average each frame over its pixels, B x C x T x H x W to B x C x T x 1 x 1."""
+    return as_clip(F.avg_pool2d(as_frames(x), x.shape[-2:]), x.shape[2])
+
+
+def convolved(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Convolve each frame of a clip with a weight O x C x 1 x k x k, k odd, and keep H and W."""
+    margin = weight.shape[-1] // 2
+    return F.conv3d(x, weight, bias, padding=(0, margin, margin))
+
+
+def enlarged_convolved(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Return `convolved(enlarged(x), ...)` of a weight O x C x 1 x 3 x 3, without enlarging.
+
+    An output pixel sees four pixels of `x` at most, whose taps are summed first: a transposed
+    convolution with 4 x 4 taps and stride 2 has 4 of 9 multiply-accumulates.
+    """
+    taps = F.pad(weight[:, :, 0].flip(-1, -2), (1, 1, 1, 1))
+    rows = taps[..., :-1, :] + taps[..., 1:, :]
+    summed = (rows[..., :-1] + rows[..., 1:]).transpose(0, 1)  # o c h w -> c o h w
+    frames = F.conv_transpose2d(as_frames(x), summed, bias, stride=2, padding=1)
+    return as_clip(frames, x.shape[2])
+
+
 def _margin(kernel: int) -> int:
     return kernel // 2 if kernel % 2 else 0

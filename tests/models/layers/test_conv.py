@@ -4,7 +4,17 @@ import pytest
 import torch
 from torch import nn
 
-from avrsp.models.layers.conv import MaxPool, as_clip, as_frames, enlarged, halved, scaled
+from avrsp.models.layers.conv import (
+    MaxPool,
+    as_clip,
+    as_frames,
+    convolved,
+    enlarged,
+    enlarged_convolved,
+    frame_means,
+    halved,
+    scaled,
+)
 
 
 @pytest.mark.parametrize(
@@ -48,3 +58,25 @@ def test_a_scale_changed_twice_comes_back() -> None:
     assert enlarged(x).shape == (2, 3, 2, 8, 12)
     torch.testing.assert_close(enlarged(x)[..., ::2, 1::2], x)
     torch.testing.assert_close(halved(enlarged(x)), x)
+
+
+def test_convolving_what_was_enlarged_equals_a_transposed_convolution_to_rounding() -> None:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(2, 5, 3, 4, 6, dtype=torch.float64, generator=generator, requires_grad=True)
+    weight = torch.randn(7, 5, 1, 3, 3, dtype=torch.float64, generator=generator).requires_grad_()
+    bias = torch.randn(7, dtype=torch.float64, generator=generator)
+    for given in (None, bias):
+        at_once = enlarged_convolved(x, weight, given)
+        in_two_steps = convolved(enlarged(x), weight, given)
+        torch.testing.assert_close(at_once, in_two_steps, rtol=1e-12, atol=1e-12)
+        for found, expected in zip(
+            torch.autograd.grad(at_once.square().sum(), (x, weight)),
+            torch.autograd.grad(in_two_steps.square().sum(), (x, weight)),
+            strict=True,
+        ):
+            torch.testing.assert_close(found, expected, rtol=1e-11, atol=1e-11)
+
+
+def test_the_mean_of_a_frame_is_over_its_pixels() -> None:
+    x = torch.randn(2, 5, 3, 4, 6, dtype=torch.float64)
+    torch.testing.assert_close(frame_means(x), x.mean((3, 4), keepdim=True))
