@@ -23,7 +23,7 @@ from typing import Final, TypeVar
 import torch
 
 from avrsp.errors import AvrspError, StoreError
-from avrsp.store.blocks import available_threads
+from avrsp.store.blocks import available_threads, use_one_thread
 from avrsp.store.video_store import VideoStore
 
 Work = TypeVar("Work")
@@ -90,6 +90,7 @@ def _begin() -> None:
     """Leave Ctrl-C to the process that started this one, and end with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
+    use_one_thread()
     threading.Thread(target=_follow_starter, daemon=True).start()
 
 

@@ -117,10 +117,8 @@ class Blocks:
             else:
                 block[...] = 0
 
-        if len(keys) == 1:
-            fill(keys[0], blocks[0])
-        else:
-            list(_pool(os.getpid()).map(fill, keys, blocks))
+        each = map if len(keys) == 1 or _one_of_several else _pool(os.getpid()).map
+        deque(each(fill, keys, blocks), maxlen=0)
         found: NDArray[Any] = blocks.reshape(-1, *self.shape[1:])
         return found
 
@@ -177,6 +175,15 @@ def _compressed(blocks: Iterable[NDArray[np.uint8]]) -> Iterator[bytes]:
 def chunk_key(name: str, number: int, axes: int) -> str:
     """Return zarr's key of a chunk that spans every axis but the first."""
     return "/".join((name, "c", str(number), *["0"] * (axes - 1)))
+
+
+_one_of_several = False
+
+
+def use_one_thread() -> None:
+    """Decompress in the thread that reads from now on: this process is one of several that read."""
+    global _one_of_several  # noqa: PLW0603 - one for the process
+    _one_of_several = True
 
 
 @functools.lru_cache(maxsize=1)

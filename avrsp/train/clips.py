@@ -22,6 +22,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from avrsp.errors import StoreError, one_line
 from avrsp.models.windows import excerpt, lies_inside, sized, window_of
+from avrsp.store.blocks import use_one_thread
 from avrsp.store.ground_truth import is_empty
 from avrsp.store.video_store import VideoStore
 from avrsp.train.sampling import Draw, EpochBatches, TargetFrames
@@ -215,7 +216,7 @@ class ClipLoader:
             pin_memory=pin,
             multiprocessing_context="forkserver" if workers else None,
             persistent_workers=workers > 0,
-            worker_init_fn=_leave_signals_to_the_parent,
+            worker_init_fn=_begin,
         )
 
     def __len__(self) -> int:
@@ -229,7 +230,8 @@ class ClipLoader:
         return iter(self._loader)
 
 
-def _leave_signals_to_the_parent(worker: int) -> None:
-    """Let the training process save and stop its workers when a signal reaches them all."""
+def _begin(worker: int) -> None:
+    """Read in one thread, and leave signals to the training process, which saves and stops all."""
+    use_one_thread()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import threading
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from avrsp.errors import StoreError
 from avrsp.models.windows import ending_at, excerpt, window_of
@@ -54,7 +58,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> list[VideoStore]:
 
 
 def batches_of(  # a keyword for each thing that must not matter
-    stores: list[VideoStore],
+    stores: Sequence[VideoStore],
     *,
     epoch: int,
     start: int = 0,
@@ -65,6 +69,15 @@ def batches_of(  # a keyword for each thing that must not matter
     clips = Clips(stores, SPEC, RandomClips(seed, flip=True))
     order = EpochBatches(len(stores), 3, 2, seed, part)
     return list(ClipLoader(clips, order, workers=workers, pin=False).epoch(epoch, start))
+
+
+class ToldThreads(VideoStore):
+    """A store that says by an error how many threads have decompressed its blocks."""
+
+    def frames(self, indices: Sequence[int] | NDArray[np.integer]) -> NDArray[np.uint8]:
+        super().frames(indices)
+        beside = sum(each.name.startswith("blocks-") for each in threading.enumerate())
+        raise StoreError(f"{beside} threads beside the one that reads")
 
 
 def names(batches: list[Batch]) -> list[str]:
@@ -150,7 +163,7 @@ def test_processes_divide_the_batches_of_one_among_them(
 
 
 def test_empty_targets_are_never_drawn_and_any_other_frame_may_be(
-    stores: list[VideoStore],
+    stores: Sequence[VideoStore],
 ) -> None:
     drawn = {name for epoch in range(30) for name in names(batches_of(stores[:1], epoch=epoch))}
     assert drawn == {f"diem/video11:{frame}" for frame in range(EMPTY_UNTIL, 11)}
@@ -174,6 +187,19 @@ def test_validation_clips_are_spread_evenly_and_stay(stores: list[VideoStore]) -
     expected = ["video11:5", "video11:8", "video20:5", "video20:15", "video33:8", "video33:24"]
     for epoch in range(2):
         assert names(list(loader.epoch(epoch))) == [f"diem/{name}" for name in expected]
+
+
+@pytest.mark.parametrize(("workers", "threads"), [(0, "[1-9]"), (2, "0")])
+def test_a_loader_process_decompresses_in_one_thread(
+    stores: list[VideoStore], workers: int, threads: str
+) -> None:
+    told = [ToldThreads(store.path) for store in stores]
+    faults = [
+        fault for batch in batches_of(told, epoch=0, workers=workers) for fault in batch.faults
+    ]
+    assert faults
+    for fault in faults:
+        assert re.search(f" {threads} threads beside the one that reads", fault.reason)
 
 
 def test_a_broken_store_is_a_fault_and_the_others_stay(
