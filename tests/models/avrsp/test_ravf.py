@@ -116,14 +116,14 @@ def test_silence_leaves_the_visual_values(
     assert not retention.visual[1].any()
 
 
-def test_retention_starts_near_one(tokens: tuple[Tensor, Tensor]) -> None:
+def test_retention_starts_with_no_preference_for_any_sound() -> None:
     torch.manual_seed(0)
     module = RelevanceAttention(64, 8)
-    visual, audio = torch.randn(4, 12, 64), torch.randn(4, 2, 64)
-    _, retention = module(visual, audio, torch.ones(4, dtype=torch.bool))
+    visual, audio = torch.randn(16, 12, 64), torch.randn(16, 2, 64)
+    _, retention = module(visual, audio, torch.ones(16, dtype=torch.bool))
     for kind in retention:
-        assert kind.mean().item() == pytest.approx(1.0, abs=0.1)
-        assert kind.std() < 1
+        assert kind.mean().item() == pytest.approx(0.0, abs=0.1)
+        assert kind.std().item() == pytest.approx(1.0, abs=0.2)  # as large as it may be relevant
 
 
 def test_retention_is_read_from_the_run_itself(tokens: tuple[Tensor, Tensor]) -> None:
