@@ -73,8 +73,7 @@ def convert(
         layout: How stores are written.
     """
     video = dataset.video(folder, row.video)
-    credit = dataset.credit(folder, row.video) if dataset.credit else ""
-    conversion = _Conversion(dataset, row, video, store, layout, credit)
+    conversion = _Conversion(dataset, row, video, folder, store, layout)
     try:
         counts = video.counts()
         try:
@@ -93,9 +92,9 @@ class _Conversion:
     dataset: DatasetSpec
     row: ListedVideo
     video: RawVideo
+    folder: Path
     store: Path
     layout: Layout
-    credit: str
 
     def kept(self, counts: Counts) -> Verdict:
         """Write the store and say what is in it."""
@@ -194,7 +193,7 @@ class _Conversion:
             listed=self.row.frames,
             used=used,
             ground_truth=dict(annotation.made),
-            credit=self.credit,
+            credit=self.dataset.credit(self.folder, self.row.video) if self.dataset.credit else "",
         )
 
 

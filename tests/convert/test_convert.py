@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,9 @@ import soundfile
 from PIL import Image
 from scipy.io import savemat
 
+from avrsp.convert.convert_video import Layout, convert
+from avrsp.datasets.dataset_registry import ListedVideo, spec
+from avrsp.errors import RawDataError
 from avrsp.store.video_store import VideoStore
 from tests.raw_videos import HEIGHT, LISTED, RATE, WIDTH, Convert, MirrorFiles, encode_avi
 
@@ -101,6 +105,17 @@ def test_a_video_that_is_not_there_is_set_aside_and_its_old_store_removed(
         mirror.frame(number).unlink()
     assert converted().reason == "0 frames; the sheet lists 6"
     assert not store.path.exists()
+
+
+def test_a_video_whose_credit_cannot_be_read_is_set_aside(
+    mirror: MirrorFiles, row: ListedVideo, layout: Layout, tmp_path: Path
+) -> None:
+    def unreadable(folder: Path, video: str) -> str:
+        raise RawDataError(f"{folder.name}/{video}.json: expected JSON")
+
+    dataset = replace(spec("diem"), credit=unreadable)
+    verdict = convert(dataset, row, mirror.raw, tmp_path / "a.zarr.zip", layout)
+    assert (verdict.kept, verdict.reason) == (False, "raw/a.json: expected JSON")
 
 
 def test_empty_maps_and_missing_sound_are_noted(
