@@ -82,12 +82,10 @@ class RelevanceAttention(nn.Module):
         return tuple(split_heads(part, self.heads) for part in affine(tokens).chunk(3, -1))
 
     def _start(self) -> None:
-        """Start each affine map of eq. 1 by itself, Xavier-uniform and without a bias.
+        """Start each affine map of eq. 1 Xavier-uniform and without a bias.
 
-        From biases that begin with a retention near 1, both modalities are added wherever sound
-        belongs: where half of the sounds are irrelevant, training then takes far longer to tell
-        sounds apart. Values as large as there are heads, to make up for the weights of eq. 7, hardly
-        move at the steps that AdamW takes.
+        Biases that begin with a retention near 1 add both modalities everywhere: where half of the
+        sounds are irrelevant, training then takes longer to tell sounds apart.
         """
         for affine in (self.visual, self.audio):
             for part in affine.weight.data.chunk(3):
