@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from avrsp import files
@@ -124,6 +123,8 @@ def write_areas(path: Path, maps: KeptMaps, media: Media, boxes: Sequence[Box]) 
 
 def plot_areas(path: Path, maps: KeptMaps, media: Media, boxes: Sequence[Box]) -> None:
     """Draw the share of each box over time as a PNG; dashed, that of an even spread."""
+    from matplotlib.figure import Figure  # noqa: PLC0415 - takes a second, for this picture only
+
     lines: dict[str, list[tuple[float, float, float]]] = {box.name: [] for box in boxes}
     for time, shares in _shares(maps, media, boxes):
         for name, points in lines.items():

@@ -22,7 +22,6 @@ from avrsp.prediction.kept_maps import KeptMaps
 from avrsp.prediction.predictor import TimedMap
 from avrsp.prediction.records import remove
 from avrsp.prediction.wanted import Form
-from avrsp.store.video_store import MapStore, write_maps
 
 FASTEST = 1
 BLOCK = 64
@@ -46,6 +45,8 @@ def write_npz(path: Path, maps: KeptMaps, _: Media) -> None:
 
 def write_zarr(path: Path, maps: KeptMaps, _: Media) -> None:
     """Write what `MapStore` reads: array `maps` T x h x w float16."""
+    from avrsp.store.video_store import write_maps  # noqa: PLC0415 - zarr takes half a second
+
     write_maps(path, maps)
 
 
@@ -100,6 +101,8 @@ def read_npz(path: Path) -> Iterator[TimedMap]:
 
 def read_zarr(path: Path) -> Iterator[NDArray[np.float32]]:
     """Yield the maps that `write_zarr` wrote, a block in memory at a time."""
+    from avrsp.store.video_store import MapStore  # noqa: PLC0415 - zarr takes half a second
+
     store = MapStore(path)
     for start in range(0, len(store), BLOCK):
         yield from store.maps(start, start + BLOCK).astype(np.float32)

@@ -100,6 +100,16 @@ def test_weights_of_a_generated_world_are_named_so(model: Path) -> None:
         assert (remark is not None and "avrsp fetch-weights unisal" in remark) == said
 
 
+def test_predicting_imports_no_library_that_its_results_do_not_need() -> None:
+    slow = "{'matplotlib.figure', 'zarr', 'pandas', 'scipy.stats', 'mlflow', 'librosa'}"
+    code = (
+        "import sys, avrsp.cli, avrsp.prediction.batch, avrsp.prediction.predictor\n"
+        f"sys.stdout.write(' '.join({slow} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not done.stdout
+
+
 def test_importing_the_package_does_not_import_torch() -> None:
     media = "avrsp.media.reader, avrsp.media.encode"
     check = f"import sys, avrsp, {media}; assert 'torch' not in sys.modules"
