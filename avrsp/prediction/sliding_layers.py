@@ -79,13 +79,16 @@ class Peaks(SlidingLayer):
 
     def _pooled(self, x: Tensor) -> Tensor:
         """Pool along the first axis: 2 positions, or 3 around each one that the stride leaves."""
+        if len(x) == 1:
+            return x
         if self.stride == 1:
-            y, before = x.clone(), x[:-1]
-            torch.maximum(y[:-1], x[1:], out=y[:-1])
-        else:
-            y, before = torch.maximum(x[::2], x[1::2]), x[1:-1:2]
+            pairs, y = torch.maximum(x[:-1], x[1:]), torch.empty_like(x)
+            y[0], y[-1] = pairs[0], pairs[-1]
+            torch.maximum(pairs[:-1], pairs[1:], out=y[1:-1])
+            return y
+        y = torch.maximum(x[::2], x[1::2])
         if self.size > 2:  # noqa: PLR2004 - the kernel reaches back
-            torch.maximum(y[1:], before, out=y[1:])
+            torch.maximum(y[1:], x[1:-1:2], out=y[1:])
         return y
 
 
