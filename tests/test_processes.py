@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import signal
 import subprocess
@@ -16,6 +17,21 @@ import pytest
 
 from avrsp.errors import AvrspError
 from avrsp.processes import only_one, temporary_folder
+
+REUSED = """
+import resource, sys
+import numpy as np
+from avrsp.processes import keep_freed_memory
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    np.ones(64 << 20, np.uint8)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+given_back = [faults(), faults()][-1]
+keep_freed_memory()
+sys.stdout.write(f"{given_back} {[faults(), faults()][-1]}")
+"""
 
 HOLD = """
 import sys, time
@@ -72,3 +88,14 @@ def test_a_killed_process_holds_nothing(
     with only_one(tmp_path / "work" / "lock", 0, held, print):
         pass
     assert not [*(tmp_path / "tmp").iterdir()]
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another libc has no such setting")
+def test_a_large_block_that_was_freed_is_used_again() -> None:
+    small_pages = {**os.environ, "NUMPY_MADVISE_HUGEPAGE": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", REUSED], capture_output=True, text=True, check=True, env=small_pages
+    )
+    given_back, kept = map(int, done.stdout.split())
+    assert given_back > 10_000
+    assert kept < 100

@@ -125,7 +125,9 @@ def predict(
     from avrsp.prediction.find_videos import find_videos
     from avrsp.prediction.overlay_style import OverlayStyle
     from avrsp.prediction.wanted import OutputChoice, PictureInput
+    from avrsp.processes import keep_freed_memory
 
+    keep_freed_memory()
     pictures = PictureInput.given(wanted.pop("fps"), wanted.pop("sound"))
     style = OverlayStyle(**{key: wanted.pop(key) for key in ("scale", "colormap", "opacity")})
     found = find_videos(videos)

@@ -32,6 +32,7 @@ from avrsp.prediction.reuse import Prepared, Slide, Sliding, Task
 from avrsp.prediction.speed import Speed, has_bf16
 from avrsp.prediction.wanted import OutputChoice
 from avrsp.prediction.window_by_window import WindowSound, on_device
+from avrsp.processes import keep_freed_memory
 from avrsp.types import InputSpec
 
 SPEC: Final = InputSpec(length=32, height=224, width=384, audio=True)
@@ -157,6 +158,7 @@ def macs() -> float:
 
 def main(turns: int) -> None:
     """Print everything."""
+    keep_freed_memory()
     device = device_named("auto")
     torch.set_num_threads(1)
     batch, block = WINDOWS[device.type]
