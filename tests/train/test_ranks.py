@@ -35,7 +35,7 @@ MODULE = "tests.train.test_ranks"
 def gentle() -> Recipe:
     """Return a schedule with a small learning rate: AdamW enlarges rounding in proportion to it."""
     chosen = small.recipe()
-    return replace(chosen, train=chosen.train.model_copy(update={"lr": 3e-5}))
+    return replace(chosen, train=chosen.train.model_copy(update={"lr": 1e-5}))
 
 
 def stepped(ranks: Ranks) -> dict[str, Tensor]:
