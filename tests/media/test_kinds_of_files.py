@@ -229,7 +229,7 @@ KINDS = {
     "preview.mkv": Kind(f"{PREVIEW} -c:v:0 mjpeg -pix_fmt:v:0 yuvj420p -c:v:1 libx264 -c:a aac"),
     "twins.mkv": Kind(f"{TWICE} {H264} -c:a:0 aac -c:a:1 aac -ac:a:0 1"),
     "same-time.mkv": Kind(
-        f"-vf \"setpts='(N-eq(N,7))/25/TB'\" {STAMPS} -c:v mjpeg -q:v 2 -c:a aac", even=False
+        f"-vf \"setpts='(N-eq(N,7))/25/TB'\" {STAMPS} -c:v ffv1 -c:a aac", even=False
     ),
     "changing-size.ts": Kind(changing, even=False),
     "changing-sound.ts": Kind(changing_sound, even=False),
