@@ -12,8 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import psutil
-
+from avrsp import processes
 from avrsp.errors import StoreError, WriteError
 
 PACKAGE: Final = Path(__file__).parent
@@ -29,12 +28,12 @@ def replacing(path: Path) -> Iterator[Path]:
     The temporary name keeps the suffixes of `path`, because writers choose a format by them.
     On any error, Ctrl-C included, the temporary file is removed, as are folders that were made for
     it, and `path` is left as it was; what a killed process left behind is removed by the next one
-    that writes the same file.
+    of its host that writes the same file.
 
     Raises:
         WriteError: The system refuses to make, flush or rename the file.
     """
-    token = f"{os.getpid()}-{secrets.token_hex(4)}"
+    token = f"{processes.own_mark()}-{secrets.token_hex(4)}"
     temporary = path.with_name(f".tmp-{token}-{_shortened(path)}")
     with needed_folder(path.parent, path):
         try:
@@ -184,10 +183,10 @@ def _shortened(path: Path) -> str:
 
 
 def _sweep(path: Path) -> None:
-    """Remove temporary files for `path` whose process no longer lives."""
-    for stale in path.parent.glob(f".tmp-*-{glob.escape(_shortened(path))}"):
-        if not psutil.pid_exists(int(stale.name.split("-")[1])):
-            stale.unlink(missing_ok=True)
+    """Remove temporary files for `path` whose process, one of this host, no longer lives."""
+    found = path.parent.glob(f".tmp-*-{glob.escape(_shortened(path))}")
+    for stale in filter(processes.was_left_behind, found):
+        stale.unlink(missing_ok=True)
 
 
 def _fsync(path: Path) -> None:

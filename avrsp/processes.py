@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import hashlib
 import os
+import re
 import shutil
 import signal
 import tempfile
@@ -151,28 +153,47 @@ def _holder(path: Path) -> str:
     return "another process"
 
 
-PREFIX: Final = "avrsp-"
+_MARKED: Final = re.compile(r"[a-z.]+-(\d+)@([0-9a-f]+)-")
+_HOST: Final = hashlib.sha256(os.uname().nodename.encode()).hexdigest()[:6]
+
+
+def own_mark() -> str:
+    """Return what stands in a temporary name after its first hyphen: this process and its host."""
+    return f"{os.getpid()}@{_HOST}"
+
+
+def was_left_behind(path: Path) -> bool:
+    """Say whether the process of this host by whose mark `path` is named has ended.
+
+    What another host's process made on a shared disk, nobody here can say that of.
+    """
+    marked = _MARKED.match(path.name)
+    if not marked or marked[2] != _HOST:
+        return False
+    try:
+        return not lives(psutil.Process(int(marked[1])))
+    except psutil.NoSuchProcess:
+        return True
 
 
 @contextlib.contextmanager
 def temporary_folder() -> Iterator[Path]:
     """Give this process and those that it starts a folder for temporary files, and remove it.
 
-    What a killed process left is removed by the next one. A process that was started with such a
-    folder by another one uses that, and removes it where that one has been killed.
+    What a killed process left is removed by the next one on its host. A process that was started
+    with such a folder by another one uses that, and removes it where that one has been killed.
     """
     top = Path(tempfile.gettempdir())
-    if _owner(top) is not None:
+    if _MARKED.match(top.name):
         try:
             yield top
         finally:
-            if _ended(_owner(top)):
+            if was_left_behind(top):
                 shutil.rmtree(top, ignore_errors=True)
         return
-    for stale in top.glob(f"{PREFIX}*"):
-        if _ended(_owner(stale)):
-            shutil.rmtree(stale, ignore_errors=True)
-    own = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
+    for stale in filter(was_left_behind, top.glob("avrsp-*")):
+        shutil.rmtree(stale, ignore_errors=True)
+    own = Path(tempfile.mkdtemp(prefix=f"avrsp-{own_mark()}-"))
     before, tempfile.tempdir = tempfile.tempdir, str(own)
     named = os.environ.get("TMPDIR")
     os.environ["TMPDIR"] = str(own)
@@ -185,17 +206,3 @@ def temporary_folder() -> Iterator[Path]:
         else:
             os.environ["TMPDIR"] = named
         shutil.rmtree(own, ignore_errors=True)
-
-
-def _ended(number: int | None) -> bool:
-    """Say whether there was such a process, which has ended."""
-    try:
-        return number is not None and not lives(psutil.Process(number))
-    except psutil.NoSuchProcess:
-        return True
-
-
-def _owner(folder: Path) -> int | None:
-    """Return the process that a temporary folder of ours was made by, by its name."""
-    number = folder.name.removeprefix(PREFIX).partition("-")[0]
-    return int(number) if folder.name.startswith(PREFIX) and number.isdecimal() else None

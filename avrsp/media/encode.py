@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,6 +13,7 @@ import ffmpeg
 import numpy as np
 from numpy.typing import NDArray
 
+from avrsp import processes
 from avrsp.errors import RawDataError
 from avrsp.files import replacing
 from avrsp.media import pipes
@@ -145,7 +145,7 @@ def _add_sound(path: Path, begin: float, sound: Track, quality: Quality) -> bool
     Its first frame is shown at `begin` seconds.
     """
     name = path.name.split("-", 3)[3]  # short enough for a disk, and swept as `path` is
-    joined = path.with_name(f".tmp-{os.getpid()}-sound-{name}")
+    joined = path.with_name(f".tmp-{processes.own_mark()}-sound-{name}")
     copied = {"acodec": "copy", "strict": "experimental"}  # which FLAC in MP4 was until ffmpeg 6
     encoded = {"acodec": "aac", "audio_bitrate": quality.sound_bitrate}
     ways = (copied, encoded) if quality.copied and sound.codec in COPIED_SOUND else (encoded,)

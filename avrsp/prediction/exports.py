@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import glob
 import math
-import os
 import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 from PIL import Image
 
+from avrsp import processes
 from avrsp.files import replacing
 from avrsp.media.decode import Frame, Media
 from avrsp.media.encode import encode
@@ -55,11 +54,10 @@ def write_png(path: Path, maps: KeptMaps, _: Media) -> None:
 
     The folder appears once it is complete.
     """
-    for stale in path.parent.glob(f".tmp-*-{glob.escape(path.name)}"):
-        process = stale.name.split("-")[1]
-        if process.isdigit() and not psutil.pid_exists(int(process)):
-            remove(stale)
-    draft = path.with_name(f".tmp-{os.getpid()}-{secrets.token_hex(4)}-{path.name}")
+    found = path.parent.glob(f".tmp-*-{glob.escape(path.name)}")
+    for stale in filter(processes.was_left_behind, found):
+        remove(stale)
+    draft = path.with_name(f".tmp-{processes.own_mark()}-{secrets.token_hex(4)}-{path.name}")
     try:
         draft.mkdir()
         for number, saliency in enumerate(maps, start=1):

@@ -16,6 +16,7 @@ from typing import Final
 
 from platformdirs import user_cache_path
 
+from avrsp import processes
 from avrsp.errors import ParamsError
 
 FOLDER: Final = "AVRSP_CACHE"
@@ -71,7 +72,7 @@ def remove(name: str) -> None:
 def _write(place: Path, content: bytes) -> None:
     """Write a piece; one that a crash of the computer damaged is read anew."""
     place.parent.mkdir(parents=True, exist_ok=True)
-    temporary = place.with_name(f".tmp-{os.getpid()}-{secrets.token_hex(4)}")
+    temporary = place.with_name(f".tmp-{processes.own_mark()}-{secrets.token_hex(4)}")
     try:
         temporary.write_bytes(content)
         temporary.replace(place)
