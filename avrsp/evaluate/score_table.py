@@ -6,6 +6,7 @@ Nothing here needs torch, so that reports read scores at once.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -53,7 +54,19 @@ def read_rows(path: Path) -> Iterator[pd.DataFrame]:
     Raises:
         StoreError: It is not there or damaged.
     """
-    yield from (table.to_pandas() for table in read_tables(path))
+    yield from (rows for _, rows in _read(path))
+
+
+def read_methods(files: Iterable[Path]) -> dict[str, pd.DataFrame]:
+    """Return the rows of several files that `write_rows` wrote, by method, each file read once.
+
+    Raises:
+        StoreError: One is not there or damaged.
+    """
+    found: dict[str, list[pd.DataFrame]] = {}
+    for rows in itertools.chain.from_iterable(map(read_rows, files)):
+        found.setdefault(str(rows["method"].iat[0]), []).append(rows)
+    return {method: pd.concat(parts, ignore_index=True) for method, parts in found.items()}
 
 
 def read_tables(path: Path) -> Iterator[pa.Table]:
@@ -62,6 +75,11 @@ def read_tables(path: Path) -> Iterator[pa.Table]:
     Raises:
         StoreError: It is not there or damaged.
     """
+    yield from (table for table, _ in _read(path))
+
+
+def _read(path: Path) -> Iterator[tuple[pa.Table, pd.DataFrame]]:
+    """Yield the rows of a file, a video at a time, in both forms."""
     try:
         with parquet.ParquetFile(path) as file:
             digests = json.loads(file.metadata.metadata[DIGESTS])
@@ -69,9 +87,10 @@ def read_tables(path: Path) -> Iterator[pa.Table]:
                 raise ValueError(f"{file.num_row_groups} videos, expected {len(digests)}")
             for group, expected in enumerate(digests):
                 table = file.read_row_group(group)
-                if _digest(table.to_pandas()) != expected:
+                rows = table.to_pandas()
+                if _digest(rows) != expected:
                     raise ValueError("rows that are not those that were written")
-                yield table
+                yield table, rows
     except FileNotFoundError:
         raise StoreError(f"{path}: no such scores; run: dvc repro, or avrsp evaluate") from None
     except UNREADABLE as error:

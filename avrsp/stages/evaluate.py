@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
+
+import pandas as pd
 
 from avrsp import params, paths
 from avrsp.errors import StoreError, exits_cleanly
@@ -16,7 +17,7 @@ from avrsp.evaluate.run import (
     evaluate_run,
     write_no_rows,
 )
-from avrsp.evaluate.score_table import read_rows
+from avrsp.evaluate.score_table import read_methods
 from avrsp.evaluate.summary import VIEWERS, Summary, no_scores, write_summary
 from avrsp.params import Params, split_name
 from avrsp.params.runs import KINDS, run_name
@@ -74,18 +75,18 @@ def main() -> None:
         )
     for line in faults + remarks:
         sys.stderr.write(f"avrsp: {line}\n")
+    rows = read_methods([out])
     for method in (*REFERENCES, *VIEWERS) if what == "references" else [what]:
-        summary = summary_of(method, out, loaded, faults)
+        summary = summary_of(rows.get(method), loaded, faults)
         write_summary(reports / f"{run_name(method.replace(' ', '-'), split)}.json", summary)
     left_out.note_damaged(loaded.preset, step_of(what), run, test, faults)
     left_out.refuse_faults(faults, allowed=loaded.evaluation.allow_missing)
 
 
-def summary_of(method: str, out: Path, loaded: Params, faults: Sequence[str]) -> Summary:
-    """Average a method's rows in a file; of a method without rows there are no scores."""
+def summary_of(rows: pd.DataFrame | None, loaded: Params, faults: Sequence[str]) -> Summary:
+    """Average a method's rows; of a method without rows there are no scores."""
     protocol = loaded.evaluation.protocol
-    rows = [part for part in read_rows(out) if part["method"].iat[0] == method]
-    if not rows:
+    if rows is None:
         return no_scores(protocol, loaded.preset)
     resamples = loaded.evaluation.resamples
     return summarise(rows, protocol, resamples, loaded.seed, faults, preset=loaded.preset)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-import pandas as pd
 
 from avrsp import params, paths
 from avrsp.errors import exits_cleanly
 from avrsp.evaluate.averages import summarise
 from avrsp.evaluate.references import REFERENCES
-from avrsp.evaluate.score_table import read_rows
+from avrsp.evaluate.score_table import read_methods
 from avrsp.evaluate.summary import VIEWERS, write_summary
 from avrsp.files import write_json
 from avrsp.params import Params
@@ -57,12 +55,12 @@ def pool(
         scores = data_of(what) / "scores"
         files_of = [scores / f"{run_name(what, split)}.parquet" for split in loaded.splits]
         found = [path for path in files_of if path.exists()]
-        for method in methods if found else ():
-            rows = [*rows_of(method, found)]
-            if not rows:  # the network has no such run
+        rows = read_methods(found)
+        for method in methods:
+            if method not in rows:  # the network has no such run
                 continue
             summary = summarise(
-                rows, chosen.protocol, chosen.resamples, loaded.seed, preset=loaded.preset
+                rows[method], chosen.protocol, chosen.resamples, loaded.seed, preset=loaded.preset
             )
             write_summary(reports / "pooled" / f"{method.replace(' ', '-')}.json", summary)
             if method not in compared:
@@ -71,14 +69,6 @@ def pool(
             means[method] = {each: known[each].value for each in SHOWN if each in known}
     ordered = {method: means[method] for method in compared if method in means}
     write_json(reports / "metrics.json", ordered)
-
-
-def rows_of(method: str, places: Sequence[Path]) -> Iterator[pd.DataFrame]:
-    """Yield the rows of one method from several files, a video at a time."""
-    for place in places:
-        for part in read_rows(place):
-            if part["method"].iat[0] == method:
-                yield part
 
 
 if __name__ == "__main__":
