@@ -52,6 +52,7 @@ PROGRAMS = {
 # a map or a score holds is known by the files themselves, not by the code that made them.
 WITHOUT_EFFECT = {
     "errors", "files", "params", "paths", "processes", "progress", "stages", "tracking",
+    "workers",
 }  # fmt: skip
 
 # A stage that only looks things up there does not depend on how they are made.

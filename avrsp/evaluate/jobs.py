@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from avrsp.evaluate.between_viewers import ViewerScorer, knows_viewers
 from avrsp.evaluate.map_readers import Findings
 from avrsp.evaluate.map_values import Values
 from avrsp.evaluate.summary import VIEWERS
+from avrsp.store.blocks import available_threads
 from avrsp.store.video_store import MapStore, VideoStore
 
 NamedStore: TypeAlias = tuple[str, str, Path]
@@ -166,6 +168,25 @@ def map_job(
     method, split = by
     source = Predicted(found, folder, values)
     return ScoringJob(dataset, name, split, method, store, source, repr((values, state(found))))
+
+
+LEAST_PIXELS: Final = 15 * 10**7
+"""Pixels of ground truth to score from which it pays to start processes; some seconds of work."""
+
+LOOKED_AT: Final = 8
+"""Stores by whose size that of the others is estimated."""
+
+
+def default_workers(stores: Sequence[Path], protocols: int) -> int:
+    """Return how many processes to use for videos by so many protocols."""
+    sizes = []
+    for path in stores[:LOOKED_AT]:
+        with contextlib.suppress(StoreError):
+            store = VideoStore(path)
+            height, width = store.truth_size
+            sizes.append(len(store) * height * width)
+    pixels = protocols * sum(sizes) * len(stores) / max(1, len(sizes))
+    return min(available_threads(), len(stores)) if pixels >= LEAST_PIXELS else 1
 
 
 def state(path: Path | None) -> str:

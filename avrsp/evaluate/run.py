@@ -20,20 +20,27 @@ from pyarrow import parquet
 from avrsp.errors import AvrspError, StoreError, one_line
 from avrsp.evaluate import references, scores
 from avrsp.evaluate.between_viewers import ViewerScorer
-from avrsp.evaluate.jobs import NamedStore, ScoringJob, map_job, reference_jobs, state
+from avrsp.evaluate.jobs import (
+    NamedStore,
+    ScoringJob,
+    default_workers,
+    map_job,
+    reference_jobs,
+    state,
+)
 from avrsp.evaluate.map_readers import Findings
 from avrsp.evaluate.map_values import REMARKS
 from avrsp.evaluate.score_table import read_tables, write_rows
 from avrsp.evaluate.scores import NO_CONTEXT, ScoringContext
 from avrsp.evaluate.shuffle import draw
 from avrsp.evaluate.summary import COLUMNS
-from avrsp.evaluate.workers import default_workers, map_in_workers
 from avrsp.files import code_digest, needed_folder
 from avrsp.params import ProtocolName
 from avrsp.processes import only_one
 from avrsp.progress import track
 from avrsp.store.manifest import Verdict, store_path
 from avrsp.store.video_store import VideoStore
+from avrsp.workers import map_in_workers
 
 CODE: Final = ("evaluate", "metrics", "store", "types.py")
 """Folders that decide a row's numbers; parts that others wrote are not taken up again."""

@@ -17,11 +17,11 @@ from torch import Tensor
 from avrsp.evaluate.protocols import PROTOCOLS, Protocol, resized
 from avrsp.evaluate.shuffle import DatasetFixations, PixelIndices, of_same_video, without
 from avrsp.evaluate.summary import COLUMNS, METRICS
-from avrsp.evaluate.workers import one_thread
 from avrsp.metrics import definitions
 from avrsp.params import ProtocolName
 from avrsp.store.ground_truth import is_empty
 from avrsp.store.video_store import VideoStore
+from avrsp.workers import one_thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def measure(
 ) -> dict[str, Tensor]:
     """Return the named metrics of a batch: maps n x h x w, fixations m x 3 (row, col, frame).
 
-    On a CPU one thread computes: see `workers` for why more would be slower.
+    On a CPU one thread computes: see `avrsp.workers` for why more would be slower.
     """
     with one_thread() if pred.device.type == "cpu" else contextlib.nullcontext():
         scores = definitions.together(pred, density, fixations)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -14,13 +15,24 @@ import pandas as pd
 from avrsp.errors import AvrspError, StoreError, one_line
 from avrsp.evaluate.intervals import Paired, entries, known, paired
 from avrsp.evaluate.summary import METRICS
-from avrsp.params import ProtocolName
+from avrsp.params import ComputeParams, ProtocolName
 from avrsp.progress import track
-from avrsp.reliance.listening import ShownWindows, SoundProbe, evenly, listen, rows_of
+from avrsp.reliance.listening import (
+    ShownWindows,
+    SoundProbe,
+    evenly,
+    listen,
+    rows_of,
+    sound_probe,
+)
 from avrsp.reliance.sounds import SOUNDS, SoundName, Waveform, partners, soundtracks
 from avrsp.reliance.truth import UNKNOWN, Split
 from avrsp.store.manifest import Verdict, store_path
 from avrsp.store.video_store import VideoStore, write_maps
+from avrsp.workers import map_in_workers, network_workers
+
+ShownPair: TypeAlias = tuple[Verdict, Verdict | None]
+"""A video, and the one that lends it a sound."""
 
 COMPARED: Final = ("cc", "nss")
 """Metrics whose differences between sounds are tested."""
@@ -54,16 +66,29 @@ class Rules:
         )
 
 
-def listen_to(
-    probe: SoundProbe,
-    stores: Path,
-    split: Split,
-    rules: Rules,
-    *,
-    names: Sequence[SoundName] = SOUNDS,
-    out: Path | None = None,
-) -> tuple[pd.DataFrame, list[str]]:
-    """Show every video of a split with the named sounds.
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Which network is shown videos, with which sounds, and what becomes of it.
+
+    Attributes:
+        model: Its folder.
+        compute: Where and how it runs.
+        stores: Folder of the videos' stores.
+        rules: How many frames are looked at, and how they are scored.
+        names: The sounds; a network that takes none is shown a video once.
+        out: Where its retention is written, if anywhere.
+    """
+
+    model: Path
+    compute: ComputeParams
+    stores: Path
+    rules: Rules
+    names: tuple[SoundName, ...] = SOUNDS
+    out: Path | None = None
+
+
+def listen_to(listening: Listening, split: Split) -> tuple[pd.DataFrame, list[str]]:
+    """Show every video of a split; on a CPU a small network runs in several processes.
 
     The retention with the true sound is written to `<out>/<dataset>/<video>.audio.zarr.zip`, and
     `.visual.zarr.zip`, a map for each frame that was looked at.
@@ -74,19 +99,16 @@ def listen_to(
         each.
 
     Raises:
+        WeightsError: The model is missing or damaged.
         StoreError: No video could be shown.
     """
     lenders = partners(split.videos, {key: truth.kind for key, truth in split.truths.items()})
+    pairs = [(video, lenders[video.dataset, video.video]) for video in split.videos]
     parts, faults = [], []
-    for video in track(split.videos, total=len(split.videos), label="other sounds", unit="video"):
-        lender = lenders[video.dataset, video.video]
-        try:
-            shown, rows = _show(probe, stores, (video, lender), names, rules)
-        except AvrspError as error:
-            faults.append(f"{video.dataset}/{video.video}: {one_line(error)}")
+    for (video, lender), rows in zip(pairs, _shown(listening, pairs), strict=True):
+        if isinstance(rows, str):
+            faults.append(f"{video.dataset}/{video.video}: {rows}")
             continue
-        if out is not None:
-            _write_retention(out / video.dataset / video.video, shown)
         facts: dict[str, Any] = {
             "dataset": video.dataset,
             "split": split.number,
@@ -155,21 +177,46 @@ def _videos(rows: pd.DataFrame) -> int:
     return len(rows[["dataset", "video"]].drop_duplicates())
 
 
-def _show(
-    probe: SoundProbe,
-    stores: Path,
-    pair: tuple[Verdict, Verdict | None],
-    names: Sequence[SoundName],
-    rules: Rules,
-) -> tuple[ShownWindows, pd.DataFrame]:
-    """Show the first video of `pair`, also with the sound of the second."""
-    video, lender = pair
-    store = VideoStore(store_path(stores, video))
-    lent = VideoStore(store_path(stores, lender)).waveform if lender else np.zeros(0, np.float32)
+def _shown(listening: Listening, pairs: Sequence[ShownPair]) -> Iterator[pd.DataFrame | str]:
+    """Yield what comes of each pair."""
+    _probe.cache_clear()  # another network may lie there by now
+    probe = _probe(listening.model, listening.compute)
+    window = probe.spec.length * probe.spec.height * probe.spec.width
+    number = network_workers(probe.device.type, window, len(pairs))
+    show = partial(_show, listening=listening)
+    results = map_in_workers(show, pairs, number) if number else map(show, pairs)
+    yield from track(results, total=len(pairs), label="other sounds", unit="video")
+
+
+def _show(pair: ShownPair, listening: Listening) -> pd.DataFrame | str:
+    """Return the rows of a pair's video, or why it could not be shown."""
+    probe = _probe(listening.model, listening.compute)
+    try:
+        return _rows(probe, listening, *pair)
+    except AvrspError as error:
+        return str(one_line(error))
+
+
+_probe = lru_cache(maxsize=1)(sound_probe)
+"""The network, which each process loads once."""
+
+
+def _rows(
+    probe: SoundProbe, listening: Listening, video: Verdict, lender: Verdict | None
+) -> pd.DataFrame:
+    """Show a video, also with the sound of the other one, and write the retention."""
+    store = VideoStore(store_path(listening.stores, video))
+    lent = np.zeros(0, np.float32)
+    if lender is not None:
+        lent = VideoStore(store_path(listening.stores, lender)).waveform
     found = soundtracks(store.waveform, lent)
+    names = listening.names if probe.spec.audio else ("true",)
     tracks: dict[SoundName, Waveform] = {name: found[name] for name in names if name in found}
-    shown = listen(probe, store, tracks, evenly(len(store), rules.frames))
-    return shown, rows_of(shown, store, rules.protocol)
+    shown = listen(probe, store, tracks, evenly(len(store), listening.rules.frames))
+    rows = rows_of(shown, store, listening.rules.protocol)
+    if listening.out is not None:
+        _write_retention(listening.out / video.dataset / video.video, shown)
+    return rows
 
 
 def _write_retention(stem: Path, shown: ShownWindows) -> None:

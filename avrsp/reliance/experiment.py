@@ -9,16 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 
-from avrsp.compute import device_named
 from avrsp.evaluate.intervals import Paired
 from avrsp.evaluate.score_table import read_rows
-from avrsp.models.saved import load_model
 from avrsp.params import ComputeParams
 from avrsp.params.runs import AUDIO_VISUAL, VISUAL, Kind, run_name
-from avrsp.reliance.analysis import Rules, listen_to
-from avrsp.reliance.listening import SoundProbe
+from avrsp.reliance.analysis import Listening, Rules, listen_to
 from avrsp.reliance.statements import PRIOR, Following, Measured, pursuits
 from avrsp.reliance.truth import Split
 from avrsp.store.manifest import store_path
@@ -72,8 +68,8 @@ def measure(
     sounds, faults, follows = [], [], list[Following]()
     for split in splits:
         model = places.networks[AUDIO_VISUAL].of(split, "models")
-        probe = sound_probe(model, compute)
-        rows, own = listen_to(probe, places.stores, split, rules, out=out / model.name)
+        shown = Listening(model, compute, places.stores, rules, out=out / model.name)
+        rows, own = listen_to(shown, split)
         sounds.append(rows)
         faults += own
         follows += _followings(places, split)
@@ -96,26 +92,16 @@ def measure_alone(
     """
     sounds, seen, faults = [], [], list[str]()
     for split in splits:
-        probe = sound_probe(places.networks[AUDIO_VISUAL].of(split, "models"), compute)
-        rows, own = listen_to(probe, places.stores, split, rules)
-        visual = sound_probe(places.networks[VISUAL].of(split, "models"), compute)
+        models = {kind: each.of(split, "models") for kind, each in places.networks.items()}
+        shown = Listening(models[AUDIO_VISUAL], compute, places.stores, rules)
+        rows, own = listen_to(shown, split)
         sounds.append(rows)
-        seen.append(listen_to(visual, places.stores, split, rules, names=("true",))[0])
+        visual = Listening(models[VISUAL], compute, places.stores, rules, names=("true",))
+        seen.append(listen_to(visual, split)[0])
         faults += own
     rows = pd.concat(sounds, ignore_index=True)
     true, visual_rows = rows[rows["sound"] == "true"], pd.concat(seen, ignore_index=True)
     return Measured({AUDIO_VISUAL: true, VISUAL: visual_rows}, rows, []), faults
-
-
-def sound_probe(place: Path, compute: ComputeParams) -> SoundProbe:
-    """Load the model in folder `place` so that it can be shown videos.
-
-    Raises:
-        WeightsError: It is missing or damaged.
-    """
-    model, spec, _ = load_model(place)
-    device: torch.device = device_named(compute.device)
-    return SoundProbe(model.to(device), spec, device, compute.precision, compute.windows)
 
 
 def _scores(network: NetworkPlaces, method: str, splits: Sequence[Split]) -> Iterator[pd.DataFrame]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -18,12 +19,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from avrsp import metrics
-from avrsp.compute import autocasting
+from avrsp.compute import autocasting, device_named
 from avrsp.evaluate.scores import score_video
 from avrsp.models.avrsp.network import COARSEST
 from avrsp.models.avrsp.ravf import Heard, retained
+from avrsp.models.saved import load_model
 from avrsp.models.windows import sized, window_of
-from avrsp.params import Precision, ProtocolName
+from avrsp.params import ComputeParams, Precision, ProtocolName
 from avrsp.reliance.sounds import SoundName, Waveform, sound_of
 from avrsp.store.video_store import VideoStore
 from avrsp.types import EncodesOnce, InputSpec
@@ -62,6 +64,17 @@ class ShownWindows(NamedTuple):
     audio: MapArray
     visual: MapArray
     added: MapArray
+
+
+def sound_probe(place: Path, compute: ComputeParams) -> SoundProbe:
+    """Load the model in folder `place` so that it can be shown videos.
+
+    Raises:
+        WeightsError: It is missing or damaged.
+    """
+    model, spec, _ = load_model(place)
+    device = device_named(compute.device)
+    return SoundProbe(model.to(device), spec, device, compute.precision, compute.windows)
 
 
 def evenly(count: int, wanted: int) -> NDArray[np.int64]:

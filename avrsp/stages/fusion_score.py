@@ -11,8 +11,7 @@ from avrsp.errors import exits_cleanly
 from avrsp.evaluate.score_table import write_frames
 from avrsp.params import FUSIONS
 from avrsp.progress import timed
-from avrsp.reliance.analysis import Rules, listen_to
-from avrsp.reliance.experiment import sound_probe
+from avrsp.reliance.analysis import Listening, Rules, listen_to
 from avrsp.reliance.sounds import SoundName
 from avrsp.reliance.truth import Split, read_truths
 from avrsp.stages import left_out
@@ -41,11 +40,11 @@ def main() -> None:
     keys = [(video.dataset, video.video) for video in videos]
     world = paths.current().raw(loaded.preset) / "world"
     split = Split(SPLIT, videos, read_truths(world, datasets, keys))
-    probe = sound_probe(here / "data" / "models" / fusion / fusion, loaded.active.compute)
+    model = here / "data" / "models" / fusion / fusion
     evaluation = loaded.evaluation
     rules = Rules(evaluation.protocol, evaluation.resamples, loaded.seed, loaded.fusions.frames)
-    names = SHOWN if probe.spec.audio else SHOWN[:1]
-    rows, faults = listen_to(probe, stores, split, rules, names=names)
+    shown = Listening(model, loaded.active.compute, stores, rules, names=SHOWN)
+    rows, faults = listen_to(shown, split)
     for fault in faults:
         sys.stderr.write(f"avrsp: {fault}\n")
     out = here.parent / "scores" / f"{fusion}-{loaded.seed}.parquet"

@@ -13,9 +13,12 @@ from avrsp.errors import StoreError
 from avrsp.models import registry
 from avrsp.models.avrsp.network import AVRSP
 from avrsp.models.avrsp.ravf import retained
+from avrsp.models.saved import ModelConfig, save_model
 from avrsp.models.windows import ending_at, excerpt
-from avrsp.reliance.analysis import Rules, listen_to, summarise_sounds
-from avrsp.reliance.listening import SoundProbe, evenly, listen
+from avrsp.params import ComputeParams
+from avrsp.reliance import analysis
+from avrsp.reliance.analysis import Listening, Rules, listen_to, summarise_sounds
+from avrsp.reliance.listening import SoundProbe, evenly, listen, sound_probe
 from avrsp.reliance.sounds import SoundName, Waveform
 from avrsp.reliance.truth import ClipTruth, Split
 from avrsp.store.manifest import Verdict
@@ -24,17 +27,32 @@ from avrsp.types import InputSpec
 
 COUNT, FPS, SIDE = 20, 25.0, 64
 SPEC = InputSpec(8, SIDE, SIDE, audio=True)
+COMPUTE = ComputeParams(
+    device="cpu", precision="float32", compile=False, checkpointing=False, windows=3
+)
 RULES = Rules("avrsp", resamples=50, seed=3, frames=7)
 SILENCE = np.zeros(0, np.float32)
 KINDS = {"one": "sounding", "two": "sounding", "quiet": "silent"}
 
 
 @pytest.fixture(scope="module")
-def probe() -> SoundProbe:
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network of random weights on disk."""
     torch.manual_seed(0)
-    model = registry.build("avrsp", width=0.0625, heads=2).eval()
-    assert isinstance(model, AVRSP)
-    return SoundProbe(model, SPEC, torch.device("cpu"), "float32", windows=3)
+    folder, settings = tmp_path_factory.mktemp("model"), {"width": 0.0625, "heads": 2}
+    config = ModelConfig(
+        model="avrsp", settings=settings, length=SPEC.length, height=SIDE, width=SIDE, audio=True,
+        run="av-split1", digest="untrained", mlflow_run=None,
+    )  # fmt: skip
+    save_model(folder, registry.build("avrsp", **settings), config)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def probe(model: Path) -> SoundProbe:
+    found = sound_probe(model, COMPUTE)
+    assert isinstance(found.model, AVRSP)
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -122,11 +140,10 @@ def test_retention_is_that_of_the_prediction_with_the_true_sound(
 
 
 def test_videos_become_rows_by_sound_and_maps_of_retention(
-    probe: SoundProbe, stores: Path, tmp_path: Path
+    model: Path, stores: Path, tmp_path: Path
 ) -> None:
-    rows, faults = listen_to(
-        probe, stores, split("one", "quiet", "two", "gone"), RULES, out=tmp_path
-    )
+    shown = Listening(model, COMPUTE, stores, RULES, out=tmp_path)
+    rows, faults = listen_to(shown, split("one", "quiet", "two", "gone"))
     assert [fault.split(":")[0] for fault in faults] == ["diem/gone"]
     counts = rows.groupby(["video", "sound"]).size()
     sounds = ("other", "reversed", "shifted", "silence", "true")
@@ -150,6 +167,21 @@ def test_videos_become_rows_by_sound_and_maps_of_retention(
     assert gap == pytest.approx(own.mean()["true"] - own.mean()["other"])
 
 
-def test_nothing_to_show_is_an_error(probe: SoundProbe, stores: Path) -> None:
+def test_one_process_and_two_give_the_same_rows_and_files(
+    model: Path, stores: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    videos = split("one", "quiet", "two", "gone")
+    found = {}
+    for number in (1, 2):
+        monkeypatch.setattr(analysis, "network_workers", lambda *_, number=number: number)
+        out = tmp_path / str(number)
+        rows, faults = listen_to(Listening(model, COMPUTE, stores, RULES, out=out), videos)
+        written = {each.name: each.read_bytes() for each in out.rglob("*.zip")}
+        found[number] = rows.to_csv(float_format="%a"), faults, written
+    assert found[1] == found[2]
+    assert len(found[2][2]) == 6
+
+
+def test_nothing_to_show_is_an_error(model: Path, stores: Path) -> None:
     with pytest.raises(StoreError, match="no video could be shown"):
-        listen_to(probe, stores, split("gone"), RULES)
+        listen_to(Listening(model, COMPUTE, stores, RULES), split("gone"))

@@ -1,9 +1,10 @@
 """Work that is divided among processes of one thread each.
 
-The metrics are hundreds of small operations on a few maps. PyTorch's threads must meet after each
-of them, and spin there until the last one is given a processor, so that two threads are slower
-than one: on two busy processors 3 frames/s instead of 48, for 16 times the processor time a frame.
-Processes that each score videos of their own never wait for one another.
+The metrics, and small networks, are hundreds of small operations. PyTorch's threads must meet after
+each of them, and spin there until the last one is given a processor, so that two threads are slower
+than one: of metrics on two busy processors 3 frames/s instead of 48, for 16 times the processor
+time a frame. Processes that each work on videos of their own never wait for one another, and give
+the same bytes however many they are.
 """
 
 from __future__ import annotations
@@ -17,41 +18,46 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
+import psutil
 import torch
 
-from avrsp.errors import AvrspError, StoreError
+from avrsp.errors import AvrspError
 from avrsp.store.blocks import available_threads, use_one_thread
-from avrsp.store.video_store import VideoStore
 
 Work = TypeVar("Work")
 Result = TypeVar("Result")
 
-LEAST_PIXELS: Final = 3 * 10**9
-"""Pixels of ground truth to score from which it pays to start processes; some seconds of work."""
+SMALL_WINDOW: Final = 500_000
+"""Pixels of all frames of a window, up to which a network is small: the threads of a larger one
+have enough to do, and its memory is needed once."""
 
-LOOKED_AT: Final = 8
-"""Stores by whose size that of the others is estimated."""
+NETWORK_BYTES: Final = 2 * 10**9
+"""Memory that a process with a small network takes at the most."""
 
 
-def default_workers(stores: Sequence[Path], protocols: int) -> int:
-    """Return how many processes to use for videos by so many protocols."""
-    sizes = []
-    for path in stores[:LOOKED_AT]:
-        with contextlib.suppress(StoreError):
-            store = VideoStore(path)
-            height, width = store.truth_size
-            sizes.append(len(store) * height * width)
-    pixels = protocols * sum(sizes) * len(stores) / max(1, len(sizes))
-    return min(available_threads(), len(stores)) if pixels >= LEAST_PIXELS else 1
+def network_workers(device: str, window: int, videos: int) -> int:
+    """Return how many processes of one thread predict; 0: this process, with all its threads.
+
+    Args:
+        device: Where the network runs: cpu or cuda.
+        window: Pixels of all frames that it sees at once.
+        videos: How many are to be predicted.
+    """
+    if device != "cpu" or window > SMALL_WINDOW:
+        return 0
+    room = int(psutil.virtual_memory().available // NETWORK_BYTES)
+    return max(1, min(available_threads(), videos, room))
 
 
 def map_in_workers(
     function: Callable[[Work], Result], work: Sequence[Work], workers: int
 ) -> Iterator[Result]:
     """Yield the results in the order of the work; with one worker, from this process itself.
+
+    The function is sent along with each piece of work: it names large things instead of holding
+    them, and keeps what it loads in a cache of its module.
 
     Raises:
         AvrspError: A process was ended from outside, as by a system without memory.
@@ -62,17 +68,22 @@ def map_in_workers(
         return
     sys.stderr.write(f"avrsp: {workers} processes, one thread each\n")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
+    context.set_forkserver_preload([__name__, _module(function)])
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin)
     try:
         yield from pool.map(function, work)
     except BrokenProcessPool:
         raise AvrspError(
             "a worker process was ended from outside (out of memory?); run the same command again "
-            "with fewer --workers: it goes on where it stopped"
+            "with fewer processes: OMP_NUM_THREADS=1, or of avrsp evaluate fewer --workers"
         ) from None
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _module(function: Callable[[Any], Any]) -> str:
+    """Name the module that each process would else import for itself."""
+    return str(getattr(function, "func", function).__module__)  # `func` of a partial
 
 
 @contextlib.contextmanager

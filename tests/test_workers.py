@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import torch
 
-from avrsp.evaluate import workers
-from avrsp.evaluate.jobs import map_job
+from avrsp import workers
+from avrsp.evaluate.jobs import default_workers, map_job
 from avrsp.evaluate.run import evaluate
 from avrsp.processes import only_one
 from avrsp.store.manifest import Verdict
@@ -45,9 +45,20 @@ def test_processes_give_the_rows_and_faults_of_one(
     assert "2 processes, one thread each" in capfd.readouterr().err
 
 
+def test_a_network_on_a_gpu_or_of_large_windows_uses_no_further_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(workers, "available_threads", lambda: 4)
+    assert workers.network_workers("cuda", 8 * 96 * 128, 10) == 0
+    assert workers.network_workers("cpu", 32 * 224 * 384, 10) == 0
+    assert workers.network_workers("cpu", 8 * 96 * 128, 3) == 3
+    monkeypatch.setattr(workers, "NETWORK_BYTES", 10**15)
+    assert workers.network_workers("cpu", 8 * 96 * 128, 3) == 1
+
+
 def test_little_work_starts_no_process(tmp_path: Path, three_videos: list[Verdict]) -> None:
     stores = [tmp_path / "store" / "avad" / f"{each.video}.zarr.zip" for each in three_videos]
-    assert workers.default_workers(stores, 1) == 1
+    assert default_workers(stores, 1) == 1
 
 
 def test_a_second_evaluation_into_one_file_waits_and_says_so(
