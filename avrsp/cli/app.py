@@ -32,7 +32,9 @@ def app(host: str, port: int, models: Path | None, out: Path, device: str) -> No
     """
     from avrsp import paths
     from avrsp.errors import ParamsError
+    from avrsp.processes import keep_freed_memory
 
+    keep_freed_memory()
     try:
         from avrsp.app.local_server import serve
     except ModuleNotFoundError as error:
