@@ -71,7 +71,8 @@ def _with_frames(listed: Tensor, *, single: bool) -> Tensor:
 def comparable(maps: Maps) -> Rows:
     """Return the maps as rows of pixels in a type that sorts on every device, values unchanged."""
     maps = maps if maps.dtype in {torch.float32, torch.float64} else maps.float()
-    return maps.detach().reshape(maps.shape[:-2].numel(), -1)
+    height, width = maps.shape[-2:]
+    return maps.detach().reshape(maps.shape[:-2].numel(), height * width)
 
 
 def thresholds(values: Rows, places: Places) -> tuple[Thresholds, Int[Tensor, "maps 1"]]:
@@ -80,14 +81,16 @@ def thresholds(values: Rows, places: Places) -> tuple[Thresholds, Int[Tensor, "m
     count = torch.bincount(frame, minlength=values.shape[0])
     start = count.cumsum(0) - count
     place = torch.arange(pixel.numel(), device=pixel.device) - start[frame]
-    rows = values.new_full((values.shape[0], int(count.max())), torch.inf)
+    most = int(count.max()) if count.numel() else 0
+    rows = values.new_full((values.shape[0], most), torch.inf)
     rows[frame, place] = values.flatten()[pixel]
     return rows.sort(-1).values, count.unsqueeze(-1)
 
 
 def at_or_above(values: Rows, limits: Thresholds) -> Int[Tensor, "maps most"]:
     """Count in each row of `values` those at or above each of the row's ascending limits."""
-    if values.is_cuda:  # bandwidth is cheap there, and a histogram's additions collide
+    if values.is_cuda or not len(values):
+        # on a GPU bandwidth is cheap, and a histogram's additions collide
         return by_comparison(values, limits)
     return torch.stack([_by_histogram(*row) for row in zip(values, limits, strict=True)])
 

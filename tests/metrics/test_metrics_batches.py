@@ -72,3 +72,13 @@ def test_a_map_far_from_zero_loses_no_digits() -> None:
     maps = torch.from_numpy(pred)
     assert metrics.cc(maps, torch.from_numpy(density)).item() == pytest.approx(cc, rel=1e-6)
     assert metrics.nss(maps, torch.from_numpy(fixated)).item() == pytest.approx(nss, rel=1e-6)
+
+
+def test_no_map_has_no_score() -> None:
+    maps, mask = torch.zeros(0, 4, 6), torch.zeros(0, 4, 6, dtype=torch.bool)
+    for score in (metrics.kl, metrics.cc, metrics.sim):
+        assert score(maps, maps).shape == (0,)
+    for rated in (metrics.nss, metrics.auc_judd):
+        assert rated(maps, mask).shape == (0,)
+    assert metrics.auc_shuffled(maps, mask, mask).shape == (0,)
+    assert metrics.ig(maps, mask, maps).shape == (0,)
