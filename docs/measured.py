@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any, Final
 
 from avrsp.files import unsealed
-from avrsp.report import reference_run
+from avrsp.report import fusion_claim, reference_run
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 REFERENCE: Final = ROOT / "reports" / "reference"
@@ -171,11 +171,27 @@ def _claim(found: Mapping[str, Any]) -> str:
         if each["fusion"] == "ravf"
     )  # fmt: skip
     name, seeds = found["world"]["name"], [f"seed {seed}" for seed in found["seeds"]]
+    others = [each for each in found["fusions"] if each != "ravf"]
+    gaps = ([fusion_claim.IN_WORDS[outcome], *_gaps(found, outcome, others)]
+            for outcome in fusion_claim.STATED)  # fmt: skip
     return (
         f"**World `{name}`.** {found['paragraph']} Its files lie in "
         f"`reports/reference/fusions/{name}/`.\n\n"
+        f"{_rows(('CC of RAVF minus that of', *others), gaps)}\n\n"
         f"{_rows(('AUC of RAVF by', *seeds, 'separates'), measures)}"
     )
+
+
+def _gaps(found: Mapping[str, Any], outcome: str, others: Sequence[str]) -> Iterator[str]:
+    """Yield RAVF's lead over each other fusion, with its 95 % interval and what that comes to."""
+    own = {each["other"]: each for each in found["comparisons"] if each["outcome"] == outcome}
+    for other in others:
+        gap = own[other]
+        if gap["ravf_is"] == "not compared":
+            yield "-"
+        else:
+            ends = f"{gap['low']:+.3f} to {gap['high']:+.3f}"
+            yield f"{gap['value']:+.3f} ({ends}) {gap['ravf_is']}"
 
 
 def _headline(found: Mapping[str, Any]) -> str:

@@ -132,16 +132,14 @@ def _opening(outcome: str) -> str:
 
 
 def _places(found: Findings, outcome: str) -> str:
-    """Return "ahead of a (+0.100, +0.050 to +0.150); level with b and c (-0.010 to +0.020)"."""
-    own = _compared(found, outcome)
+    """Return "ahead of a and b (+0.100 to +0.150); level with c (-0.010)"."""
     places = []
-    for verdict, word in (("ahead", "ahead of"), ("behind", "behind")):
-        if far := [each for each in own if each.verdict == verdict]:
-            places.append(f"{word} {listed(f'{each.other} ({signed(each.gap)})' for each in far)}")
-    if level := [each for each in own if each.verdict == "level"]:
-        gaps = [each.gap.value for each in level]
-        ends = signed(level[0].gap) if len(level) == 1 else f"{min(gaps):+.3f} to {max(gaps):+.3f}"
-        places.insert(1, f"level with {listed(each.other for each in level)} ({ends})")
+    for verdict, word in (("ahead", "ahead of"), ("level", "level with"), ("behind", "behind")):
+        own = [each for each in _compared(found, outcome) if each.verdict == verdict]
+        if own:
+            gaps = [each.gap.value for each in own]
+            ends = dict.fromkeys(f"{each:+.3f}" for each in (min(gaps), max(gaps)))
+            places.append(f"{word} {listed(each.other for each in own)} ({' to '.join(ends)})")
     return "; ".join(places)
 
 

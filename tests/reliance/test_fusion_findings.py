@@ -104,14 +104,15 @@ def test_the_paragraph_says_what_the_numbers_say(found: Findings) -> None:
     said = paragraph(found)
     assert said.startswith("RAVF is ahead of every other fusion in nothing that was measured.")
     assert "It is behind one or more in: clips whose sound belongs to what viewers follow." in said
-    assert "behind mul (-0.200, -0.200 to -0.200)" in said
-    assert "level with add (+0.000, +0.000 to +0.000)" in said
+    assert "level with add (+0.000); behind mul (-0.200)" in said
     assert "told from irrelevant on every seed by RAVF's selectivity (AUC 1.00 to 1.00)" in said
     assert "by 126 test videos of 3 seeds" in said
     assert f"for {len(found.comparisons)} comparisons" in said
     best = findings_of({"add": (0.6, 0.4), "ravf": (0.8, 0.5)})
     assert "ahead of every other fusion in: all clips; clips whose sound belongs" in paragraph(best)
     assert "behind" not in paragraph(best)
+    two = findings_of({"visual": (0.4, 0.5), "add": (0.6, 0.5), "ravf": (0.8, 0.5)})
+    assert "RAVF is ahead of visual and add (+0.200 to +0.400)" in paragraph(two)
 
 
 def findings_of(levels: dict[str, tuple[float, float]]) -> Findings:
