@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, TypeAlias
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int, Integer
 from torch import Tensor
@@ -117,10 +118,10 @@ def _by_histogram(values: Tensor, limits: Tensor) -> Tensor:
     mark = (limits.clamp_max(high) - low).mul_(scale).long()
     settled = torch.bincount(level, minlength=LEVELS)
     settled[mark] = 0
-    shared = torch.zeros(LEVELS, dtype=torch.bool)
-    shared[mark] = True
-    chosen = shared.index_select(0, level)
-    close = torch.from_numpy(values.numpy()[chosen.numpy()])  # a sixth of what it takes in torch
+    shared = torch.zeros(LEVELS, dtype=torch.uint8)  # bool takes twice as long to look up
+    shared[mark] = 1
+    chosen = shared.index_select(0, level).numpy().view(np.bool_)
+    close = torch.from_numpy(values.numpy()[chosen])  # a sixth of what it takes in torch
     rank = torch.searchsorted(limits, close, right=True)
     ranked = torch.bincount(rank, minlength=limits.numel() + 1)
     return _from_each_to_last(settled)[mark] + _from_each_to_last(ranked)[1:]
