@@ -27,9 +27,6 @@ from avrsp.errors import RawDataError
 
 REQUIRED: Final = ("observer", "time", "x", "y")
 OPTIONAL: Final = ("duration", "valid")
-FIRST_ROW: Final = 2
-"""Line of the file at which rows begin, as an editor counts."""
-
 NAMED: Final = 3
 """Rows of a fault that are named; of the others it is said how many there are."""
 
@@ -105,11 +102,13 @@ _NUMERIC: Final = ("time", "x", "y", *OPTIONAL)
 
 def _table(path: Path) -> tuple[pd.DataFrame | None, str]:
     try:
-        text = io.StringIO(path.read_bytes().decode("utf-8-sig"))
+        content = path.read_bytes().decode("utf-8-sig")
+        shown = content.lstrip("\r\n")
         # by a header of its own, pandas takes the first of too many columns for names of rows
         table = pd.read_csv(
-            text, header=None, dtype=str, keep_default_na=False, skipinitialspace=True
-        )
+            io.StringIO(shown), header=None, dtype=str, keep_default_na=False,
+            skipinitialspace=True, skip_blank_lines=False,
+        )  # fmt: skip
     except FileNotFoundError:
         return None, "no such file"
     except UnicodeDecodeError as error:
@@ -119,10 +118,12 @@ def _table(path: Path) -> tuple[pd.DataFrame | None, str]:
             None,
             f"not a CSV file ({' '.join(str(error).split())}); expected commas and a header",
         )
+    table.index += 1 + len(content[: len(content) - len(shown)].splitlines())  # lines of the file
+    table = table[(table != "").any(axis=1)]  # a line, or a sheet's row, without anything
     head = [str(name).strip().lower() for name in table.iloc[0]]
     if len(table) == 1:
         return None, "no row of gaze"
-    return table[1:].set_axis(head, axis=1).reset_index(drop=True), ""
+    return table[1:].set_axis(head, axis=1), ""
 
 
 def _head_fault(head: list[str]) -> str:
@@ -145,31 +146,36 @@ def _numbers(column: pd.Series[str]) -> NDArray[np.float64]:
 
 
 def _faults(table: pd.DataFrame, numbers: dict[str, NDArray[np.float64]]) -> list[str]:
+    lines = table.index.to_numpy()
     observer = table["observer"].str.strip()
-    said = [_rows(observer == "", "observer is empty; expected who looked")]
+    said = [_rows(lines, observer == "", "observer is empty; expected who looked")]
     for name, values in numbers.items():
         wrong = np.isinf(values)
         value = table[name][wrong].iloc[0] if wrong.any() else ""
-        said.append(_rows(wrong, f"{name} is {value!r}; expected a number"))
-    said.append(_rows(np.isnan(numbers["time"]), "time is empty; expected seconds"))
+        said.append(_rows(lines, wrong, f"{name} is {value!r}; expected a number"))
+    said.append(_rows(lines, np.isnan(numbers["time"]), "time is empty; expected seconds"))
     half = np.isnan(numbers["x"]) != np.isnan(numbers["y"])
-    said.append(_rows(half, "only one of x and y is there; expected both, or neither"))
+    said.append(_rows(lines, half, "only one of x and y is there; expected both, or neither"))
     if "duration" in numbers:
         wrong = ~(numbers["duration"] > 0)
-        said.append(_rows(wrong, "duration is not above 0; expected seconds of a fixation"))
+        said.append(_rows(lines, wrong, "duration is not above 0; expected seconds of a fixation"))
     if "valid" in numbers:
         wrong = ~np.isin(numbers["valid"], (0, 1))
-        said.append(_rows(wrong, "valid is not 1 or 0"))
+        said.append(_rows(lines, wrong, "valid is not 1 or 0"))
     twice = pd.DataFrame({"observer": observer, "time": numbers["time"]}).duplicated()
     said.append(
-        _rows(twice.to_numpy(), "the same observer and time again; expected each viewer by a name")
+        _rows(
+            lines,
+            twice.to_numpy(),
+            "the same observer and time again; expected each viewer by a name",
+        )
     )
     return [each for each in said if each]
 
 
-def _rows(wrong: Any, fault: str) -> str:  # noqa: ANN401 - a mask, of pandas or NumPy
-    """Say a fault with the rows that have it; nothing where none has."""
-    rows = np.flatnonzero(np.asarray(wrong)) + FIRST_ROW
+def _rows(lines: NDArray[np.int64], wrong: Any, fault: str) -> str:  # noqa: ANN401 - a mask
+    """Say a fault with the lines that have it, as an editor counts; nothing where none has."""
+    rows = lines[np.asarray(wrong)]
     if not len(rows):
         return ""
     more = f" and {len(rows) - NAMED} more" if len(rows) > NAMED else ""

@@ -174,6 +174,20 @@ def test_each_wrong_column_is_named_with_its_file(folder: Path, name: str) -> No
     assert expected in faults[0]
 
 
+def test_rows_are_counted_as_an_editor_does_with_lines_that_hold_nothing(folder: Path) -> None:
+    file = folder / "gaze" / "disc.csv"
+    head, *lines = samples().to_csv(index=False).splitlines()
+    lost = lines[5].split(",")[:2]
+    lines[5] = ",".join([*lost, "l0", "1"])
+    file.write_text("\n".join(["", head, "", *lines[:3], ",,,", *lines[3:], "", ""]))
+    code, said = checked(folder)
+    assert code == 1
+    assert f"{file}: row 10: x is 'l0'" in said
+    lines[5] = ",".join([*lost, "1", "1"])
+    file.write_text("\n".join(["", head, "", *lines[:3], ",,,", *lines[3:], "", ""]))
+    assert checked(folder)[0] == 0
+
+
 def test_faults_of_the_folder_are_named(folder: Path) -> None:
     shutil.copy(folder / "gaze" / "disc.csv", folder / "gaze" / "dics.csv")
     about = ABOUT.replace("fractions: {train: 0.5, test: 0.5}", "splits: {train: [disk]}")
