@@ -43,6 +43,17 @@ WINDOWS: Final = {"cpu": (4, 8), "cuda": (8, 32)}
 FRAMES: Final = {"cpu": 80, "cuda": 2000}
 """Of the video that is predicted end to end, at 640 x 360."""
 
+ALONE: Final = (
+    "_convolution",  # of a transposed one
+    "mkldnn_convolution",
+    "thnn_conv2d",
+    "convolution_overrideable",
+    "addmm",
+    "bmm",
+    "mm",
+)
+"""What PyTorch calls convolutions on a CPU, and matrix products."""
+
 AIMS: Final = "published for ViNet v1: 60 frames/s; the aim on one H100: 400"
 
 Turn = Callable[[], None]
@@ -124,6 +135,16 @@ def rates(
     return best(ways, turns)
 
 
+def convolutions(model: AVRSP, speed: Speed, spec: InputSpec = SPEC) -> float:
+    """Return frames a second of a network that were its convolutions and products alone."""
+    turn = reusing(model, speed, spec)
+    turn()
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profiled:
+        turn()
+    found = [each for each in profiled.key_averages() if each.key.removeprefix("aten::") in ALONE]
+    return speed.windows * 1e6 / float(sum(each.self_cpu_time_total for each in found))
+
+
 def whole(model: AVRSP, device: torch.device, count: int, spec: InputSpec = SPEC) -> float:
     """Return frames a second from a file of `count` to its overlay, start and end included."""
     precision: Precision = "bf16" if has_bf16(device) else "float32"
@@ -176,6 +197,10 @@ def main(turns: int) -> None:
         say(f"{device.type}, {name}: {rate:.3f} frames/s, {against}\n")
     end = whole(model, device, FRAMES[device.type])
     say(f"file to overlay: {end:.3f} frames/s, {end / loop:.2f} times the plain loop, at least 4\n")
+    if device.type == "cpu":
+        fastest: Precision = "bf16" if has_bf16(device) else "float32"
+        limit = convolutions(model, Speed(device, fastest, block))
+        say(f"convolutions and products alone, {fastest}: {limit:.3f} frames/s\n")
     if device.type == "cuda":
         memory = torch.cuda.max_memory_allocated() / 1e9
         say(f"{memory:.1f} GB at most; {AIMS}\n")
