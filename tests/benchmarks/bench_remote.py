@@ -1,7 +1,8 @@
 """How long training waits for clips from S3 and a local disk, without and with 20 ms of latency.
 
-A proxy delays each answer. What a run keeps is removed before the next one. From the folder above:
-PYTHONPATH=. python tests/benchmarks/bench_remote.py
+Each clip of the first epoch is of a video of which nothing is kept yet; the second epoch reads the
+same videos again. A proxy delays each answer. What a run keeps is removed before the next one.
+From the folder above: PYTHONPATH=. python tests/benchmarks/bench_remote.py
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ import shutil
 import sys
 import tempfile
 import time
+from itertools import islice
 from pathlib import Path
+from statistics import mean
 
 import numpy as np
 
@@ -24,10 +27,14 @@ from avrsp.types import InputSpec
 from tests.cluster import s3
 
 SPEC = InputSpec(length=32, height=224, width=384, audio=True)
-VIDEOS, FRAMES, CLIPS, BATCH = 12, 64, 6, 4
+VIDEOS, FRAMES, BATCH = 60, 40, 4
 STEP = 1.5
 """Seconds for which a GPU would be busy with a batch; the processor is free meanwhile."""
 MILLISECONDS, WORKERS = (0, 20), (0, 2)
+AHEAD = 2 * max(WORKERS)
+"""Batches that loader processes read while they start, which say nothing of later ones."""
+AGAIN = 6
+"""Steps of the second epoch."""
 
 
 def write(folder: Path) -> list[Path]:
@@ -57,23 +64,24 @@ def write(folder: Path) -> list[Path]:
     return found
 
 
-def waits(paths: list[Path], workers: int) -> list[float]:
-    """Return how long a step of training waits for its clips, in seconds, in each of two epochs.
+def waits(paths: list[Path], workers: int) -> tuple[float, float, float]:
+    """Return how long training waits for the first batch, then for one of each of two epochs.
 
-    The first step, which waits for the processes to start, is left out.
+    In seconds; the epochs' means leave out the steps that `AHEAD` counts.
     """
     clips = Clips([VideoStore(path) for path in paths], SPEC, RandomClips(1, flip=False))
-    loader = ClipLoader(clips, EpochBatches(VIDEOS, CLIPS, BATCH, 1), workers=workers, pin=False)
+    loader = ClipLoader(clips, EpochBatches(VIDEOS, 1, BATCH, 1), workers=workers, pin=False)
     found = []
-    for epoch in range(2):
+    for epoch, steps in enumerate((len(loader), AHEAD + AGAIN)):
         waited, end = [], time.monotonic()
-        for batch in loader.epoch(epoch):
+        for batch in islice(loader.epoch(epoch), steps):
             waited.append(time.monotonic() - end)
             assert not batch.faults, batch.faults
             time.sleep(STEP)
             end = time.monotonic()
-        found.append(sum(waited[1:]) / len(waited[1:]))
-    return found
+        found.append(waited)
+    first, second = found
+    return first[0], mean(first[1 + AHEAD :]), mean(second[AHEAD:])
 
 
 def say(line: str) -> None:
@@ -82,10 +90,11 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-def told(waited: list[float]) -> str:
-    """Say how long steps waited."""
-    first, second = (1000 * each for each in waited)
-    return f"a step waits {first:.0f} ms; in the second epoch, of which much is kept, {second:.0f}"
+def row(place: str, workers: int, waited: tuple[float, float, float]) -> str:
+    """Return a line of the table; what a GPU could train on at most is `BATCH` / `STEP`."""
+    start, first, second = waited
+    speeds = (f"{1000 * each:.0f} ms, {BATCH / (STEP + each):.2f}" for each in (first, second))
+    return f"| {place} | {workers} | {start:.1f} s | {' | '.join(speeds)} |"
 
 
 def main() -> None:
@@ -97,17 +106,20 @@ def main() -> None:
     ):
         top = Path(name)
         os.environ.update({**proxy.variables, "AVRSP_CACHE": str(top / "kept")})
-        paths = write(top / "local")
-        for workers in WORKERS:
-            say(f"local disk, {workers} workers: {told(waits(paths, workers))}")
-        far = write(top / "far")
+        near = write(top / "near")
+        (top / "far").mkdir()
+        far = [Path(shutil.copy(path, top / "far" / path.name)) for path in near]
         for path in far:
             remote.send(path, f"s3://{s3.BUCKET}/{path.name}", entries_digest(path))
+        say("| | loader processes | first batch | wait and clips/s, first epoch | second epoch |")
+        say("|---|---|---|---|---|")
+        for workers in WORKERS:
+            say(row("local disk", workers, waits(near, workers)))
         for milliseconds in MILLISECONDS:
             faults.seconds = milliseconds / 1000
             for workers in WORKERS:
                 shutil.rmtree(top / "kept", ignore_errors=True)
-                say(f"S3, {milliseconds} ms, {workers} workers: {told(waits(far, workers))}")
+                say(row(f"S3, {milliseconds} ms", workers, waits(far, workers)))
 
 
 if __name__ == "__main__":

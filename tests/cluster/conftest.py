@@ -15,7 +15,10 @@ from tests.cluster import slurm
 from tests.pipeline.conftest import REPOSITORY
 
 PAUSE = "TEST_PAUSE"
-"""Variable with the seconds that the network of `choose_motion` waits in each step of training."""
+"""Variable that names a file with the seconds which `choose_motion`'s network waits in each step.
+
+It holds training up for as long as the file is there, whatever the speed of the machine.
+"""
 
 
 @pytest.fixture(scope="module")
@@ -51,16 +54,27 @@ def ran(clone: Path, *command: str, **variables: str) -> str:
     return done.stdout
 
 
+IMPORTS = """
+import os
+import time
+from pathlib import Path
+"""
+WAIT = f"""\
+        pause = Path(os.environ.get("{PAUSE}", ""))
+        if self.training and pause.is_file():
+            time.sleep(float(pause.read_text()))
+"""
+
+
 def choose_motion(clone: Path) -> None:
-    """Let a clone train the small network that the documentation adds, at a chosen speed."""
+    """Let a clone train the small network that the documentation adds, which `PAUSE` can stop."""
     page = (REPOSITORY / "docs" / "own-model.md").read_text()
     match = re.search(r"```python\n(\"\"\"Motion: .*?)```", page, re.DOTALL)
     assert match is not None
     first = "        x = frames / 255 - 0.5\n"
     assert first in match[1]
-    wait = f"        time.sleep(float(os.environ.get('{PAUSE}', '0')) * self.training)\n"
-    code = match[1].replace(first, wait + first)
-    code = code.replace("import annotations\n", "import annotations\n\nimport os\nimport time\n", 1)
+    code = match[1].replace(first, WAIT + first)
+    code = code.replace("import annotations\n", f"import annotations\n{IMPORTS}", 1)
     (clone / "avrsp" / "models" / "motion.py").write_text(code)
     params = (clone / "params.yaml").read_text()
     (clone / "params.yaml").write_text(params.replace("model: avrsp", "model: motion", 1))
