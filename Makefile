@@ -49,8 +49,8 @@ cluster-tools: ## what tests of clusters and LaTeX need beside Python, by apt as
 test-slow: setup ## the longer tests: kills, whole chains, mutations, clusters
 	OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile -m slow
 
-test-slurm: setup ## the workflow on a real Slurm of two nodes on this machine, a quarter of an hour
-	AVRSP_SLURM=1 pytest -m slow tests/cluster/test_slurm.py
+test-slurm: setup ## the workflow on a real Slurm of two nodes on this machine; test-slow runs it too
+	OMP_NUM_THREADS=1 pytest -m slow tests/cluster/test_slurm.py
 
 # gradio wants older versions than are pinned, so its environment lies above the other one.
 $(APP)/ready: requirements-app.lock $(READY)

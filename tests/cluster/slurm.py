@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -49,6 +50,7 @@ SlurmdTimeout=12
 KillWait=30
 MinJobAge=3600
 ReturnToService=2
+TaskProlog={here}/prolog
 GresTypes=gpu
 JobAcctGatherType=jobacct_gather/none
 AccountingStorageType=accounting_storage/none
@@ -66,6 +68,14 @@ FIRST = 'echo "$1" > /proc/sys/kernel/ns_last_pid; shift; "$@" & wait $!'
 """A node's first process: it waits for those that nobody waits for, as a daemon does not."""
 NUMBERS = 4_000
 """Process numbers for each start of a node, since locks are told apart by them."""
+
+
+PROLOG = """#!/bin/sh
+folder="{top}/$SLURMD_NODENAME"
+mkdir -p "$folder"
+echo export TMPDIR="$folder"
+"""
+"""Gives each node a folder for temporary files of its own, as the disks of hosts are."""
 
 
 def absent() -> list[str]:
@@ -194,11 +204,15 @@ def running(here: Path) -> Iterator[Slurm]:
     (here / "state").mkdir()
     _name_config(here)
     cluster = Slurm(here, {**os.environ, **variables(here)})
-    try:
-        _start(cluster)
-        yield cluster
-    finally:
-        _stop(cluster)
+    # A short name: those of sockets may have 107 bytes.
+    with tempfile.TemporaryDirectory(prefix="nodes-", ignore_cleanup_errors=True) as top:
+        (here / "prolog").write_text(PROLOG.format(top=top))
+        (here / "prolog").chmod(0o755)
+        try:
+            _start(cluster)
+            yield cluster
+        finally:
+            _stop(cluster)
 
 
 def variables(here: Path) -> dict[str, str]:
