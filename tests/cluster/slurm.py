@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -107,7 +108,12 @@ class Slurm:
             )  # fmt: skip
 
     def start_node(self, name: str) -> None:
-        """Start a node, as after a repair, and wait until Slurm gives it jobs."""
+        """Start a node, as after a repair, and wait until Slurm gives it jobs.
+
+        Slurm 22.05 delivers to a node that is back what it could not tell the lost one: to end a
+        job, which by then may run there again.
+        """
+        wait_until(lambda: self.undelivered() == 0, 120, self.trace)
         self.starts += 1
         first = ("sh", "-c", FIRST, "sh", str(NUMBERS * self.starts))
         self.start(name, *NAMESPACE, *first, "slurmd", "-D", "-N", name)
@@ -123,6 +129,12 @@ class Slurm:
         """Return the state of each node."""
         lines = self.say("sinfo", "--noheader", "--Node", "--format=%N %T").splitlines()
         return dict(line.split() for line in lines)
+
+    def undelivered(self) -> int:
+        """Return how many messages to nodes still wait to be delivered."""
+        found = re.search(r"Agent queue size:\s+(\d+)", self.say("sdiag"))
+        assert found is not None
+        return int(found[1])
 
     def say(self, *command: str) -> str:
         """Run a command of Slurm and return what it says."""
