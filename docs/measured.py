@@ -159,7 +159,7 @@ def _fusion_spread() -> str:
 
 def _each_world(told: Callable[[Mapping[str, Any]], str]) -> str:
     kept = sorted((REFERENCE / "fusions").glob("*/results.json"))
-    parts = [told(unsealed(path.read_bytes())) for path in kept]
+    parts = [told({"folder": path.parent.name, **unsealed(path.read_bytes())}) for path in kept]
     return "\n\n".join(parts) or "No comparison has been kept yet."
 
 
@@ -170,12 +170,17 @@ def _claim(found: Mapping[str, Any]) -> str:
         for each in found["separations"]
         if each["fusion"] == "ravf"
     )  # fmt: skip
-    name, seeds = found["world"]["name"], [f"seed {seed}" for seed in found["seeds"]]
+    name, seeds = found["folder"], [f"seed {seed}" for seed in found["seeds"]]
+    rates = {tried["rate"] for each in found["trained"] for tried in each["tried"]}
+    how = "each fusion with the best of" if len(rates) > 1 else "all fusions with the"
+    how += (
+        f" learning rate{'s' * (len(rates) > 1)} {', '.join(f'{each:g}' for each in sorted(rates))}"
+    )
     others = [each for each in found["fusions"] if each != "ravf"]
     gaps = ([fusion_claim.IN_WORDS[outcome], *_gaps(found, outcome, others)]
             for outcome in fusion_claim.STATED)  # fmt: skip
     return (
-        f"**World `{name}`.** {found['paragraph']} Its files lie in "
+        f"**World `{found['world']['name']}`, {how}.** {found['paragraph']} Its files lie in "
         f"`reports/reference/fusions/{name}/`.\n\n"
         f"{_rows(('CC of RAVF minus that of', *others), gaps)}\n\n"
         f"{_rows(('AUC of RAVF by', *seeds, 'separates'), measures)}"
@@ -200,8 +205,8 @@ def _headline(found: Mapping[str, Any]) -> str:
          *("-" if each[name] is None else f"{each[name]:.3f}" for name in ("mean", "deviation"))]
         for each in found["headline"]
     )  # fmt: skip
-    name, seeds = found["world"]["name"], [f"seed {seed}" for seed in found["seeds"]]
-    return _rows((f"number in world `{name}`", *seeds, "mean", "deviation"), spread)
+    name, seeds = found["folder"], [f"seed {seed}" for seed in found["seeds"]]
+    return _rows((f"number in `{name}`", *seeds, "mean", "deviation"), spread)
 
 
 def _by_seed(values: Mapping[str, float], found: Mapping[str, Any]) -> list[float]:

@@ -38,7 +38,7 @@ def main() -> None:
     reports = paths.workspace() / "reports"
     made = reports / "fusions" / wanted.world
     if wanted.keep:
-        keep(made, reports / "reference" / "fusions" / wanted.world)
+        keep(made, reports / "reference" / "fusions")
         return
     loaded = params.load(paths.params_file())
     home = place(paths.workspace(), wanted.world)
@@ -68,14 +68,19 @@ def setting(loaded: Params, world: str, home: Path) -> dict[str, Any]:
     }
 
 
-def keep(made: Path, folder: Path) -> None:
-    """Put what was made in the place of an earlier reference.
+def keep(made: Path, kept: Path) -> None:
+    """Put what was made in the place of an earlier reference, in a folder named after the world.
+
+    Where one learning rate was tried with all fusions, the name ends with `-one-rate`.
 
     Raises:
-        StoreError: There is nothing.
+        StoreError: There is nothing, or it is damaged.
     """
     if not (made / RESULTS).exists():
         raise StoreError(f"{made / RESULTS}: not there; run: {COMMAND}")
+    trained = files.read_sealed(made / RESULTS)["trained"]
+    one = len({tried["rate"] for each in trained for tried in each["tried"]}) == 1
+    folder = kept / f"{made.name}-one-rate" if one else kept / made.name
     coming = folder.with_name(f".tmp-{folder.name}")  # a killed copy is never the reference
     shutil.rmtree(coming, ignore_errors=True)
     shutil.copytree(made, coming)

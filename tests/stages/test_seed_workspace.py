@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from avrsp import params, paths
+from avrsp import files, params, paths
 from avrsp.errors import StoreError
 from avrsp.params import Params
 from avrsp.report.fusion_claim import RESULTS
@@ -97,11 +97,18 @@ def test_a_cut_history_is_said_in_one_line(tmp_path: Path) -> None:
         trainings(tmp_path)
 
 
-def test_what_is_kept_takes_the_place_of_an_earlier_reference(tmp_path: Path) -> None:
-    made, kept = tmp_path / "made", tmp_path / "reference" / "often"
-    for folder, name in ((made, RESULTS), (kept, "old.csv"), (kept.parent / ".tmp-often", "cut")):
+@pytest.mark.parametrize(
+    ("rates", "name"), [((0.001, 0.002), "often"), ((0.001,), "often-one-rate")]
+)
+def test_what_is_kept_takes_the_place_of_an_earlier_reference(
+    tmp_path: Path, rates: tuple[float, ...], name: str
+) -> None:
+    made, kept = tmp_path / "often", tmp_path / "reference"
+    for folder in (made, kept / name, kept / f".tmp-{name}"):
         folder.mkdir(parents=True)
-        (folder / name).write_text("{}")
+        (folder / f"{folder.parent.name}.csv").touch()
+    content = {"trained": [{"tried": [{"rate": rate} for rate in rates]}] * 2}
+    files.write_json(made / RESULTS, files.sealed(content))
     keep(made, kept)
-    assert [each.name for each in kept.parent.iterdir()] == ["often"]
-    assert [each.name for each in kept.iterdir()] == [RESULTS]
+    assert [each.name for each in kept.iterdir()] == [name]
+    assert {each.name for each in (kept / name).iterdir()} == {each.name for each in made.iterdir()}
