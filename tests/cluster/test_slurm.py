@@ -89,8 +89,8 @@ def log_of(clone: Path, job: str) -> str:
 
 
 FFMPEG = """#!/bin/sh
-# Once a store is there, waits for as long as the file of that name is.
-while [ -e {hold} ] && ls {stores}/*/*.zarr.zip >/dev/null 2>&1; do sleep 0.2; done
+# Once a store and its verdict are there, waits for as long as the file of that name is.
+while [ -e {hold} ] && ls {stores}/*/*.json >/dev/null 2>&1; do sleep 0.2; done
 exec {program} "$@"
 """
 
@@ -118,9 +118,10 @@ def converting(cluster: Slurm, place: Path, hold: Path) -> Iterator[subprocess.P
 
 
 def stores_in(place: Path) -> dict[str, int]:
-    """Return when each store was written, by its name."""
-    found = place.glob("data/store/sample/*/[!.]*.zarr.zip")
-    return {f"{path.parent.name}/{path.name}": path.stat().st_mtime_ns for path in found}
+    """Return when each store that is done was written: after it comes its verdict."""
+    found = place.glob("data/store/sample/*/[!.]*.json")
+    stores = [path.with_suffix(".zarr.zip") for path in found]
+    return {f"{path.parent.name}/{path.name}": path.stat().st_mtime_ns for path in stores}
 
 
 def test_conversion_goes_on_when_a_node_dies(
