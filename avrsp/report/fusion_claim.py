@@ -59,10 +59,10 @@ def write_claim(
     Args:
         folder: Where to.
         found: What was found out.
-        videos: A row for each video, from which it was.
+        videos: A row for each video, to `DIGITS` decimals, from which it was.
         setting: What else the results follow from, as JSON knows it.
     """
-    files.write_text(folder / VIDEOS, videos.round(DIGITS).to_csv(index=False, lineterminator="\n"))
+    files.write_text(folder / VIDEOS, videos.to_csv(index=False, lineterminator="\n"))
     said = paragraph(found)
     content = {
         **setting,
@@ -98,11 +98,12 @@ def paragraph(found: Findings) -> str:
     )
     if len(found.seeds) == 1:
         parts.append("One seed says nothing of others.")
-    return " ".join((_conclusion(found, spoken), *parts))
+    return " ".join((_conclusion(found), *parts))
 
 
-def _conclusion(found: Findings, spoken: Sequence[str]) -> str:
-    verdicts = {outcome: {each.verdict for each in _compared(found, outcome)} for outcome in spoken}
+def _conclusion(found: Findings) -> str:
+    measured = [each for each in IN_WORDS if any(_compared(found, each))]
+    verdicts = {name: {each.verdict for each in _compared(found, name)} for name in measured}
     ahead = [IN_WORDS[name] for name, each in verdicts.items() if each == {"ahead"}]
     behind = [IN_WORDS[name] for name, each in verdicts.items() if "behind" in each]
     if ahead:

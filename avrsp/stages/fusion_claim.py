@@ -17,7 +17,7 @@ from avrsp.params import FUSIONS, FusionWorlds, Params
 from avrsp.progress import timed
 from avrsp.reliance.analysis import Rules
 from avrsp.reliance.fusion_findings import findings, of_videos
-from avrsp.report.fusion_claim import RESULTS, paragraph, write_claim
+from avrsp.report.fusion_claim import DIGITS, RESULTS, paragraph, write_claim
 from avrsp.stages.seed_workspace import place
 
 COMMAND = "dvc repro workflow/fusions/dvc.yaml"
@@ -49,7 +49,7 @@ def main() -> None:
     if not files_of:
         raise StoreError(f"{home / 'scores'}: no scores; run: {COMMAND}")
     parts = (pd.concat(read_rows(path), ignore_index=True) for path in files_of)
-    videos = of_videos(parts, rules)
+    videos = of_videos(parts, rules).round(DIGITS)  # as they are written: all follows from these
     found = findings(videos, FUSIONS, rules)
     write_claim(made, found, videos, setting(loaded, wanted.world, home))
     sys.stdout.write(f"{paragraph(found)}\n")
