@@ -109,7 +109,7 @@ def test_the_paragraph_says_what_the_numbers_say(found: Findings) -> None:
     assert "by 126 test videos of 3 seeds" in said
     assert f"for {len(found.comparisons)} comparisons" in said
     best = findings_of({"add": (0.6, 0.4), "ravf": (0.8, 0.5)})
-    assert "ahead of every other fusion in: all clips; clips whose sound belongs" in paragraph(best)
+    assert "ahead of every other fusion in: all clips; clips whose sound is" in paragraph(best)
     assert "behind" not in paragraph(best)
     two = findings_of({"visual": (0.4, 0.5), "add": (0.6, 0.5), "ravf": (0.8, 0.5)})
     assert "RAVF is ahead of visual and add (+0.200 to +0.400)" in paragraph(two)
