@@ -168,10 +168,7 @@ class STAViS(nn.Module):
     def supervised(
         self, frames: Tensor, waveform: Tensor | None = None, has_sound: Tensor | None = None
     ) -> list[Tensor]:
-        """Return all logits that the loss is of, each B x H x W: the prediction's are the last.
-
-        It takes what `forward` does.
-        """
+        """Return, from what `forward` takes, all logits B x H x W of the loss, the map's last."""
         pictures = normalised(frames, MEAN, STD, self.trunk.conv1.weight.dtype)
         return self.all_logits(pictures, scaled_sound(waveform, has_sound))
 
@@ -304,7 +301,7 @@ PAPER: Final[dict[str, Any]] = {
 }
 SHORTER: Final = {"epochs": 10, "clips_per_video": 2, "batch": 8, "accumulate": 1}
 SAMPLE: Final = {**PAPER, **SHORTER, "validation_clips": 2}
-"""Fewer epochs and windows, and 8 windows a step; rates and schedule are the authors'."""
+"""Fewer epochs and windows, and 8 windows a step; the schedule is the authors'."""
 SIDES: Final = 1e-4
 """Learning rate of the sides' 3 x 3 convolutions; all else of the sides, and `fuse` and `fuseav`,
 have a tenth of it, the enlarging kernels too, and biases have twice as much."""
@@ -323,8 +320,8 @@ def groups(trunk: float) -> tuple[ParameterGroup, ...]:
     )
 
 
-def recipe(trunk: float, *, follows: Follows, start: str) -> MethodRecipe:
-    """Return how the network is trained whose trunk has this learning rate."""
+def recipe(trunk: float, *, sample: float, follows: Follows, start: str) -> MethodRecipe:
+    """Return how the network is trained whose trunk has these learning rates."""
     return MethodRecipe(
         output="supervised",
         loss=loss,
@@ -335,7 +332,7 @@ def recipe(trunk: float, *, follows: Follows, start: str) -> MethodRecipe:
         groups=groups(trunk),
         milestones=(0.5, 0.75),
         paper={"pretrain": {**PAPER, "lr": trunk}, "finetune": {**PAPER, "lr": trunk}},
-        sample={**SAMPLE, "lr": trunk},
+        sample={**SAMPLE, "lr": sample},
         follows=follows,
         start=start,
     )
@@ -370,11 +367,13 @@ ENTRY: Final = ModelSpec(
     with_sound={"variant": "av"},
     recipe=recipe(
         trunk=1e-3,
+        sample=1e-3,
         follows="pretrain",
         start="3D ResNet-50 of Kinetics; the authors do not train on DHF1K before",
     ),
     sound_recipe=recipe(
         trunk=1e-4,
+        sample=1e-4 * 8 / 128,  # as windows a step: at 1e-4 the loss grows without bound
         follows="v",
         start="the network without sound, of the same split, and SoundNet-8",
     ),

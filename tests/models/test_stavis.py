@@ -15,7 +15,7 @@ from avrsp.models import stavis
 from avrsp.models.layers.soundnet import SoundNet
 from avrsp.models.recipe import GroundTruth
 from avrsp.models.registry import Variant
-from avrsp.models.stavis import ENTRY, RULES, Settings, STAViS, loss, loss_terms
+from avrsp.models.stavis import ENTRY, PAPER, RULES, Settings, STAViS, loss, loss_terms
 from avrsp.models.weights import convert_encoder, load_into
 from tests.models import golden
 
@@ -220,6 +220,8 @@ def test_learning_rates_are_those_of_the_parts(variant: str, trunk: float) -> No
     else:
         expected["fuse.bias"] = 2e-5
     assert method.paper["finetune"]["lr"] == trunk
+    batch = method.sample["batch"] / (PAPER["batch"] * PAPER["accumulate"])
+    assert method.sample["lr"] == trunk * (batch if variant == "av" else 1)
     for name, rate in expected.items():
         assert network.get_parameter(name) is not None
         factors = [each.rate for each in groups if re.search(each.pattern, name)]
