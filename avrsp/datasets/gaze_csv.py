@@ -103,7 +103,7 @@ _NUMERIC: Final = ("time", "x", "y", *OPTIONAL)
 def _table(path: Path) -> tuple[pd.DataFrame | None, str]:
     try:
         content = path.read_bytes().decode("utf-8-sig")
-        shown = content.lstrip("\r\n")
+        shown = content.lstrip()
         # by a header of its own, pandas takes the first of too many columns for names of rows
         table = pd.read_csv(
             io.StringIO(shown), header=None, dtype=str, keep_default_na=False,
@@ -118,11 +118,11 @@ def _table(path: Path) -> tuple[pd.DataFrame | None, str]:
             None,
             f"not a CSV file ({' '.join(str(error).split())}); expected commas and a header",
         )
-    table.index += 1 + len(content[: len(content) - len(shown)].splitlines())  # lines of the file
+    table.index += 1 + content[: len(content) - len(shown)].count("\n")  # lines of the file
     table = table[(table != "").any(axis=1)]  # a line, or a sheet's row, without anything
-    head = [str(name).strip().lower() for name in table.iloc[0]]
-    if len(table) == 1:
+    if len(table) <= 1:
         return None, "no row of gaze"
+    head = [str(name).strip().lower() for name in table.iloc[0]]
     return table[1:].set_axis(head, axis=1), ""
 
 

@@ -192,9 +192,12 @@ def _show(pair: ShownPair, listening: Listening) -> pd.DataFrame | str:
     """Return the rows of a pair's video, or why it could not be shown."""
     probe = _probe(listening.model, listening.compute)
     try:
-        return _rows(probe, listening, *pair)
+        shown, rows = _rows(probe, listening, *pair)
     except AvrspError as error:
         return str(one_line(error))
+    if listening.out is not None:  # where that fails, the run ends: no video is at fault
+        _write_retention(listening.out / pair[0].dataset / pair[0].video, shown)
+    return rows
 
 
 _probe = lru_cache(maxsize=1)(sound_probe)
@@ -203,8 +206,8 @@ _probe = lru_cache(maxsize=1)(sound_probe)
 
 def _rows(
     probe: SoundProbe, listening: Listening, video: Verdict, lender: Verdict | None
-) -> pd.DataFrame:
-    """Show a video, also with the sound of the other one, and write the retention."""
+) -> tuple[ShownWindows, pd.DataFrame]:
+    """Show a video, also with the sound of the other one."""
     store = VideoStore(store_path(listening.stores, video))
     lent = np.zeros(0, np.float32)
     if lender is not None:
@@ -213,10 +216,7 @@ def _rows(
     names = listening.names if probe.spec.audio else ("true",)
     tracks: dict[SoundName, Waveform] = {name: found[name] for name in names if name in found}
     shown = listen(probe, store, tracks, evenly(len(store), listening.rules.frames))
-    rows = rows_of(shown, store, listening.rules.protocol)
-    if listening.out is not None:
-        _write_retention(listening.out / video.dataset / video.video, shown)
-    return rows
+    return shown, rows_of(shown, store, listening.rules.protocol)
 
 
 def _write_retention(stem: Path, shown: ShownWindows) -> None:

@@ -96,7 +96,7 @@ def measure_alone(
         shown = Listening(models[AUDIO_VISUAL], compute, places.stores, rules)
         rows, own = listen_to(shown, split)
         sounds.append(rows)
-        visual = Listening(models[VISUAL], compute, places.stores, rules, names=("true",))
+        visual = Listening(models[VISUAL], compute, places.stores, rules)
         seen.append(listen_to(visual, split)[0])
         faults += own
     rows = pd.concat(sounds, ignore_index=True)

@@ -46,8 +46,6 @@ FRAMES: Final = {"cpu": 80, "cuda": 2000}
 ALONE: Final = (
     "_convolution",  # of a transposed one
     "mkldnn_convolution",
-    "thnn_conv2d",
-    "convolution_overrideable",
     "addmm",
     "bmm",
     "mm",

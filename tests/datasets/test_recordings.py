@@ -186,6 +186,10 @@ def test_rows_are_counted_as_an_editor_does_with_lines_that_hold_nothing(folder:
     lines[5] = ",".join([*lost, "1", "1"])
     file.write_text("\n".join(["", head, "", *lines[:3], ",,,", *lines[3:], "", ""]))
     assert checked(folder)[0] == 0
+    for nothing in ("", " \n\n", ",,,\n,,,\n"):
+        file.write_text(nothing)
+        code, said = checked(folder)
+        assert (code, f"{file}: " in said) == (1, True), said
 
 
 def test_faults_of_the_folder_are_named(folder: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from avrsp.errors import StoreError
+from avrsp.errors import StoreError, WriteError
 from avrsp.models import registry
 from avrsp.models.avrsp.network import AVRSP
 from avrsp.models.avrsp.ravf import retained
@@ -185,3 +185,13 @@ def test_one_process_and_two_give_the_same_rows_and_files(
 def test_nothing_to_show_is_an_error(model: Path, stores: Path) -> None:
     with pytest.raises(StoreError, match="no video could be shown"):
         listen_to(Listening(model, COMPUTE, stores, RULES), split("gone"))
+
+
+@pytest.mark.parametrize("number", [0, 2])
+def test_what_cannot_be_written_is_no_fault_of_a_video(
+    model: Path, stores: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    monkeypatch.setattr(analysis, "network_workers", lambda *_: number)
+    (tmp_path / "out").write_text("a file where a folder should be")
+    with pytest.raises(WriteError, match="not written"):
+        listen_to(Listening(model, COMPUTE, stores, RULES, out=tmp_path / "out"), split("one"))
