@@ -113,10 +113,11 @@ class Fusion(nn.Module):
         """Map B x C x T x h x w, of which two frames count, and B x C' to B x 64 x 8h x 8w."""
         middle = x.shape[2] // 2
         positions = x[:, :, middle - 1 : middle + 1].mean(2).movedim(1, -1)  # b c h w -> b h w c
-        visual = F.relu(self.affine_rgb(positions)).contiguous()
-        audio = F.relu(self.affine_audio(sound))[:, None, None].expand_as(visual).contiguous()
-        dtype = self.w_a_rgb.weight.dtype  # on a CPU, autocasting does not know of bilinear maps
-        fused = self.w_a_rgb(visual.to(dtype), audio.to(dtype)).movedim(-1, 1)
+        visual = F.relu(self.affine_rgb(positions))
+        audio = F.relu(self.affine_audio(sound))
+        # All positions hear the same, so the bilinear map is one of what is seen, made once a clip.
+        heard = torch.einsum("oij,bj->boi", self.w_a_rgb.weight, audio)
+        fused = torch.einsum("bhwi,boi->bohw", visual, heard) + self.w_a_rgb.bias[:, None, None]
         return F.interpolate(fused, scale_factor=ENLARGED, mode="bilinear", align_corners=False)
 
 
