@@ -146,12 +146,12 @@ class Inputs:
     def own(self) -> tuple[str, ...]:
         """Return the kinds of the chain's models that were trained or scored, V before AV."""
         trained = (method_name(run) for run in {*self.models, *self.histories})
-        return own({*self.results.methods, *map(str, self.rows["model"]), *trained})
+        return own({*self.results.methods, *map(str, self.rows["model"].unique()), *trained})
 
     @property
     def others(self) -> tuple[str, ...]:
         """Return the other methods that were scored and have maps, by name."""
-        scored = sorted({str(name) for name in self.rows["model"]} - {*self.own})
+        scored = sorted({*map(str, self.rows["model"].unique())} - {*self.own})
         return tuple(name for name in scored if (self.places.others / "maps" / name).is_dir())
 
     @property

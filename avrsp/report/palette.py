@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -65,14 +65,16 @@ class ThemedPicture:
 
 def render(draw: Callable[[Theme], Figure]) -> ThemedPicture:
     """Draw once in each theme."""
-    return ThemedPicture(_png(draw, LIGHT), _png(draw, DARK), _pdf(draw, LIGHT))
+    light, vector = _saved(draw, LIGHT, PNG, PDF)
+    (dark,) = _saved(draw, DARK, PNG)
+    return ThemedPicture(light, dark, vector)
 
 
 def drawn(draw: Callable[[Theme], Figure], form: str) -> bytes:
     """Draw once for light pages, as "png" or as "svg"."""
-    if form == "png":
-        return _png(draw, LIGHT)
-    return _saved(draw, LIGHT, format=form, metadata={"Date": None})
+    forms = {"png": PNG, "svg": SVG}
+    (found,) = _saved(draw, LIGHT, forms[form])
+    return found
 
 
 def tidy(axes: Axes, theme: Theme) -> None:
@@ -84,17 +86,23 @@ def tidy(axes: Axes, theme: Theme) -> None:
     axes.tick_params(color=theme.faint)
 
 
-def _png(draw: Callable[[Theme], Figure], theme: Theme) -> bytes:
-    more = {"pil_kwargs": {"compress_level": COMPRESSION}, "metadata": {"Software": None}}
-    return _saved(draw, theme, format="png", **more)
+FileForm = Mapping[str, Any]
+"""What `Figure.savefig` is told of a form; none holds the time or the version of a program."""
+
+PNG: Final[FileForm] = {
+    "format": "png",
+    "pil_kwargs": {"compress_level": COMPRESSION},
+    "metadata": {"Software": None},
+}
+SVG: Final[FileForm] = {"format": "svg", "metadata": {"Date": None}}
+PDF: Final[FileForm] = {
+    "format": "pdf",
+    "metadata": dict.fromkeys(("CreationDate", "Creator", "Producer")),
+}
 
 
-def _pdf(draw: Callable[[Theme], Figure], theme: Theme) -> bytes:
-    unsaid = dict.fromkeys(("CreationDate", "Creator", "Producer"))
-    return _saved(draw, theme, format="pdf", metadata=unsaid)
-
-
-def _saved(draw: Callable[[Theme], Figure], theme: Theme, **form: Any) -> bytes:  # noqa: ANN401
+def _saved(draw: Callable[[Theme], Figure], theme: Theme, *forms: FileForm) -> list[bytes]:
+    """Draw once and return the picture in each form."""
     settings: Any = {  # keys and values that rc_context types one by one
         "font.family": "DejaVu Sans",
         "font.size": 10,
@@ -111,6 +119,8 @@ def _saved(draw: Callable[[Theme], Figure], theme: Theme, **form: Any) -> bytes:
         "svg.hashsalt": "avrsp",  # the same names of its parts every time
     }
     with rc_context(settings):
-        stream = io.BytesIO()
-        draw(theme).savefig(stream, dpi=DPI, **form)
-    return stream.getvalue()
+        figure = draw(theme)
+        streams = [io.BytesIO() for _ in forms]
+        for stream, form in zip(streams, forms, strict=True):
+            figure.savefig(stream, dpi=DPI, **form)
+    return [stream.getvalue() for stream in streams]
