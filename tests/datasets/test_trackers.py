@@ -373,6 +373,7 @@ fractions: {test: 1.0}
 
 
 @pytest.mark.data
+@pytest.mark.slow  # 69 viewers, a thousand samples a second for a minute each, read six times
 @pytest.mark.parametrize(
     ("name", "viewers", "inside"),
     [("arctic_bears_1066x710", 49, "99.8"), ("documentary_dolphins_1280x720", 20, "99.6")],
