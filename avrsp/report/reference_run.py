@@ -34,6 +34,10 @@ FEWEST: Final = 3
 
 CONFIDENCE: Final = 0.99
 
+DIGITS: Final = 6
+ROUNDING: Final = 10.0 ** (1 - DIGITS)
+"""Significant digits of a noted value, and by which part of it that may be off."""
+
 METHODS: Final[dict[str, str]] = {
     **{str(kind): title for kind, title in TITLES.items()},
     "centre prior": "centre prior",
@@ -117,14 +121,15 @@ def bounds(values: Sequence[float]) -> tuple[float, float] | None:
     """Return between which values one more run lies, with a probability of 99 %.
 
     That is Student's prediction interval, mean -+ t s sqrt(1 + 1/n), for n runs that scatter
-    normally with the standard deviation s; None for fewer than three.
+    normally with the standard deviation s; None for fewer than three. Noted values are rounded, so
+    that a run equal to equal ones is off by as much.
     """
     count = len(values)
     if count < FEWEST:
         return None
     mean, deviation = float(np.mean(values)), float(np.std(values, ddof=1))
     quantile = float(stats.t.ppf((1 + CONFIDENCE) / 2, count - 1))
-    reach = quantile * deviation * math.sqrt(1 + 1 / count)
+    reach = max(quantile * deviation * math.sqrt(1 + 1 / count), abs(mean) * ROUNDING)
     return mean - reach, mean + reach
 
 
@@ -178,7 +183,7 @@ def write(
     table = csv.writer(text, lineterminator="\n")
     table.writerow([*(field.name for field in fields(NotedRun)), "number", "value"])
     for run, values in noted:
-        rows = ([*asdict(run).values(), name, f"{value:.6g}"] for name, value in values.items())
+        rows = ([*asdict(run).values(), name, f"{value:.{DIGITS}g}"] for name, value in values.items())
         table.writerows(rows)
     write_text(folder / RUNS, text.getvalue())
     content = {"seed": seed, "counts": counts(reports), "parameters": dict(parameters)}

@@ -140,6 +140,18 @@ def test_bounds_are_students_prediction_interval() -> None:
     assert (low, high) == pytest.approx((2 - reach, 2 + reach), abs=2e-3)
 
 
+def test_a_number_that_was_the_same_in_every_run_agrees_beyond_the_noted_digits(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.rmtree(workspace / "reports" / "reference", ignore_errors=True)
+    for seed in (1, 2, 3):
+        finish(workspace, seed=seed, av=0.83, listening=0.123456789)
+        assert ask(monkeypatch, "write") == 0
+    assert ask(monkeypatch, "compare") == 0
+    finish(workspace, seed=4, av=0.83, listening=0.1235)
+    assert ask(monkeypatch, "compare") == 1
+
+
 def test_bounds_hold_one_more_value_in_99_of_100() -> None:
     drawn = np.random.default_rng(1).normal(5, 2, (4000, 5))
     ends = [bounds([float(each) for each in row[:4]]) or (0.0, 0.0) for row in drawn]
