@@ -183,7 +183,9 @@ def write(
     table = csv.writer(text, lineterminator="\n")
     table.writerow([*(field.name for field in fields(NotedRun)), "number", "value"])
     for run, values in noted:
-        rows = ([*asdict(run).values(), name, f"{value:.{DIGITS}g}"] for name, value in values.items())
+        rows = (
+            [*asdict(run).values(), name, f"{value:.{DIGITS}g}"] for name, value in values.items()
+        )
         table.writerows(rows)
     write_text(folder / RUNS, text.getvalue())
     content = {"seed": seed, "counts": counts(reports), "parameters": dict(parameters)}
