@@ -17,7 +17,7 @@ from avrsp import params, paths
 from avrsp.errors import EXIT_FAILURE, exits_cleanly
 from avrsp.params import Params
 from avrsp.report import reference_run
-from avrsp.stages.report import commit
+from avrsp.stages.checkout import commit
 from avrsp.tracking.journal import flat
 
 WITHOUT_EFFECT: Final = {

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,6 +17,7 @@ from avrsp.report.compared import ComparedPlaces
 from avrsp.report.inputs import Inputs, ReportPlaces, gather
 from avrsp.report.names import HEARING, KINDS, run_name
 from avrsp.stages import left_out
+from avrsp.stages.checkout import commit, repository
 from avrsp.stages.places import METHODS
 from avrsp.stages.stores import converted
 from avrsp.tracking import evaluations
@@ -119,23 +118,6 @@ def about(loaded: Params) -> About:
         commit=commit(),
         code=repository(),
     )
-
-
-def commit() -> str:
-    """Return the commit that is checked out; empty outside git."""
-    return _git("rev-parse", "HEAD")
-
-
-def repository() -> str:
-    """Return the address of the repository that this clone is of; empty where it has none."""
-    said = re.sub(r"^git@([^:/]+):", r"https://\1/", _git("remote", "get-url", "origin"))
-    host = re.match(r"https://(?:[^@/]*@)?(.+?)(?:\.git)?$", said)  # leaves out a password
-    return f"https://{host[1]}" if host else ""
-
-
-def _git(*words: str) -> str:
-    said = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
-    return said.stdout.strip()
 
 
 if __name__ == "__main__":
