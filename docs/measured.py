@@ -118,7 +118,8 @@ def _spread() -> str:
     by_setting: dict[tuple[str, str], dict[str, Mapping[str, float]]] = {}
     for run, values in reference_run.read_runs(REFERENCE):
         by_setting.setdefault((run.commit, run.machine), {})[run.seed] = values
-    (commit, machine), runs = max(by_setting.items(), key=lambda each: len(each[1]))
+    latest_first = reversed(by_setting.items())
+    (commit, machine), runs = max(latest_first, key=lambda each: len(each[1]))
     elsewhere = {place: own for (made, place), own in by_setting.items()
                  if made == commit and place != machine}  # fmt: skip
     names = [*SOUND.values(), "V: CC, mean of the sets", "AV: CC, mean of the sets"]
