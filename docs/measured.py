@@ -114,14 +114,12 @@ def _each_sound() -> str:
 
 
 def _spread() -> str:
-    """Return how numbers of one commit scatter over seeds, and what another processor made."""
+    """Return how numbers of the latest commit with most seeds scatter over them."""
     by_setting: dict[tuple[str, str], dict[str, Mapping[str, float]]] = {}
     for run, values in reference_run.read_runs(REFERENCE):
         by_setting.setdefault((run.commit, run.machine), {})[run.seed] = values
     latest_first = reversed(by_setting.items())
     (commit, machine), runs = max(latest_first, key=lambda each: len(each[1]))
-    elsewhere = {place: own for (made, place), own in by_setting.items()
-                 if made == commit and place != machine}  # fmt: skip
     names = [*SOUND.values(), "V: CC, mean of the sets", "AV: CC, mean of the sets"]
     rows = []
     for name in names:
@@ -129,22 +127,8 @@ def _spread() -> str:
         several = len(found) > 1
         deviation = f"{stdev(found):.3f}" if several else "-"
         ends = f"{min(found):.3f} to {max(found):.3f}" if several else "-"
-        twins = [
-            abs(values[name] - runs[seed][name])
-            for own in elsewhere.values()
-            for seed, values in own.items()
-            if name in values and name in runs.get(seed, {})
-        ]
-        rows.append([name, str(len(found)), f"{mean(found):.3f}", deviation, ends,
-                     f"{max(twins):.3f}" if twins else "-"])  # fmt: skip
-    heads = (
-        "number",
-        "seeds",
-        "mean",
-        "deviation",
-        "least to greatest",
-        "off on another processor",
-    )
+        rows.append([name, str(len(found)), f"{mean(found):.3f}", deviation, ends])
+    heads = ("number", "seeds", "mean", "deviation", "least to greatest")
     return f"{_rows(heads, rows)}\n\nCommit {commit}, {machine}, seeds {', '.join(runs)}."
 
 

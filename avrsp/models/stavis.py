@@ -115,7 +115,7 @@ class Fusion(nn.Module):
         positions = x[:, :, middle - 1 : middle + 1].mean(2).movedim(1, -1)  # b c h w -> b h w c
         visual = F.relu(self.affine_rgb(positions))
         audio = F.relu(self.affine_audio(sound))
-        # All positions hear the same, so the bilinear map is one of what is seen, made once a clip.
+        # All positions hear the same sound, which makes the bilinear map a linear one of each clip.
         heard = torch.einsum("oij,bj->boi", self.w_a_rgb.weight, audio)
         fused = torch.einsum("bhwi,boi->bohw", visual, heard) + self.w_a_rgb.bias[:, None, None]
         return F.interpolate(fused, scale_factor=ENLARGED, mode="bilinear", align_corners=False)
@@ -390,7 +390,7 @@ ENTRY: Final = ModelSpec(
             {"variant": "av"},
             published_key,
             lambda: {"fuse.weight": (1, 64, 1, 1), "fuse.bias": (1,)},
-            Cost(21_815_333, 9_754_458_192, 9_754_458_192),
+            Cost(21_815_333, 9_757_112_400, 9_757_112_400),
         ),
     },
     checkpoints=tuple(checkpoints()),

@@ -87,7 +87,7 @@ def tidy(axes: Axes, theme: Theme) -> None:
 
 
 FileForm = Mapping[str, Any]
-"""What `Figure.savefig` is told of a form; none holds the time or the version of a program."""
+"""What `Figure.savefig` is told of a form, so that no file holds the time of writing."""
 
 PNG: Final[FileForm] = {
     "format": "png",

@@ -36,7 +36,7 @@ CONFIDENCE: Final = 0.99
 
 DIGITS: Final = 6
 ROUNDING: Final = 10.0 ** (1 - DIGITS)
-"""Significant digits of a noted value, and by which part of it that may be off."""
+"""Significant digits of a noted value, and a part of it that is more than they leave out."""
 
 METHODS: Final[dict[str, str]] = {
     **{str(kind): title for kind, title in TITLES.items()},
@@ -121,8 +121,8 @@ def bounds(values: Sequence[float]) -> tuple[float, float] | None:
     """Return between which values one more run lies, with a probability of 99 %.
 
     That is Student's prediction interval, mean -+ t s sqrt(1 + 1/n), for n runs that scatter
-    normally with the standard deviation s; None for fewer than three. Noted values are rounded, so
-    that a run equal to equal ones is off by as much.
+    normally with the standard deviation s; None for fewer than three. It is never narrower than
+    what rounding may have done to the noted values.
     """
     count = len(values)
     if count < FEWEST:

@@ -141,15 +141,17 @@ def test_bounds_are_students_prediction_interval() -> None:
 
 
 def test_a_number_that_was_the_same_in_every_run_agrees_beyond_the_noted_digits(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.rmtree(workspace / "reports" / "reference", ignore_errors=True)
     for seed in (1, 2, 3):
-        finish(workspace, seed=seed, av=0.83, listening=0.123456789)
+        finish(workspace, seed=seed, av=0.83, listening=-0.123456789)
         assert ask(monkeypatch, "write") == 0
     assert ask(monkeypatch, "compare") == 0
-    finish(workspace, seed=4, av=0.83, listening=0.1235)
+    finish(workspace, seed=4, av=0.83, listening=-0.1235)
     assert ask(monkeypatch, "compare") == 1
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "differs from the reference run in: sounding: CC of AV minus CC of V"
 
 
 def test_bounds_hold_one_more_value_in_99_of_100() -> None:
