@@ -11,6 +11,15 @@ def commit() -> str:
     return _git("rev-parse", "HEAD")
 
 
+def commit_tags() -> dict[str, str]:
+    """Return, as tags of MLflow, the commit and whether files differ from it; none outside git."""
+    head = commit()
+    if not head:
+        return {}
+    changes = _git("status", "--porcelain", "--untracked-files=no")
+    return {"mlflow.source.git.commit": head, "git.dirty": str(bool(changes)).lower()}
+
+
 def repository() -> str:
     """Return the address of the repository that this clone is of; empty where it has none."""
     said = re.sub(r"^git@([^:/]+):", r"https://\1/", _git("remote", "get-url", "origin"))
@@ -19,5 +28,6 @@ def repository() -> str:
 
 
 def _git(*words: str) -> str:
+    """Return what git prints; nothing where it fails, as before the first commit."""
     said = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
-    return said.stdout.strip()
+    return "" if said.returncode else said.stdout.strip()

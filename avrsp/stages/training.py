@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
@@ -22,6 +21,7 @@ from avrsp.models.saved import CONFIG, read_config
 from avrsp.params import Params, PresetName
 from avrsp.stages import left_out
 from avrsp.stages import videos as lists
+from avrsp.stages.checkout import commit_tags
 from avrsp.stages.left_out import Step
 from avrsp.tracking import evaluations
 from avrsp.train.phase import encoder_starts, run_phase
@@ -60,7 +60,7 @@ def run(  # noqa: PLR0913 - what differs between the runs
     states = here.checkpoints() / identity[:16]
     out = here.folder / folders[0] / phase.run
     facts = {
-        **commit(),
+        **commit_tags(),
         "digest": identity,
         "videos": files.sha256(listed),
         "videos.training": str(len(training)),
@@ -160,15 +160,3 @@ def inputs(videos: Videos) -> Iterator[tracking.Dataset]:
                 source=str(videos.folder / name),
                 counts={"videos": len(own), "frames": sum(verdict.frames for verdict in own)},
             )
-
-
-def commit() -> dict[str, str]:
-    """Return the commit of the workspace, and whether files differ from it; nothing outside git."""
-    said = [
-        subprocess.run(["git", *command], capture_output=True, text=True, check=False)
-        for command in (("rev-parse", "HEAD"), ("status", "--porcelain", "--untracked-files=no"))
-    ]
-    if any(each.returncode for each in said):
-        return {}
-    head, changes = (each.stdout.strip() for each in said)
-    return {"mlflow.source.git.commit": head, "git.dirty": str(bool(changes)).lower()}
