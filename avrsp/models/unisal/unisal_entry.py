@@ -108,7 +108,7 @@ ENTRY: Final = ModelSpec(
         factor=0.8,
         clip_norm=2.0,
         paper={"pretrain": PAPER, "finetune": PAPER},
-        sample={**PAPER, "clips_per_video": 2, "validation_clips": 2},
+        sample={**PAPER, "epochs": 10, "clips_per_video": 2, "validation_clips": 2},
         start="MobileNetV2 of ImageNet; the authors train on four sets in turn, here one learns",
     ),
     variants={

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import functools
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Literal, NamedTuple
 
 import torch
@@ -206,7 +206,8 @@ class Unisal(nn.Module):
         self, frames: Tensor, state: Tensor | None, *, recurrent: bool
     ) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor | None]:
         """Return features B x T x C x h x w at 1/32, 1/16 and 1/8 of H and W, and the state."""
-        coarse, middle, fine = self._by_frame(self._encoded, frames.transpose(1, 2))
+        encoded, middle, fine = self._encoded(frames.transpose(1, 2))
+        (coarse,) = self._by_frame(self._described, encoded)
         if recurrent:
             (projected,) = self._by_frame(lambda x: (self.rnn.cell.project(x),), coarse)
             states, state = self.rnn(projected, state)
@@ -214,24 +215,29 @@ class Unisal(nn.Module):
             coarse = coarse + added
         return (coarse, middle, fine), state
 
-    def _encoded(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        coarse, middle, fine = self.cnn(images.contiguous(memory_format=torch.channels_last))
+    def _encoded(self, frames: Tensor) -> Sequence[Tensor]:
+        """Map B x T x 3 x H x W to the encoder's features: in training, too, all at once."""
+        images = frames.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+        return [each.unflatten(0, frames.shape[:2]) for each in self.cnn(images)]
+
+    def _described(self, encoded: Tensor) -> tuple[Tensor]:
         parameters = self.coarse_gaussians[self.settings.domain]
-        priors = PRIOR_SCALE * gaussians.prior_maps(parameters, *coarse.shape[-2:])
-        described = torch.cat([coarse, priors.expand(len(coarse), -1, -1, -1)], dim=1)
-        return self.post_cnn(described), middle, fine
+        priors = PRIOR_SCALE * gaussians.prior_maps(parameters, *encoded.shape[-2:])
+        described = torch.cat([encoded, priors.expand(len(encoded), -1, -1, -1)], dim=1)
+        return (self.post_cnn(described),)
 
     def _decoded(self, coarse: Tensor, middle: Tensor, fine: Tensor) -> Tensor:
-        (logits,) = self._by_frame(self._decode, coarse, middle, fine)
-        return F.log_softmax(logits.flatten(-2), dim=-1).view_as(logits)
+        (small,) = self._by_frame(self._decode, coarse, middle, fine)
+        kernel = self.smoothing[self.settings.domain].get_parameter("weight")
+        logits = gaussians.enlarged_and_smoothed(small.flatten(0, 1), kernel, STRIDE)
+        logs = F.log_softmax(logits.flatten(1), dim=-1)
+        return logs.view(*small.shape[:2], *logits.shape[-2:])
 
     def _decode(self, coarse: Tensor, middle: Tensor, fine: Tensor) -> tuple[Tensor]:
-        """Map features B x C x h x w of the three resolutions to logits B x H x W."""
+        """Map features B x C x h x w of the three resolutions to B x 1 x H/8 x W/8."""
         x = self.upsampling_2(torch.cat([_doubled(coarse), self.skip_2x(middle)], dim=1))
         x = self.post_upsampling_2(torch.cat([_doubled(x), self.skip_4x(fine)], dim=1))
-        x = self.adaptation[self.settings.domain](x)
-        kernel = self.smoothing[self.settings.domain].get_parameter("weight")
-        return (gaussians.enlarged_and_smoothed(x, kernel, STRIDE)[:, 0],)
+        return (self.adaptation[self.settings.domain](x),)
 
     def _by_frame(
         self, part: Callable[..., tuple[Tensor, ...]], *sequences: Tensor
