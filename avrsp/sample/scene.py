@@ -228,7 +228,7 @@ class Sprite:
 
     def __init__(self, kind: ObjectKind, radius: float, hue_shift: float = 0.0) -> None:
         self._look = LOOKS[kind]
-        self._radius = radius
+        self._radius = float(radius)
         hue = self._look.hue + hue_shift
         self._chroma = CHROMA * np.cos(hue), CHROMA * np.sin(hue)
         angles = np.linspace(0, 2 * np.pi, 720, endpoint=False)
@@ -252,13 +252,13 @@ class Sprite:
 
     def _fields(self, shift: Floats, angle: float) -> tuple[Floats, Floats]:
         """Return coverage in [0, 1] and the pattern with mean 0 and deviation 1, around `shift`."""
-        steps = np.arange(-self._reach, self._reach + 1, dtype=np.float64)
-        rows, cols = (steps - shift[0])[:, None], (steps - shift[1])[None]
+        steps = np.arange(-self._reach, self._reach + 1, dtype=np.float32)  # half the time
+        rows, cols = (steps - float(shift[0]))[:, None], (steps - float(shift[1]))[None]
         distance = np.hypot(rows, cols)
-        bearing = np.arctan2(rows, cols) - angle
+        bearing = np.arctan2(rows, cols) - float(angle)
         rim = self._look.outline(bearing) * (self._radius / self._unit)
         alpha = np.clip(rim - distance + 0.5, 0, 1)
-        shade = np.clip(distance / rim, 0, 1) ** 8
+        shade = np.square(np.square(np.square(np.clip(distance / rim, 0, 1))))
         pattern = self._look.pattern(bearing, distance / self._radius) - 1.2 * shade
         return alpha, (pattern - self._mean) / self._deviation
 
