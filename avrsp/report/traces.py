@@ -10,6 +10,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from scipy.signal import ShortTimeFFT
+from scipy.signal.windows import hann
 
 from avrsp.report.palette import Theme, tidy
 from avrsp.types import SOUND_RATE
@@ -25,6 +27,8 @@ FLOOR: Final = -60
 FFT: Final = 1_024
 HOP: Final = 256
 """Samples of a spectrum, and from one to the next."""
+SILENCE: Final = 1e-10
+"""Power that is taken for none."""
 
 Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Seconds and values."""
@@ -76,13 +80,14 @@ def _draw_sound(place: Axes, course: TimeCourse, theme: Theme) -> None:
     if not course.waveform.size:
         place.text(0.5, 0.5, "no sound", transform=place.transAxes, ha="center", va="center")
         return
-    import librosa  # noqa: PLC0415 - takes two seconds
+    from librosa.filters import mel  # noqa: PLC0415 - takes a second
 
+    # librosa's own spectrogram would first have what it does not need compiled, for 20 seconds
+    bands = mel(sr=SOUND_RATE, n_fft=FFT, n_mels=BANDS, fmax=HIGHEST)
+    spectra = ShortTimeFFT(hann(FFT, sym=False), HOP, SOUND_RATE)
     waveform = np.pad(course.waveform, (0, max(0, FFT - course.waveform.size)))
-    power = librosa.feature.melspectrogram(
-        y=waveform, sr=SOUND_RATE, n_fft=FFT, hop_length=HOP, n_mels=BANDS, fmax=HIGHEST
-    )
-    decibels = librosa.power_to_db(power, ref=np.max)
+    power = bands @ spectra.spectrogram(waveform, p0=0, p1=1 + waveform.size // HOP)
+    decibels = 10 * np.log10(np.maximum(power, SILENCE) / max(power.max(), SILENCE))
     extent = (0, waveform.size / SOUND_RATE, 0, BANDS)
     place.imshow(
         decibels, origin="lower", aspect="auto", extent=extent, cmap="magma", vmin=FLOOR, vmax=0
