@@ -1,6 +1,7 @@
 """What a network costs at its published size: parameters and multiply-accumulates; nothing is run.
 
-Counted on torch's meta device: convolutions and matrix products only.
+Counted on torch's meta device: convolutions and matrix products only. On another device the same
+work can be timed.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from avrsp.models.registry import Cost, ModelSpec
+from avrsp.models.registry import Cost, EngineName, ModelSpec
 from avrsp.prediction.reuse import Sliding
 from avrsp.types import InputSpec, Recurrent, SharesWindows
+
+Work = Callable[[], object]
 
 FLOPS_A_MAC: Final = 2
 BLOCK: Final = 4
@@ -26,36 +29,46 @@ def count(entry: ModelSpec, settings: Mapping[str, Any]) -> Cost:
     spec = entry.input(settings)
     with torch.device("meta"), torch.no_grad():
         network = entry.build(entry.checked(settings)).eval()
-        frames = torch.empty(1, 3, spec.length, spec.height, spec.width, dtype=torch.uint8)
-        sound = (torch.empty(1, 1, spec.samples),) if spec.audio else ()
-        window = macs(lambda: network(frames, *sound))
-        frame = window if entry.engine == "windows" else _of_a_frame(network, spec)
+        window = macs(window_work(network, spec))
+        work, frames = frame_work(network, spec, entry.engine)
+        frame = macs(work) // frames
     return Cost(sum(each.numel() for each in network.parameters()), window, frame)
 
 
-def macs(work: Callable[[], object]) -> int:
+def macs(work: Work) -> int:
     """Return the multiply-accumulates of some work on the meta device."""
     with FlopCounterMode(display=False) as counter:
         work()
     return int(counter.get_total_flops()) // FLOPS_A_MAC
 
 
-def _of_a_frame(network: nn.Module, spec: InputSpec) -> int:
-    if isinstance(network, Recurrent):
+def window_work(network: nn.Module, spec: InputSpec) -> Work:
+    """Return what predicts one window, of zeros on torch's default device."""
+    frames = torch.zeros(1, 3, spec.length, spec.height, spec.width, dtype=torch.uint8)
+    sound = (torch.zeros(1, 1, spec.samples),) if spec.audio else ()
+    return lambda: network(frames, *sound)
+
+
+def frame_work(network: nn.Module, spec: InputSpec, engine: EngineName) -> tuple[Work, int]:
+    """Return what predicts the next frames of a video as an engine does, and how many these are."""
+    if engine == "recurrent":
+        assert isinstance(network, Recurrent)
         return _recurrent(network, spec)
-    assert isinstance(network, SharesWindows)
-    return _sharing(network, spec)
+    if engine == "reuse":
+        assert isinstance(network, SharesWindows)
+        return _sharing(network, spec)
+    return window_work(network, spec), 1
 
 
-def _recurrent(network: Recurrent, spec: InputSpec) -> int:
-    frames = torch.empty(1, 3, spec.height, spec.width, dtype=torch.uint8)
+def _recurrent(network: Recurrent, spec: InputSpec) -> tuple[Work, int]:
+    frames = torch.zeros(1, 3, spec.height, spec.width, dtype=torch.uint8)
     _, state = network.advance(frames, None)
-    return macs(lambda: network.advance(frames, state))
+    return lambda: network.advance(frames, state), 1
 
 
-def _sharing(network: SharesWindows, spec: InputSpec) -> int:
+def _sharing(network: SharesWindows, spec: InputSpec) -> tuple[Work, int]:
     sliding = Sliding(network.stages, network.necks, spec.length, 1)
-    sliding.warm(torch.empty(spec.length - 1, 3, spec.height, spec.width))
-    sound = (torch.empty(BLOCK, 1, spec.samples),) if spec.audio else ()
-    block = torch.empty(BLOCK, 3, spec.height, spec.width)
-    return macs(lambda: network.from_pyramid(sliding.pyramid(block), *sound)) // BLOCK
+    sliding.warm(torch.zeros(spec.length - 1, 3, spec.height, spec.width))
+    sound = (torch.zeros(BLOCK, 1, spec.samples),) if spec.audio else ()
+    block = torch.zeros(BLOCK, 3, spec.height, spec.width)
+    return lambda: network.from_pyramid(sliding.pyramid(block), *sound), BLOCK

@@ -1,4 +1,4 @@
-"""What the full-size networks cost, AVRSP by part, and what its training holds in memory.
+"""What AVRSP costs at full size, by part, and what its training holds in memory.
 
 Counted on torch's meta device: multiply-accumulates of convolutions and matrix products for one
 window of 32 x 224 x 384, parameters, and the tensors kept for the backward pass of one clip.
@@ -6,46 +6,22 @@ window of 32 x 224 x 384, parameters, and the tensors kept for the backward pass
 
 from __future__ import annotations
 
-import math
 import sys
-import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
-from avrsp import models
 from avrsp.models.avrsp.network import AVRSP, Settings
-from avrsp.models.registry import ModelSpec
-from avrsp.prediction.costs import count
-from avrsp.prediction.export_network import example
 from avrsp.types import InputSpec
 
 SPEC: Final = InputSpec(length=32, height=224, width=384, audio=True)
 BUDGET: Final = {"total": 92.0, "after S3D": 30.0, "parameters": 45.0}
 """At most so many G multiply-accumulates and M parameters."""
-
-PUBLISHED: Final = {
-    "stavis v": (21.8, 9.7),
-    "stavis av": (21.8, 9.8),
-    "tased v": (21.3, 78.5),
-    "unisal v": (3.7, 14.0),
-    "vinet v": (31.1, 114.7),
-    "vinet av-bilinear": (45.5, 114.8),
-    "vinet av-bilinear-transformer": (47.6, 114.8),
-    "vinet av-concat-transformer": (51.3, 116.5),
-    "vinet-s v": (9.5, 69.4),
-}
-"""M parameters and G multiply-accumulates of a window of the original code, counted the same way.
-
-The originals store parameters that no output depends on, which are left out here (SoundNet's
-classifiers, spare fusions). UNISAL's 12 frames are smoothed by two passes fewer here.
-"""
 
 FLOPS_A_MAC: Final = 2
 
@@ -120,35 +96,7 @@ def main() -> None:
         f"training holds {held(checkpointing=False):.0f} MB a clip in float32, "
         f"{held(checkpointing=True):.0f} MB with S3D's activations recomputed",
     ]
-    sys.stdout.write("\n".join([*lines, "", *entries()]) + "\n")
-
-
-def entries() -> Iterator[str]:
-    """Yield a line for each network of the registry: counts here and of the original, seconds."""
-    yield (
-        f"{'network':<32} {'M par.':>7} {'orig.':>6} {'G MAC a window':>14} {'orig.':>6} "
-        f"{'a frame':>8} {'s a window':>10}"
-    )
-    for name in models.names():
-        entry = models.spec(name)
-        for variant, form in entry.variants.items():
-            found, kind = count(entry, form.settings), f"{name} {variant}"
-            parameters, macs = PUBLISHED.get(kind, (math.nan, math.nan))
-            yield (
-                f"{kind:<32} {found.parameters / 1e6:7.1f} {parameters:6.1f} "
-                f"{found.window / 1e9:14.1f} {macs:6.1f} {found.frame / 1e9:8.1f} "
-                f"{seconds(entry, form.settings):10.1f}"
-            )
-
-
-def seconds(entry: ModelSpec, settings: Mapping[str, Any]) -> float:
-    """Return how long one window takes on this CPU."""
-    network, spec = entry.build(entry.checked(settings)).eval(), entry.input(settings)
-    window = example(spec, 1)
-    with torch.inference_mode():
-        start = time.perf_counter()
-        network(*window)
-    return time.perf_counter() - start
+    sys.stdout.write("\n".join(lines) + "\n")
 
 
 def _without(whole: Cost, part: Cost) -> Cost:

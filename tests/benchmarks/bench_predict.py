@@ -21,14 +21,15 @@ from typing import Final
 
 import numpy as np
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
+from avrsp import models
 from avrsp.compute import at_precision, device_named
 from avrsp.models.avrsp.network import AVRSP, Settings
 from avrsp.params import Precision
 from avrsp.prediction.batch import predict_videos
+from avrsp.prediction.costs import count
 from avrsp.prediction.predictor import Predictor
-from avrsp.prediction.reuse import Prepared, Slide, Sliding, Task
+from avrsp.prediction.reuse import Prepared, Slide, Task
 from avrsp.prediction.speed import Speed, has_bf16
 from avrsp.prediction.wanted import OutputChoice
 from avrsp.prediction.window_by_window import WindowSound, on_device
@@ -125,9 +126,9 @@ def rates(
     precisions: list[Precision] = ["float32", "bf16"] if has_bf16(device) else ["float32"]
     ways = {"plain float32, 1 window": (plain(model, Speed(device, "float32", 1), spec), 1)}
     for precision in precisions:
-        for name, make, count in (("plain", plain, batch), ("engine", reusing, block)):
-            title = f"{name} {precision}, {count} windows"
-            ways[title] = make(model, Speed(device, precision, count), spec), count
+        for name, make, windows in (("plain", plain, batch), ("engine", reusing, block)):
+            title = f"{name} {precision}, {windows} windows"
+            ways[title] = make(model, Speed(device, precision, windows), spec), windows
     if device.type == "cuda":
         ways["engine bf16, 1 window"] = reusing(model, Speed(device, "bf16", 1), spec), 1
     return best(ways, turns)
@@ -163,18 +164,6 @@ def film(folder: Path, seconds: float) -> Path:
     return path
 
 
-def macs() -> float:
-    """Return G multiply-accumulates a new frame."""
-    with torch.device("meta"), torch.no_grad():
-        model = AVRSP(Settings()).eval()
-        sliding = Sliding(model.stages, model.necks, SPEC.length, 1)
-        sliding.warm(torch.empty(SPEC.length - 1, 3, SPEC.height, SPEC.width))
-        with FlopCounterMode(display=False) as counter:
-            pyramid = sliding.pyramid(torch.empty(8, 3, SPEC.height, SPEC.width))
-            model.from_pyramid(pyramid, torch.empty(8, 1, SPEC.samples))
-    return float(counter.get_total_flops() / 2e9 / 8)
-
-
 def main(turns: int) -> None:
     """Print everything."""
     keep_freed_memory()
@@ -184,7 +173,9 @@ def main(turns: int) -> None:
     torch.manual_seed(0)
     model = AVRSP(Settings()).eval().to(device)
     say = sys.stdout.write
-    say(f"{macs():.1f} G multiply-accumulates a new frame, at most 60; a window alone has 81.3\n")
+    cost = count(entry := models.spec("avrsp"), entry.variants["av"].settings)
+    say(f"{cost.frame / 1e9:.1f} G multiply-accumulates a new frame, at most 60; ")
+    say(f"a window alone has {cost.window / 1e9:.1f}\n")
     found = rates(model, device, turns)
     loop = found["plain float32, 1 window"]
     for name, rate in found.items():
