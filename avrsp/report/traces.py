@@ -27,8 +27,10 @@ FLOOR: Final = -60
 FFT: Final = 1_024
 HOP: Final = 256
 """Samples of a spectrum, and from one to the next."""
-SILENCE: Final = 1e-10
-"""Power that is taken for none."""
+LEAST: Final = 1e-4
+"""Power of a band at least, to be the loudest: silence is black."""
+DARKEST: Final = 1e-9
+"""Share of that power which is drawn like none."""
 
 Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Seconds and values."""
@@ -87,7 +89,7 @@ def _draw_sound(place: Axes, course: TimeCourse, theme: Theme) -> None:
     spectra = ShortTimeFFT(hann(FFT, sym=False), HOP, SOUND_RATE)
     waveform = np.pad(course.waveform, (0, max(0, FFT - course.waveform.size)))
     power = bands @ spectra.spectrogram(waveform, p0=0, p1=1 + waveform.size // HOP)
-    decibels = 10 * np.log10(np.maximum(power, SILENCE) / max(power.max(), SILENCE))
+    decibels = 10 * np.log10(np.maximum(power / max(power.max(), LEAST), DARKEST))
     extent = (0, waveform.size / SOUND_RATE, 0, BANDS)
     place.imshow(
         decibels, origin="lower", aspect="auto", extent=extent, cmap="magma", vmin=FLOOR, vmax=0
