@@ -1,7 +1,7 @@
-"""What a network costs at its published size: parameters and multiply-accumulates; nothing is run.
+"""What a network costs at its published size: parameters and multiply-accumulates.
 
-Counted on torch's meta device: convolutions and matrix products only. On another device the same
-work can be timed.
+Convolutions and matrix products are counted, on torch's meta device, which computes nothing. The
+same work can be timed on another device.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from avrsp.models.registry import Cost, EngineName, ModelSpec
+from avrsp.models.registry import Cost, ModelSpec
 from avrsp.prediction.reuse import Sliding
 from avrsp.types import InputSpec, Recurrent, SharesWindows
 
@@ -29,9 +29,10 @@ def count(entry: ModelSpec, settings: Mapping[str, Any]) -> Cost:
     spec = entry.input(settings)
     with torch.device("meta"), torch.no_grad():
         network = entry.build(entry.checked(settings)).eval()
-        window = macs(window_work(network, spec))
-        work, frames = frame_work(network, spec, entry.engine)
-        frame = macs(work) // frames
+        window = frame = macs(window_work(network, spec))
+        if entry.engine != "windows":
+            work, frames = frame_work(network, spec)
+            frame = macs(work) // frames
     return Cost(sum(each.numel() for each in network.parameters()), window, frame)
 
 
@@ -49,15 +50,15 @@ def window_work(network: nn.Module, spec: InputSpec) -> Work:
     return lambda: network(frames, *sound)
 
 
-def frame_work(network: nn.Module, spec: InputSpec, engine: EngineName) -> tuple[Work, int]:
-    """Return what predicts the next frames of a video as an engine does, and how many these are."""
-    if engine == "recurrent":
-        assert isinstance(network, Recurrent)
+def frame_work(network: nn.Module, spec: InputSpec) -> tuple[Work, int]:
+    """Return what predicts the next frames of a video, and how many these are.
+
+    The network goes on with a state, or shares what windows have in common.
+    """
+    if isinstance(network, Recurrent):
         return _recurrent(network, spec)
-    if engine == "reuse":
-        assert isinstance(network, SharesWindows)
-        return _sharing(network, spec)
-    return window_work(network, spec), 1
+    assert isinstance(network, SharesWindows)
+    return _sharing(network, spec)
 
 
 def _recurrent(network: Recurrent, spec: InputSpec) -> tuple[Work, int]:

@@ -28,9 +28,9 @@ FFT: Final = 1_024
 HOP: Final = 256
 """Samples of a spectrum, and from one to the next."""
 LEAST: Final = 1e-4
-"""Power of a band at least, to be the loudest: silence is black."""
+"""Power that the loudest band counts as at least, so that silence is black and not bright."""
 DARKEST: Final = 1e-9
-"""Share of that power which is drawn like none."""
+"""Share of the loudest power that stands for less, of which there may be no logarithm."""
 
 Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Seconds and values."""

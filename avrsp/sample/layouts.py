@@ -40,7 +40,7 @@ class Recording(NamedTuple):
     """A video and its ground truth: H x W x 3 frames, sound, and maps (H x W) of each frame."""
 
     frames: Iterable[npt.NDArray[np.uint8]]
-    sound: EncodedSound | None
+    sound: SoundTrack | None
     densities: Sequence[GreyMap]
     fixations: Sequence[GreyMap]
 
@@ -122,15 +122,14 @@ def _save_mat(path: Path, variable: str, content: GreyMap) -> None:
 AVI: Final = ("-c:v", "mpeg4", "-vtag", "XVID", "-q:v", "4", "-c:a", "libmp3lame", "-b:a", "96k")
 """What DHF1K's files are like."""
 
-EXACT: Final = (
-    *("-threads", "1", "-fflags", "+bitexact", "-flags:v", "+bitexact", "-flags:a", "+bitexact"),
-)
+BIT_EXACT: Final = ("-fflags", "+bitexact", "-flags:v", "+bitexact", "-flags:a", "+bitexact")
+EXACT: Final = ("-threads", "1", *BIT_EXACT)
 """The same bytes from the same ffmpeg every time, without its version in the file."""
 
 FFMPEG: Final = ("ffmpeg", "-v", "error", "-nostdin", "-y")
 
 
-class EncodedSound(NamedTuple):
+class SoundTrack(NamedTuple):
     """A sound track: samples x channels, 16 bit, and samples a second."""
 
     samples: npt.NDArray[np.int16]
@@ -141,7 +140,7 @@ def encode(
     path: Path,
     frames: Iterable[npt.NDArray[np.uint8]],
     rate: Fraction,
-    sound: EncodedSound | None,
+    sound: SoundTrack | None,
 ) -> None:
     """Write frames (H x W x 3, RGB) and sound to the AVI file `path`.
 
@@ -175,6 +174,6 @@ def _finish(run: Run, path: Path) -> None:
     if os.strerror(errno.ENOSPC).encode() in log:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
     raise RawDataError(
-        f"{path.name}: ffmpeg failed ({complaint(log)}); check with `avrsp doctor` that it has the "
-        "encoders mpeg4 and libmp3lame"
+        f"{path.name}: ffmpeg failed ({complaint(log)}); `ffmpeg -encoders` must list mpeg4 and "
+        "libmp3lame"
     )

@@ -13,14 +13,17 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 import torch
+from torch import nn
 
 from avrsp import models
-from avrsp.models.registry import ModelSpec, Variant
+from avrsp.models.layers.domainnorm import folded
+from avrsp.models.registry import EngineName, ModelSpec, Variant
 from avrsp.prediction.costs import Work, count, frame_work, window_work
+from avrsp.prediction.reuse import fused
 from avrsp.processes import keep_freed_memory
 
 PUBLISHED: Final = {
@@ -41,6 +44,12 @@ classifiers, spare fusions). UNISAL's 12 frames are smoothed by two passes fewer
 """
 
 TURNS: Final = 2
+
+READY: Final[Mapping[EngineName, Callable[[nn.Module], nn.Module]]] = {
+    "reuse": fused,
+    "recurrent": folded,
+}
+"""How an engine makes a network ready: with fewer normalisations."""
 
 HEADS: Final = (
     ("M parameters", 12), ("orig.", 6), ("G MAC a window", 14), ("orig.", 6), ("a frame", 7),
@@ -76,10 +85,13 @@ def rows(entry: ModelSpec) -> Iterator[str]:
 
 @torch.inference_mode()
 def times(entry: ModelSpec, form: Variant) -> tuple[float, float]:
-    """Return the seconds of one window and of a new frame."""
+    """Return the seconds of one window, and of a new frame as its engine predicts it."""
     network, spec = entry.build(entry.checked(form.settings)).eval(), entry.input(form.settings)
-    work, frames = frame_work(network, spec, entry.engine)
-    return seconds(window_work(network, spec)), seconds(work) / frames
+    window = seconds(window_work(network, spec))
+    if entry.engine == "windows":
+        return window, window
+    work, frames = frame_work(READY[entry.engine](network), spec)
+    return window, seconds(work) / frames
 
 
 def seconds(work: Work) -> float:

@@ -41,7 +41,7 @@ FPS: Final = 25.0
 WINDOWS: Final = {"cpu": (4, 8), "cuda": (8, 32)}
 """Windows at a time: of the plain batched loop, of the engine; each does best so."""
 
-FRAMES: Final = {"cpu": 80, "cuda": 2000}
+FRAMES: Final = {"cpu": 250, "cuda": 2000}
 """Of the video that is predicted end to end, at 640 x 360."""
 
 ALONE: Final = (
@@ -58,9 +58,9 @@ AIMS: Final = "published for ViNet v1: 60 frames/s; the aim on one H100: 400"
 Turn = Callable[[], None]
 
 
-def noise(count: int, spec: InputSpec) -> list[np.ndarray]:
+def noise(frames: int, spec: InputSpec) -> list[np.ndarray]:
     """Return frames of network size."""
-    size = (count, spec.height, spec.width, 3)
+    size = (frames, spec.height, spec.width, 3)
     return [*np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)]
 
 
@@ -144,15 +144,15 @@ def convolutions(model: AVRSP, speed: Speed, spec: InputSpec = SPEC) -> float:
     return speed.windows * 1e6 / float(sum(each.self_cpu_time_total for each in found))
 
 
-def whole(model: AVRSP, device: torch.device, count: int, spec: InputSpec = SPEC) -> float:
-    """Return frames a second from a file of `count` to its overlay, start and end included."""
+def whole(model: AVRSP, device: torch.device, frames: int, spec: InputSpec = SPEC) -> float:
+    """Return frames a second from a file of so many to its overlay, start and end included."""
     precision: Precision = "bf16" if has_bf16(device) else "float32"
     with tempfile.TemporaryDirectory() as folder:
-        video = film(Path(folder), count / FPS)
+        video = film(Path(folder), frames / FPS)
         predictor = Predictor(model, spec, device, precision, "random", "reuse")
         begin = clock()
         predict_videos([video], Path(folder) / "out", predictor, OutputChoice(maps="none"))
-        return count / (clock() - begin)
+        return frames / (clock() - begin)
 
 
 def film(folder: Path, seconds: float) -> Path:
@@ -173,7 +173,8 @@ def main(turns: int) -> None:
     torch.manual_seed(0)
     model = AVRSP(Settings()).eval().to(device)
     say = sys.stdout.write
-    cost = count(entry := models.spec("avrsp"), entry.variants["av"].settings)
+    entry = models.spec("avrsp")
+    cost = count(entry, entry.variants["av"].settings)
     say(f"{cost.frame / 1e9:.1f} G multiply-accumulates a new frame, at most 60; ")
     say(f"a window alone has {cost.window / 1e9:.1f}\n")
     found = rates(model, device, turns)

@@ -31,7 +31,7 @@ def slaney(hertz: float) -> float:
 def test_a_tone_is_brightest_in_its_band(hertz: float) -> None:
     times = np.arange(SOUND_RATE) / SOUND_RATE
     drawn = spectrogram(np.sin(2 * np.pi * hertz * times).astype(np.float32))
-    # centres are equally far apart, and half of the first distance below the first
+    # centres are equally far apart in mel, the first of them that far above 0
     band = slaney(hertz) / slaney(HIGHEST) * (BANDS + 1) - 1
     assert abs(drawn[:, 20].argmax() - band) <= 1
     assert drawn.max() == 0

@@ -216,7 +216,10 @@ class Unisal(nn.Module):
         return (coarse, middle, fine), state
 
     def _encoded(self, frames: Tensor) -> Sequence[Tensor]:
-        """Map B x T x 3 x H x W to the encoder's features: in training, too, all at once."""
+        """Map B x T x 3 x H x W to the encoder's features at 1/32, 1/16 and 1/8.
+
+        All frames at once, in training too: `train` leaves its normalisations as they are.
+        """
         images = frames.flatten(0, 1).contiguous(memory_format=torch.channels_last)
         return [each.unflatten(0, frames.shape[:2]) for each in self.cnn(images)]
 
