@@ -138,23 +138,15 @@ class AVRSP(nn.Module):
         has_sound: Tensor | None = None,
     ) -> Tensor:
         """Predict from frames on ImageNet's scale."""
-        return self.from_features(self.encoder(frames), waveform, has_sound)
+        return self.from_pyramid(self._pyramid(self.encoder(frames)), waveform, has_sound)
 
     def encode(self, frames: Tensor) -> list[Tensor]:
-        """Return the encoder's four features of uint8 frames, fine to coarse."""
-        features: list[Tensor] = self.encoder(self.normalised(frames))
-        return features
+        """Return the neck's four features of uint8 frames, coarse to fine: sound changes none."""
+        return self._pyramid(self.encoder(self.normalised(frames)))
 
-    def from_features(
-        self,
-        features: list[Tensor],
-        waveform: Tensor | None = None,
-        has_sound: Tensor | None = None,
-    ) -> Tensor:
-        """Predict from the encoder's four features, fine to coarse: all that follows S3D."""
+    def _pyramid(self, features: list[Tensor]) -> list[Tensor]:
         coarse_first = zip(self.neck, reversed(features), strict=True)
-        pyramid = [neck(feature) for neck, feature in coarse_first]
-        return self.from_pyramid(pyramid, waveform, has_sound)
+        return [neck(feature) for neck, feature in coarse_first]
 
     def from_pyramid(
         self,
@@ -167,6 +159,9 @@ class AVRSP(nn.Module):
         skips = self.synergy(pyramid)  # eq. 8 to 12
         logits: Tensor = self.decoder(self.gate(fused, skips), skips)  # eq. 13 to 15
         return torch.sigmoid(logits.to(torch.promote_types(logits.dtype, torch.float32)))
+
+    from_features = from_pyramid
+    """What `encode` returns, with a sound (`types.EncodesOnce`)."""
 
 
 class Listener(nn.Module):
