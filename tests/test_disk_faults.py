@@ -90,10 +90,9 @@ class FaultyDisk:
 
 def world(folder: Path) -> list[str]:
     path = folder / "params.yaml"
-    text = path.read_text().replace("avad: 42", "avad: 1").replace("[48, 84]", "[8, 9]")
-    text = text.replace("train: 28, validation: 8, test: 4", "train: 1, validation: 1, test: 1")
+    text = path.read_text().replace("avad: 42", "avad: 3").replace("[48, 84]", "[8, 9]")
     path.write_text(text)
-    return ["world", "--out", "made", "--datasets", "avad", "--datasets", "dhf1k"]
+    return ["world", "--out", "made", "--datasets", "avad"]
 
 
 def download(folder: Path) -> list[str]:

@@ -1,7 +1,8 @@
 """The raw layouts: what a video of the mirror and of DHF1K looks like on disk.
 
-Mirror (STAViS): frames, sound and annotations in three trees, numbered from 1. DHF1K: an AVI and
-its annotation, three digits for the one and four for the other; test videos have no annotation.
+Mirror (STAViS): frames, sound and annotations in three trees, numbered from 1; a video is encoded
+and taken apart again, as the mirror's were. DHF1K: an AVI and its annotation, three digits for the
+one and four for the other; test videos have no annotation.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ from scipy.io import savemat, wavfile
 from avrsp.datasets.dataset_registry import ListedVideo, spec
 from avrsp.datasets.stavis_mirror import TREE, TREES
 from avrsp.errors import RawDataError
-from avrsp.media.pipes import Run, address, complaint, running
+from avrsp.media.pipes import Run, address, complaint, passthrough, running
 from avrsp.sample.plan import SPLITS, PlannedVideo
 
 GreyMap = npt.NDArray[np.uint8]
 
-JPEG_QUALITY: Final = 90
+EYE_MAP_QUALITY: Final = 90
 MAT_TEXT: Final = b"MATLAB 5.0 MAT-file".ljust(116)
 """Replaces a header that would hold the time of writing."""
 
@@ -40,7 +41,7 @@ class Recording(NamedTuple):
     """A video and its ground truth: H x W x 3 frames, sound, and maps (H x W) of each frame."""
 
     frames: Iterable[npt.NDArray[np.uint8]]
-    sound: SoundTrack | None
+    sound: EncodedSound | None
     densities: Sequence[GreyMap]
     fixations: Sequence[GreyMap]
 
@@ -56,18 +57,18 @@ def leaves(video: PlannedVideo) -> list[str]:
 def write_mirror(folder: Path, video: PlannedVideo, recording: Recording) -> None:
     """Write an audio-visual video, with its quirks, in the mirror's layout below `folder`."""
     frames, audio, annotations = (folder / leaf for leaf in leaves(video))
-    frames.mkdir(parents=True)
-    for number, frame in enumerate(recording.frames, start=1):
-        Image.fromarray(frame).save(frames / f"img_{number:05d}.jpg", quality=JPEG_QUALITY)
-    if recording.sound is not None and "missing sound" not in video.quirks:
-        audio.mkdir(parents=True)
-        wavfile.write(audio / f"{video.video}.wav", recording.sound.rate, recording.sound.samples)
-    (annotations / "maps").mkdir(parents=True)
-    for number, density, fixation in _numbered(recording):
-        Image.fromarray(density).save(
-            annotations / "maps" / f"eyeMap_{number:05d}.jpg", quality=JPEG_QUALITY
-        )
-        _save_mat(annotations / f"fixMap_{number:05d}.mat", "eyeMap", fixation)
+    source = folder / "source.mp4"
+    folder.mkdir(parents=True)
+    encode(source, recording.frames, video.rate, recording.sound, MP4)
+    has_sound = recording.sound is not None and "missing sound" not in video.quirks
+    with taken_apart(source, frames, audio / f"{video.video}.wav" if has_sound else None):
+        (annotations / "maps").mkdir(parents=True)
+        for number, density, fixation in _numbered(recording):
+            Image.fromarray(density).save(
+                annotations / "maps" / f"eyeMap_{number:05d}.jpg", quality=EYE_MAP_QUALITY
+            )
+            _save_mat(annotations / f"fixMap_{number:05d}.mat", "eyeMap", fixation)
+    source.unlink()
     if "one frame fewer" in video.quirks:
         (frames / f"img_{video.frames:05d}.jpg").unlink()
 
@@ -76,7 +77,7 @@ def write_dhf1k(folder: Path, video: PlannedVideo, recording: Recording) -> None
     """Write a video in DHF1K's layout below `folder`."""
     avi, annotation = (folder / leaf for leaf in leaves(video))
     avi.parent.mkdir(parents=True)
-    encode(avi, recording.frames, video.rate, recording.sound)
+    encode(avi, recording.frames, video.rate, recording.sound, AVI)
     if video.roles["1"] == "test":
         return
     (annotation / "maps").mkdir(parents=True)
@@ -119,17 +120,19 @@ def _save_mat(path: Path, variable: str, content: GreyMap) -> None:
         stream.write(MAT_TEXT)
 
 
+MP4: Final = ("-c:v", "mpeg4", "-q:v", "3", "-c:a", "aac", "-b:a", "128k")
 AVI: Final = ("-c:v", "mpeg4", "-vtag", "XVID", "-q:v", "4", "-c:a", "libmp3lame", "-b:a", "96k")
-"""What DHF1K's files are like."""
+"""What the mirror's sources and DHF1K's files are like."""
 
-BIT_EXACT: Final = ("-fflags", "+bitexact", "-flags:v", "+bitexact", "-flags:a", "+bitexact")
-EXACT: Final = ("-threads", "1", *BIT_EXACT)
+EXACT: Final = ("-threads", "1", "-fflags", "+bitexact", "-flags:v", "+bitexact")
+EXACT_SOUND: Final = ("-flags:a", "+bitexact")
 """The same bytes from the same ffmpeg every time, without its version in the file."""
 
+JPEG_QUALITY: Final = ("-q:v", "3")
 FFMPEG: Final = ("ffmpeg", "-v", "error", "-nostdin", "-y")
 
 
-class SoundTrack(NamedTuple):
+class EncodedSound(NamedTuple):
     """A sound track: samples x channels, 16 bit, and samples a second."""
 
     samples: npt.NDArray[np.int16]
@@ -140,9 +143,10 @@ def encode(
     path: Path,
     frames: Iterable[npt.NDArray[np.uint8]],
     rate: Fraction,
-    sound: SoundTrack | None,
+    sound: EncodedSound | None,
+    codecs: Sequence[str],
 ) -> None:
-    """Write frames (H x W x 3, RGB) and sound to the AVI file `path`.
+    """Write frames (H x W x 3, RGB) and sound to `path` in the format that its suffix names.
 
     Raises:
         RawDataError: ffmpeg is missing or fails.
@@ -157,7 +161,7 @@ def encode(
     if sound is not None:
         wavfile.write(wave, sound.rate, sound.samples)
         inputs += ["-i", address(wave)]
-    output = ["-pix_fmt", "yuv420p", *AVI, *EXACT, address(path)]
+    output = ["-pix_fmt", "yuv420p", *codecs, *EXACT, *EXACT_SOUND, address(path)]
     with running([*FFMPEG, *inputs, *output], feed=True) as run:
         with contextlib.suppress(BrokenPipeError):  # its own complaint says more
             run.write(first.tobytes())
@@ -167,6 +171,30 @@ def encode(
     wave.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def taken_apart(path: Path, pictures: Path, wave: Path | None) -> Iterator[None]:
+    """Write a video's frames to `pictures` / img_%05d.jpg, and its sound as 16-bit WAV to `wave`.
+
+    ffmpeg does so beside what is done in the `with` block, and at its end both are there.
+
+    Raises:
+        RawDataError: ffmpeg is missing or fails.
+        OSError: The disk is full.
+    """
+    pictures.mkdir(parents=True)
+    modes = (word for name, mode in passthrough().items() for word in (f"-{name}", mode))
+    images = ["-map", "0:v", *modes, *JPEG_QUALITY, *EXACT]
+    command = [*FFMPEG, "-threads", "1", "-i", address(path), *images]
+    command.append(f"{address(pictures).replace('%', '%%')}/img_%05d.jpg")
+    if wave is not None:
+        wave.parent.mkdir(parents=True)
+        command += ["-map", "0:a", "-c:a", "pcm_s16le", "-fflags", "+bitexact", *EXACT_SOUND]
+        command.append(address(wave))
+    with running(command) as run:
+        yield
+        _finish(run, path)
+
+
 def _finish(run: Run, path: Path) -> None:
     if run.finish() == 0:
         return
@@ -174,6 +202,6 @@ def _finish(run: Run, path: Path) -> None:
     if os.strerror(errno.ENOSPC).encode() in log:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
     raise RawDataError(
-        f"{path.name}: ffmpeg failed ({complaint(log)}); `ffmpeg -encoders` must list mpeg4 and "
+        f"{path.name}: ffmpeg failed ({complaint(log)}); `ffmpeg -encoders` must list mpeg4, aac and "
         "libmp3lame"
     )

@@ -47,7 +47,7 @@ class PlannedVideo:
         dataset: Key of its dataset.
         video: Its name, unique in the dataset.
         frames: Frames that the lists give it.
-        fps: Frame rate as the lists print it; `rate` is the exact one.
+        fps: Frame rate as the lists print it; `rate` is the encoded one.
         kind: "unheard" is DHF1K: the file has sound, its viewers heard none.
         roles: Split ("1", "2", "3") to "train", "validation" (DHF1K only), "test" or "none".
         followed: Kinds of object in the order in which viewers follow them; in a sounding clip
@@ -70,8 +70,8 @@ class PlannedVideo:
 
     @property
     def rate(self) -> Fraction:
-        """Frames a second, exact."""
-        return EXACT_RATES[self.fps]
+        """Frames a second that the video is encoded at."""
+        return ENCODED[self.fps]
 
     def stream(self, seed: int, purpose: str) -> np.random.Generator:
         """Return the random numbers that are drawn for one purpose within this video alone."""
@@ -144,7 +144,7 @@ def _planned(
     fps = rates[place.position % len(rates)]
     stretches = 1
     if kind == "sounding":
-        longest = int(frames / EXACT_RATES[fps] / spec.sound.stretch)
+        longest = int(frames / ENCODED[fps] / spec.sound.stretch)
         stretches = max(1, min(int(rng.integers(2, len(order), endpoint=True)), longest))
     return PlannedVideo(
         place.dataset, place.video, frames, fps, kind, place.roles, order[:stretches]
@@ -168,7 +168,7 @@ def _with_quirks(videos: list[PlannedVideo]) -> list[PlannedVideo]:
     return quirky
 
 
-EXACT_RATES: Final[Mapping[float, Fraction]] = {
+ENCODED: Final[Mapping[float, Fraction]] = {
     14.99985: Fraction(15),
     23.976024: Fraction(24_000, 1001),
     23.99976: Fraction(24),
@@ -177,7 +177,7 @@ EXACT_RATES: Final[Mapping[float, Fraction]] = {
     29.9997: Fraction(30),
     30.0: Fraction(30),
 }
-"""Listed frame rate -> exact one; the mirror's lists print whole rates times 0.99999."""
+"""Listed frame rate -> encoded one; the mirror's lists print whole rates times 0.99999."""
 
 RATES: Final[Mapping[str, tuple[float, ...]]] = {
     "diem": (29.9997,),

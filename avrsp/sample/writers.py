@@ -13,7 +13,7 @@ from avrsp import files, progress
 from avrsp.datasets.stavis_mirror import TREE
 from avrsp.params import WorldParams
 from avrsp.sample import layouts, viewers
-from avrsp.sample.layouts import Recording, SoundTrack
+from avrsp.sample.layouts import EncodedSound, Recording
 from avrsp.sample.plan import (
     OBJECT_KINDS,
     PlannedVideo,
@@ -142,7 +142,7 @@ def _write(staging: Path, video: PlannedVideo, spec: WorldParams, seed: int) -> 
     samples = track(video, spec.sound, seed)
     recording = Recording(
         frames=scene.frames(*size),
-        sound=None if samples is None else SoundTrack(samples, sound_format(video)[0]),
+        sound=None if samples is None else EncodedSound(samples, sound_format(video)[0]),
         densities=[viewers.density(pixels, size, spec.viewers.blur) for pixels in gaze],
         fixations=[_binary(pixels, size) for pixels in gaze],
     )

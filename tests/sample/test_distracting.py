@@ -34,7 +34,7 @@ def clips(distracting: WorldParams) -> list[PlannedVideo]:
 
 
 def test_without_them_the_world_is_what_it_was(raw: Path) -> None:
-    """Truth, gaze included, and lists: pictures and sound depend on what encodes them."""
+    """Truth, gaze included, and lists: pictures and sound depend on ffmpeg's version."""
     found = hashlib.sha256()
     for path in sorted((*raw.glob("world/*.json"), *raw.glob("mirror/fold_lists/*.txt"))):
         found.update(path.read_bytes())

@@ -81,16 +81,16 @@ def test_without_ffmpeg_one_line_says_so(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(RawDataError, match="ffmpeg: not found on PATH"):
-        write_dataset("dhf1k", tmp_path / "raw", tiny, SEED)
+        write_dataset("etmd", tmp_path / "raw", tiny, SEED)
 
 
 def test_what_ffmpeg_refuses_ends_in_one_line(
     tmp_path: Path, tiny: WorldParams, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(layouts, "AVI", ("-c:v", "no-such-codec"))
-    with pytest.raises(RawDataError, match=r"001\.AVI: ffmpeg failed .*no-such-codec"):
-        write_dataset("dhf1k", tmp_path, tiny, SEED)
-    assert not (tmp_path / "dhf1k").exists()
+    monkeypatch.setattr(layouts, "MP4", ("-c:v", "no-such-codec"))
+    with pytest.raises(RawDataError, match=r"source\.mp4: ffmpeg failed .*no-such-codec"):
+        write_dataset("etmd", tmp_path, tiny, SEED)
+    assert not (tmp_path / "mirror").exists()
     assert not list(tmp_path.rglob(".tmp-*"))
 
 
