@@ -202,6 +202,6 @@ def _finish(run: Run, path: Path) -> None:
     if os.strerror(errno.ENOSPC).encode() in log:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
     raise RawDataError(
-        f"{path.name}: ffmpeg failed ({complaint(log)}); `ffmpeg -encoders` must list mpeg4, aac and "
-        "libmp3lame"
+        f"{path.name}: ffmpeg failed ({complaint(log)}); `ffmpeg -encoders` must list "
+        "mpeg4, aac and libmp3lame"
     )
