@@ -80,7 +80,8 @@ def rows(entry: ModelSpec) -> Iterator[str]:
             window, frame,
         )  # fmt: skip
         cells = zip(figures, HEADS, strict=True)
-        yield f"{kind:<32} " + " ".join(f"{figure:{width}.2f}" for figure, (_, width) in cells)
+        shown = (f"{figure:{width}.2f}".replace("nan", "  -") for figure, (_, width) in cells)
+        yield f"{kind:<32} " + " ".join(shown)
 
 
 @torch.inference_mode()
