@@ -33,6 +33,7 @@ ffmpeg:
 	@sh workflow/scripts/ensure_ffmpeg.sh
 
 repro: setup ## run the whole chain; on the default preset: generate, train, evaluate, report, compare
+	python -m avrsp.stages.recover
 	dvc repro
 	python -m avrsp.stages.reference compare
 
