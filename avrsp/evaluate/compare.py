@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict
 
 from avrsp.datasets import dataset_registry
 from avrsp.errors import ParamsError, StoreError
-from avrsp.evaluate.intervals import entries, holm, known, paired_test
+from avrsp.evaluate.intervals import by_video, entries, holm, known, paired_test
 from avrsp.evaluate.protocols import PROTOCOLS
 from avrsp.evaluate.score_table import read_rows
 from avrsp.evaluate.summary import COLUMNS, LESS_IS_BETTER, MOUSE
@@ -42,10 +42,7 @@ class Method(NamedTuple):
 
     def by_video(self, protocol: ProtocolName) -> pd.DataFrame:
         """Return a column a metric, index `dataset, video`; several splits' scores are averaged."""
-        groups = entries(self.rows, protocol).groupby(["dataset", "video"])
-        weights = [f"{metric}_weight" for metric in COLUMNS]
-        totals = groups[list(COLUMNS)].sum()
-        return totals / groups[weights].sum().set_axis(totals.columns, axis=1)
+        return by_video(entries(self.rows, protocol))
 
 
 class VideoDifference(BaseModel):
@@ -314,7 +311,7 @@ def differences(
         if scores.empty:
             continue
         of_videos = scores["one"] - scores["two"]
-        test = paired_test(of_videos.to_numpy(np.float64), rules.resamples, rules.seed)
+        test = paired_test(of_videos, rules.resamples, rules.seed)
         found = Difference(
             metric=metric,
             first=first.name,

@@ -92,18 +92,19 @@ def paired(
         resamples: Draws for the interval, and permutations for the test.
         seed: Of both.
     """
-    first, second = (_by_video(each, metric, protocol) for each in (rows, others))
-    return paired_test(np.asarray((first - second).dropna(), np.float64), resamples, seed)
+    first, second = (by_video(entries(each, protocol))[metric] for each in (rows, others))
+    return paired_test(first - second, resamples, seed)
 
 
-def paired_test(differences: ScoreArray, resamples: int, seed: int) -> Paired:
+def paired_test(gaps: pd.Series[float], resamples: int, seed: int) -> Paired:
     """Return what the differences of two methods on the same videos, one a video, say of both.
 
     Args:
-        differences: The first method's scores minus the second's; none is NaN.
+        gaps: The first method's scores minus the second's; NaN where one of them has none.
         resamples: Draws for the interval, and permutations for the test.
         seed: Of both.
     """
+    differences = np.asarray(gaps.dropna(), np.float64)
     videos = len(differences)
     if videos < 2:  # noqa: PLR2004 - one video says nothing about others
         mean = float(differences.mean()) if videos else np.nan
@@ -117,9 +118,12 @@ def paired_test(differences: ScoreArray, resamples: int, seed: int) -> Paired:
     return Paired(float(differences.mean()), low, high, float(test.pvalue), videos)
 
 
-def _by_video(rows: pd.DataFrame, metric: str, protocol: ProtocolName) -> pd.Series[float]:
-    found = entries(rows, protocol).groupby(["dataset", "video"])
-    return found[metric].sum() / found[f"{metric}_weight"].sum()
+def by_video(found: pd.DataFrame) -> pd.DataFrame:
+    """Return a column a metric of `entries`, index `dataset, video`; splits are averaged."""
+    groups = found.groupby(["dataset", "video"])
+    totals = groups[list(COLUMNS)].sum()
+    weights = groups[[f"{metric}_weight" for metric in COLUMNS]].sum()
+    return totals / weights.set_axis(totals.columns, axis=1)
 
 
 def holm(p: Sequence[float]) -> list[float]:

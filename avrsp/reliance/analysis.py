@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from avrsp.errors import AvrspError, StoreError, one_line
-from avrsp.evaluate.intervals import Paired, entries, known, paired
+from avrsp.evaluate.intervals import Paired, by_video, entries, known, paired, paired_test
 from avrsp.evaluate.summary import METRICS
 from avrsp.params import ComputeParams, ProtocolName
 from avrsp.progress import track
@@ -149,25 +149,24 @@ def as_json(found: Paired) -> dict[str, Any]:
 
 
 def _by_sound(rows: pd.DataFrame, rules: Rules) -> dict[str, Any]:
-    true = rows[rows["sound"] == "true"]
+    parts = {name: rows[rows["sound"] == name] for name in SOUNDS}
+    given = {name: entries(own, rules.protocol) for name, own in parts.items() if len(own)}
+    scores = {name: by_video(each) for name, each in given.items()}
     found: dict[str, Any] = {}
-    for name in SOUNDS:
-        own = rows[rows["sound"] == name]
-        if own.empty:
-            continue
-        values: dict[str, Any] = {
-            metric: known(value) for metric, value in _means(own, rules.protocol)
-        }
-        values["maps_cc"] = known(own.groupby(["dataset", "video"])["maps_cc"].mean().mean())
+    for name, each in given.items():
+        values: dict[str, Any] = {metric: known(value) for metric, value in _means(each)}
+        cc = parts[name].groupby(["dataset", "video"])["maps_cc"].mean()
+        values["maps_cc"] = known(cc.mean())
         if name != "true":
             for metric in COMPARED:
-                values[f"{metric}_difference"] = as_json(rules.paired(true, own, metric))
+                gaps = scores["true"][metric] - scores[name][metric]
+                gap = paired_test(gaps, rules.resamples, rules.seed)
+                values[f"{metric}_difference"] = as_json(gap)
         found[name] = values
     return found
 
 
-def _means(rows: pd.DataFrame, protocol: ProtocolName) -> Iterator[tuple[str, float]]:
-    found = entries(rows, protocol)
+def _means(found: pd.DataFrame) -> Iterator[tuple[str, float]]:
     for metric in METRICS:
         weight = found[f"{metric}_weight"].sum()
         yield metric, float(found[metric].sum() / weight) if weight else np.nan

@@ -6,6 +6,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from avrsp import forkserver
+
+if __name__ == "__main__":  # its workers' process imports what follows while this one does
+    forkserver.start("avrsp.stages.evaluate")
+
 import pandas as pd
 
 from avrsp import params, paths

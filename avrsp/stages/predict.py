@@ -5,6 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from avrsp import forkserver
+
+if __name__ == "__main__":  # its workers' process imports what follows while this one does
+    forkserver.start("avrsp.stages.predict")
+
 from avrsp import params, paths
 from avrsp.errors import ParamsError, exits_cleanly
 from avrsp.models.saved import CONFIG

@@ -7,6 +7,12 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
+
+from avrsp import forkserver
+
+if __name__ == "__main__":  # its workers' process imports what follows while this one does
+    forkserver.start("avrsp.stages.reliance")
 
 from avrsp import files, params, paths
 from avrsp.errors import exits_cleanly
@@ -69,10 +75,14 @@ def main() -> None:
     else:
         shutil.rmtree(out, ignore_errors=True)
         found, faults = measure(places, splits, compute, rules, out)
-        write(found, faults, rules, loaded, (out, summary))
+    said = Said(statements(found, rules), verdict(found.sounds, rules))
+    if role == "test":
+        write_frames(out / "rows.parquet", found.sounds, by=("split", "dataset", "video"))
+        content = {**content_of(found, said, rules, loaded), "faults": faults}
+        files.write_json(summary, files.sealed(content))
     for fault in faults:
         sys.stderr.write(f"avrsp: {fault}\n")
-    sys.stdout.write(f"{table(statements(found, rules))}\n{verdict(found.sounds, rules)}\n")
+    sys.stdout.write(f"{table(said.statements)}\n{said.sentence}\n")
     if role == "test":
         videos = [video for split in splits for video in split.videos]
         step: Step = "compared-reliance" if wanted.method else "reliance"
@@ -80,27 +90,28 @@ def main() -> None:
     left_out.refuse_faults(faults, allowed=evaluation.allow_missing)
 
 
-def write(
-    found: Measured, faults: list[str], rules: Rules, loaded: Params, outs: tuple[Path, Path]
-) -> None:
-    """Write the rows into a folder, and what they come to into a file."""
-    out, summary = outs
-    write_frames(out / "rows.parquet", found.sounds, by=("split", "dataset", "video"))
-    content = {
+class Said(NamedTuple):
+    """What the rows come to in words: the statements, and whether sound is used at all."""
+
+    statements: list[Statement]
+    sentence: str
+
+
+def content_of(found: Measured, said: Said, rules: Rules, loaded: Params) -> dict[str, Any]:
+    """Return what the rows come to, as the report reads it."""
+    return {
         "preset": loaded.preset,
         "protocol": rules.protocol,
         "splits": [*loaded.splits],
         "frames": rules.frames,
-        "sentence": verdict(found.sounds, rules),
-        "statements": [each.as_json() for each in statements(found, rules)],
+        "sentence": said.sentence,
+        "statements": [each.as_json() for each in said.statements],
         "groups": summarise_sounds(found.sounds, rules),
         "changes": [
             {**each._asdict(), "frames": known(each.frames), "seconds": known(each.seconds)}
             for each in found.pursuits
         ],
-        "faults": faults,
     }
-    files.write_json(summary, files.sealed(content))
 
 
 def places_of(loaded: Params, method: str | None = None) -> ReliancePlaces:
