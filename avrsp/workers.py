@@ -10,20 +10,14 @@ the same bytes however many they are.
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
-import os
-import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Final, TypeVar
 
 import psutil
 import torch
 
-from avrsp.errors import AvrspError
+from avrsp import forkserver
 from avrsp.store.blocks import available_threads, use_one_thread
 
 Work = TypeVar("Work")
@@ -67,18 +61,9 @@ def map_in_workers(
             yield from map(function, work)
         return
     sys.stderr.write(f"avrsp: {workers} processes, one thread each\n")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, _module(function)])
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin)
-    try:
+    forkserver.start(__name__, _module(function))
+    with forkserver.pool(workers, _begin) as pool:
         yield from pool.map(function, work)
-    except BrokenProcessPool:
-        raise AvrspError(
-            "a worker process was ended from outside (out of memory?); run the same command again "
-            "with fewer processes: OMP_NUM_THREADS=1, or of avrsp evaluate fewer --workers"
-        ) from None
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _module(function: Callable[[Any], Any]) -> str:
@@ -98,15 +83,6 @@ def one_thread() -> Iterator[None]:
 
 
 def _begin() -> None:
-    """Leave Ctrl-C to the process that started this one, and end with it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    forkserver.begin()
     torch.set_num_threads(1)
     use_one_thread()
-    threading.Thread(target=_follow_starter, daemon=True).start()
-
-
-def _follow_starter() -> None:
-    starter = multiprocessing.parent_process()
-    if starter is not None:
-        starter.join()
-        os._exit(1)

@@ -51,8 +51,8 @@ PROGRAMS = {
 # How things are said, typed, written, recorded and started changes no result; what a store,
 # a map or a score holds is known by the files themselves, not by the code that made them.
 WITHOUT_EFFECT = {
-    "errors", "files", "params", "paths", "processes", "progress", "stages", "tracking",
-    "workers",
+    "errors", "files", "forkserver", "params", "paths", "processes", "progress", "stages",
+    "tracking", "workers",
 }  # fmt: skip
 
 # A stage that only looks things up there does not depend on how they are made.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from avrsp.params.ablations import ABLATIONS, SPLIT
 from avrsp.report import data_section, fusion_table, page_sections, reliance_section, texts
 from avrsp.report.ablation_tables import ablations, not_run
 from avrsp.report.about import About
-from avrsp.report.charts import hero
+from avrsp.report.charts import moment, strip
 from avrsp.report.comparability import NOT_RECORDED, objections, start_in_words
 from avrsp.report.compared import published
 from avrsp.report.formats import downloads, grids_to_markdown, write_grids, write_tables
@@ -228,7 +229,7 @@ def _hero(inputs: Inputs) -> Chart | None:
     store, maps = inputs.store(dataset, video), inputs.maps(dataset, split, video)
     try:
         pair = shifted_pair(rows, store)
-        picture = render(lambda theme: hero(store, maps, pair, theme))
+        moments = [moment(store, maps, index, label="", scores={}) for index in pair]
     except StoreError:
         return None  # the section of predictions says what is wrong with the store
     caption = (
@@ -240,7 +241,7 @@ def _hero(inputs: Inputs) -> Chart | None:
         title="A clip with sound at two moments",
         caption=caption,
         alt=f"Frame with fixations, ground truth, and predicted maps. {caption}",
-        picture=picture,
+        picture=render(partial(strip, moments, labels=False)),
         on_dark=True,
         credit=inputs.credited([(dataset, video)]),
     )

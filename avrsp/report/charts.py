@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from avrsp.report.names import KINDS, given_name, in_display_order, method_name, shortened
-from avrsp.report.palette import LIGHT, Theme, dataset_styles, tidy
+from avrsp.report.palette import Theme, dataset_styles, tidy
 from avrsp.store.video_store import MapStore, VideoStore
 
 COLUMNS: Final = ("Frame and fixations", "Ground truth")
@@ -116,24 +116,6 @@ def methods_of(moments: Sequence[Moment]) -> tuple[str, ...]:
 def _heading(name: str) -> str:
     """Return a column's title, which tells maps that were given from those of our models."""
     return name if name in (*COLUMNS, *KINDS) else given_name(shortened(name))
-
-
-def hero(
-    store: VideoStore,
-    maps: Mapping[str, MapStore],
-    frames: Sequence[int],
-    theme: Theme = LIGHT,
-) -> Figure:
-    """Draw the page's first picture: a clip at a few moments, as rows without labels.
-
-    Args:
-        store: The clip.
-        maps: Predicted maps by method.
-        frames: Indices of the moments, from top to bottom.
-        theme: Colours of the picture.
-    """
-    moments = [moment(store, maps, index, label="", scores={}) for index in frames]
-    return strip(moments, theme, labels=False)
 
 
 def _draw(axes: Sequence[Axes], shown: Moment, names: Sequence[str], theme: Theme) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from importlib import metadata
 from typing import Any, Final
 
@@ -108,7 +109,7 @@ def comparison(inputs: Inputs) -> PageSection:
         title="Mean CC of every test video",
         caption=caption,
         alt=f"Scatter of {second}'s CC against {first}'s. {caption}",
-        picture=render(lambda theme: per_video(videos, pair, titles, theme)),
+        picture=render(partial(per_video, videos, pair, titles)),
         wide=False,
     )
     grid = _by_dataset(videos, pair, titles)
@@ -126,7 +127,7 @@ def training(inputs: Inputs) -> PageSection:
         caption=texts.CURVES,
         alt="Training and validation loss by epoch for "
         + ", ".join(_curve_in_words(name, frame) for name, frame in inputs.histories.items()),
-        picture=render(lambda theme: learning_curves(inputs.histories, theme)),
+        picture=render(partial(learning_curves, inputs.histories)),
     )
     notice = () if judged else (Notice(texts.NO_VALIDATION),)
     return PageSection("training", "Training", (*notice, chart, *_trained_without(inputs)))
@@ -171,7 +172,7 @@ def _strip(inputs: Inputs, dataset: str, choices: Sequence[TypicalFrame]) -> Cha
         credit=credit,
         alt=f"{name}: frames with fixations, ground truth, and maps.{given} "
         + " ".join(_choice_in_words(choice) for choice in choices),
-        picture=render(lambda theme: strip(moments, theme)),
+        picture=render(partial(strip, moments)),
     )
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Executor, Future
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from avrsp import forkserver
 from avrsp.params.runs import AUDIO_VISUAL, TITLES, VISUAL
 
 DPI: Final = 120
@@ -54,23 +58,65 @@ def dataset_styles(datasets: Iterable[str]) -> dict[str, tuple[str, str]]:
     }
 
 
+Drawing: TypeAlias = Callable[[Theme], Figure]
+"""What draws a picture in a theme; another process may be asked to, so it must pickle."""
+
+
 @dataclass(frozen=True, slots=True)
 class ThemedPicture:
-    """A PNG for light pages, one for dark pages, and a PDF for papers."""
+    """A PNG for light pages, one for dark pages, and a PDF for papers, once they are drawn."""
 
-    light: bytes
-    dark: bytes
-    vector: bytes
+    on_light: Future[list[bytes]]
+    on_dark: Future[list[bytes]]
+
+    @property
+    def light(self) -> bytes:
+        """Return the PNG for light pages."""
+        return self.on_light.result()[0]
+
+    @property
+    def dark(self) -> bytes:
+        """Return the PNG for dark pages."""
+        return self.on_dark.result()[0]
+
+    @property
+    def vector(self) -> bytes:
+        """Return the PDF."""
+        return self.on_light.result()[1]
 
 
-def render(draw: Callable[[Theme], Figure]) -> ThemedPicture:
+_painters: ContextVar[Executor | None] = ContextVar("painters", default=None)
+
+
+@contextlib.contextmanager
+def drawing_elsewhere(workers: int) -> Iterator[None]:
+    """Let other processes draw meanwhile, if there are at least two; the bytes are the same."""
+    if workers <= 1:
+        yield
+        return
+    with forkserver.pool(workers) as pool:
+        before = _painters.set(pool)
+        try:
+            yield
+        finally:
+            _painters.reset(before)
+
+
+def render(draw: Drawing) -> ThemedPicture:
     """Draw once in each theme."""
-    light, vector = _saved(draw, LIGHT, PNG, PDF)
-    (dark,) = _saved(draw, DARK, PNG)
-    return ThemedPicture(light, dark, vector)
+    return ThemedPicture(_begun(draw, LIGHT, PNG, PDF), _begun(draw, DARK, PNG))
 
 
-def drawn(draw: Callable[[Theme], Figure], form: str) -> bytes:
+def _begun(draw: Drawing, theme: Theme, *forms: FileForm) -> Future[list[bytes]]:
+    painters = _painters.get()
+    if painters is not None:
+        return painters.submit(_saved, draw, theme, *forms)
+    done: Future[list[bytes]] = Future()
+    done.set_result(_saved(draw, theme, *forms))
+    return done
+
+
+def drawn(draw: Drawing, form: str) -> bytes:
     """Draw once for light pages, as "png" or as "svg"."""
     forms = {"png": PNG, "svg": SVG}
     (found,) = _saved(draw, LIGHT, forms[form])
@@ -101,7 +147,7 @@ PDF: Final[FileForm] = {
 }
 
 
-def _saved(draw: Callable[[Theme], Figure], theme: Theme, *forms: FileForm) -> list[bytes]:
+def _saved(draw: Drawing, theme: Theme, *forms: FileForm) -> list[bytes]:
     """Draw once and return the picture in each form."""
     settings: Any = {  # keys and values that rc_context types one by one
         "font.family": "DejaVu Sans",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -59,7 +60,7 @@ def _sequence(inputs: Inputs, key: SplitVideoKey, change: float) -> Chart:
         caption=caption,
         alt="Four moments around a change of sound: frame with fixations, ground truth, and the "
         f"predicted maps. {caption}",
-        picture=render(lambda theme: strip(moments, theme)),
+        picture=render(partial(strip, moments)),
         credit=inputs.credited([(dataset, video)]),
     )
 
@@ -76,7 +77,7 @@ def _timeline(inputs: Inputs, key: SplitVideoKey) -> Chart:
         title="Sound, retention and score over time",
         caption=caption,
         alt=f"Three curves over time. {caption}",
-        picture=render(lambda theme: timeline(course, theme)),
+        picture=render(partial(timeline, course)),
     )
 
 

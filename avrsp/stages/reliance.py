@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from avrsp import forkserver
 
 if __name__ == "__main__":  # its workers' process imports what follows while this one does
-    forkserver.start("avrsp.stages.reliance")
+    forkserver.start("avrsp.reliance.experiment", "avrsp.stages.networks")
 
 from avrsp import files, params, paths
 from avrsp.errors import exits_cleanly

@@ -6,6 +6,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from avrsp import forkserver
+
+if __name__ == "__main__":  # its workers' process imports what follows while this one does
+    forkserver.start("avrsp.report.build_report", "avrsp.tracking.evaluations")
+
 from avrsp import datasets, params, paths, tracking
 from avrsp.errors import cleaned, exits_cleanly
 from avrsp.evaluate.summary import read_summary
@@ -16,10 +21,12 @@ from avrsp.report.build_report import write_report
 from avrsp.report.compared import ComparedPlaces
 from avrsp.report.inputs import Inputs, ReportPlaces, gather
 from avrsp.report.names import HEARING, KINDS, run_name
+from avrsp.report.palette import drawing_elsewhere
 from avrsp.stages import left_out
 from avrsp.stages.checkout import commit, repository
 from avrsp.stages.places import METHODS
 from avrsp.stages.stores import converted
+from avrsp.store.blocks import available_threads
 from avrsp.tracking import evaluations
 from avrsp.tracking.evaluations import Evaluation
 
@@ -43,7 +50,8 @@ def main() -> None:
     if loaded.data.stores is not None:
         converted(loaded)
     found = gather(places, about(loaded))
-    faults = write_report(paths.workspace() / "reports", found)
+    with drawing_elsewhere(available_threads()):
+        faults = write_report(paths.workspace() / "reports", found)
     tracking.relog_missing(sorted(places.models.glob(f"*/{tracking.JOURNAL}")), paths.root())
     tell(loaded, [*scored(loaded, found)], paths.workspace() / "reports" / "index.html")
     for fault in faults:

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from avrsp.errors import StoreError
 from avrsp.report import texts
 from avrsp.report.about import About
 from avrsp.report.build_report import write_report
-from avrsp.report.charts import hero
+from avrsp.report.charts import moment, strip
 from avrsp.report.comparability import Models, objections
 from avrsp.report.inputs import ReportPlaces, gather
 from avrsp.report.palette import render
@@ -252,7 +253,8 @@ def test_the_first_picture_comes_in_light_and_dark(finished: ReportPlaces) -> No
         for model in ("V", "AV")
     }
     store = VideoStore(finished.stores / "diem" / name)
-    picture = render(lambda theme: hero(store, maps, (1, 9), theme))
+    moments = [moment(store, maps, frame, label="", scores={}) for frame in (1, 9)]
+    picture = render(partial(strip, moments, labels=False))
     light, dark = (Image.open(io.BytesIO(each)) for each in (picture.light, picture.dark))
     assert light.size == dark.size
     assert light.convert("L").getpixel((0, 0)) == 255
