@@ -32,7 +32,8 @@ def described(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
 
 def _installed() -> list[str]:
     """Return what `pip freeze` would list, without starting pip."""
-    found = {(each.name, each.version) for each in metadata.distributions() if each.name}
+    read = (each.metadata for each in metadata.distributions())  # parsed anew at each access
+    found = {(each["Name"], each["Version"]) for each in read if each["Name"]}
     return sorted(f"{name}=={version}" for name, version in found)
 
 

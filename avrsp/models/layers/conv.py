@@ -34,7 +34,23 @@ def spatial(
 def temporal(inputs: int, outputs: int, *, size: int = 3, stride: int = 1) -> nn.Conv3d:
     """Return a size x 1 x 1 convolution that keeps T, or divides it by `stride`."""
     kernel, step, margin = (size, 1, 1), (stride, 1, 1), (size // 2, 0, 0)
-    return nn.Conv3d(inputs, outputs, kernel, step, margin, bias=False)
+    return ConvInTime(inputs, outputs, kernel, step, margin, bias=False)
+
+
+class ConvInTime(nn.Conv3d):
+    """A k x 1 x 1 convolution without bias; on a CPU it runs as a picture's, T high and H W wide.
+
+    With one thread PyTorch computes it in 3D by a matrix product of its own, in up to three times
+    the time that oneDNN takes for the picture's.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map B x C x T x H x W to the convolution's shape."""
+        if x.is_cuda:
+            return super().forward(x)
+        weight, stride, margin = self.weight.squeeze(-1), self.stride[:2], self.padding[:2]
+        y = F.conv2d(x.flatten(-2), weight, None, stride, margin)
+        return torch.unflatten(y, -1, x.shape[-2:])
 
 
 class ConvNorm(nn.Module):

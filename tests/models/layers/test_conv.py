@@ -14,6 +14,7 @@ from avrsp.models.layers.conv import (
     frame_means,
     halved,
     scaled,
+    temporal,
 )
 
 
@@ -80,3 +81,23 @@ def test_convolving_what_was_enlarged_equals_a_transposed_convolution_to_roundin
 def test_the_mean_of_a_frame_is_over_its_pixels() -> None:
     x = torch.randn(2, 5, 3, 4, 6, dtype=torch.float64)
     torch.testing.assert_close(frame_means(x), x.mean((3, 4), keepdim=True))
+
+
+@pytest.mark.parametrize(("size", "stride"), [(3, 1), (7, 2)])
+@pytest.mark.parametrize("layout", [torch.channels_last_3d, torch.contiguous_format])
+def test_a_convolution_in_time_is_pytorchs_in_3d(
+    size: int, stride: int, layout: torch.memory_format
+) -> None:
+    torch.manual_seed(0)
+    ours = temporal(6, 8, size=size, stride=stride).double()
+    x = torch.randn(2, 6, 9, 5, 4, dtype=torch.float64).contiguous(memory_format=layout)
+    inputs = [x.clone().requires_grad_() for _ in range(2)]
+    found, expected = ours(inputs[0]), nn.Conv3d.forward(ours, inputs[1])
+    torch.testing.assert_close(found, expected)
+    assert found.is_contiguous(memory_format=layout)
+    gradients = []
+    for given, y in zip(inputs, (found, expected), strict=True):
+        ours.zero_grad()
+        y.square().sum().backward()
+        gradients.append((given.grad, ours.weight.grad))
+    torch.testing.assert_close(*gradients)
