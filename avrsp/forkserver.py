@@ -15,13 +15,39 @@ from multiprocessing import forkserver
 from avrsp.errors import AvrspError
 
 
-def start(*modules: str) -> None:
-    """Start it now, so that it imports these modules while this process does the same.
+def head_start(*modules: str) -> None:
+    """Start the process that workers are forked from while the caller still imports.
 
-    Without this it starts, and imports for some seconds, when a first worker is wanted.
+    Otherwise it starts, and imports for some seconds, when a first worker is wanted. It stays until
+    this process ends, wanted or not; where a single thread is allowed, it is not started.
+    """
+    if os.environ.get("OMP_NUM_THREADS") != "1":
+        with contextlib.suppress(OSError):  # the first worker will say so
+            start(*modules)
+
+
+def start(*modules: str) -> None:
+    """Start the process that workers are forked from, unless it runs; it imports these modules.
+
+    Raises:
+        OSError: The system refuses.
     """
     multiprocessing.get_context("forkserver").set_forkserver_preload([*modules])
-    forkserver.ensure_running()
+    with _deaf_to_interrupts():
+        forkserver.ensure_running()
+
+
+@contextlib.contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Let what is started here never hear Ctrl-C, which ends an import with a traceback."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def begin() -> None:
@@ -35,16 +61,24 @@ def pool(workers: int, first: Callable[[], None] = begin) -> Iterator[ProcessPoo
     """Give work to so many processes, each of which calls `first`; in the end none is left.
 
     Raises:
-        AvrspError: A process was ended from outside, as by a system without memory.
+        AvrspError: A process was ended from outside, as by a system without memory, or none can be
+            started.
     """
     context = multiprocessing.get_context("forkserver")
     executor = ProcessPoolExecutor(workers, mp_context=context, initializer=first)
     try:
         yield executor
-    except BrokenProcessPool:
+    except (BrokenProcessPool, EOFError):
         raise AvrspError(
             "a worker process was ended from outside (out of memory?); run the same command again "
             "with fewer processes: OMP_NUM_THREADS=1, or of avrsp evaluate fewer --workers"
+        ) from None
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise AvrspError(  # a socket's path has at most 107 bytes
+            f"no worker process can be started ({error}); let TMPDIR name a folder with a short "
+            "path, or set OMP_NUM_THREADS=1"
         ) from None
     finally:
         executor.shutdown(wait=True, cancel_futures=True)

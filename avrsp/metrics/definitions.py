@@ -30,6 +30,7 @@ from avrsp.metrics.moments import (
     inner,
     intersection,
     lift,
+    mean_at,
     raised,
     unless_empty,
 )
@@ -78,9 +79,9 @@ def nss(pred: Maps, fixations: Fixations) -> Scores:
 
 def ig(pred: Maps, fixations: Fixations, baseline: Baseline) -> Scores:
     """Information gain over `baseline` at the fixated pixels, in bits a fixation."""
-    places, common = locate(pred, fixations), baseline.expand_as(pred)
-    own, other = (information(each, raised(each)[1], places) for each in (pred, common))
-    return own - other
+    places, own = locate(pred, fixations), raised(pred)[1]
+    gain = information(pred, own, places) - _of_baseline(pred, baseline, places)
+    return unless_empty(*mean_at(gain, places, own.total))
 
 
 def auc_judd(pred: Maps, fixations: Fixations) -> Scores:
@@ -126,6 +127,15 @@ def auc_shuffled(pred: Maps, fixations: Fixations, others: Fixations) -> Scores:
     pairs = fixated * compared * _ordered(values)
     area = (wins * real).sum(-1, keepdim=True) / pairs
     return unless_empty(area, pairs).reshape(pred.shape[:-2])
+
+
+def _of_baseline(pred: Maps, baseline: Baseline, places: Places) -> Tensor:
+    """Return the information of the baseline, broadcast to `pred`, at each place."""
+    if baseline.shape[:-2].numel() > 1:
+        maps = baseline.expand_as(pred)
+        return information(maps, raised(maps)[1], places)
+    only = Places(places.pixel % _pixels(baseline), torch.zeros_like(places.frame))
+    return information(baseline, raised(baseline)[1], only)
 
 
 def _pixels(maps: Maps) -> int:

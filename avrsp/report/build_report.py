@@ -20,6 +20,7 @@ from avrsp.report.about import About
 from avrsp.report.charts import moment, strip
 from avrsp.report.comparability import NOT_RECORDED, objections, start_in_words
 from avrsp.report.compared import published
+from avrsp.report.drawing import render
 from avrsp.report.formats import downloads, grids_to_markdown, write_grids, write_tables
 from avrsp.report.fusion_table import Versus
 from avrsp.report.inputs import Inputs, best_video, shifted_pair
@@ -40,7 +41,6 @@ from avrsp.report.page import (
     not_evaluated,
     to_html,
 )
-from avrsp.report.palette import render
 from avrsp.report.results import Results
 from avrsp.report.tables import (
     Table,
@@ -62,6 +62,9 @@ def write_report(folder: Path, inputs: Inputs) -> tuple[str, ...]:
     """
     tables = tuple(_tables(inputs))
     page = _page(inputs, tables)
+    pictures = (*charts(page.sections), *filter(None, [page.hero]))
+    for chart in pictures:
+        chart.picture.wait()  # what cannot be drawn leaves everything as it was
     write_tables(folder, (*tables, *_ablations(inputs)))
     if inputs.reliance:
         lead = inputs.reliance["sentence"]
@@ -77,7 +80,6 @@ def write_report(folder: Path, inputs: Inputs) -> tuple[str, ...]:
         write_text(folder / "tables" / "datasets.md", grids_to_markdown("Data", texts.ROLES, grids))
         write_grids(folder, {"datasets": grids[0]}, f"Preset {inputs.about.preset}.")
     (folder / "figures").mkdir(parents=True, exist_ok=True)  # DVC expects it even when empty
-    pictures = (*charts(page.sections), *filter(None, [page.hero]))
     for chart in pictures:
         write_bytes(folder / "figures" / f"{chart.name}.png", chart.picture.light)
         write_bytes(folder / "figures" / f"{chart.name}.pdf", chart.picture.vector)

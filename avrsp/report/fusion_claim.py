@@ -24,10 +24,11 @@ from avrsp.reliance.fusion_findings import (
     Findings,
     spread,
 )
+from avrsp.report.drawing import drawn
 from avrsp.report.formats import grids_to_markdown, write_grids
 from avrsp.report.names import listed
 from avrsp.report.page import Grid
-from avrsp.report.palette import Theme, drawn, tidy
+from avrsp.report.palette import Theme, tidy
 
 RESULTS: Final = "results.json"
 VIDEOS: Final = "videos.csv"

@@ -12,8 +12,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from avrsp.evaluate.summary import LABELS, LESS_IS_BETTER
+from avrsp.report.drawing import ThemedPicture
 from avrsp.report.names import DIGITS
-from avrsp.report.palette import ThemedPicture
 from avrsp.report.tables import Cell, Table
 
 WEBP_QUALITY: Final = 88

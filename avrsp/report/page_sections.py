@@ -16,6 +16,7 @@ from avrsp.report.ablation_tables import not_run
 from avrsp.report.about import About
 from avrsp.report.charts import Moment, learning_curves, methods_of, moment, per_video, strip
 from avrsp.report.comparability import NOT_RECORDED, start_in_words
+from avrsp.report.drawing import render
 from avrsp.report.films import clips
 from avrsp.report.inputs import Inputs, TypicalFrame, typical, video_means
 from avrsp.report.names import KINDS, in_order, listed, shortened
@@ -33,7 +34,6 @@ from avrsp.report.page import (
     Source,
     not_evaluated,
 )
-from avrsp.report.palette import render
 from avrsp.report.tables import Table
 from avrsp.store.manifest import Manifest
 

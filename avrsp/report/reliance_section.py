@@ -13,10 +13,10 @@ from avrsp.errors import StoreError
 from avrsp.report import texts
 from avrsp.report.about import About
 from avrsp.report.charts import moment, strip
+from avrsp.report.drawing import render
 from avrsp.report.inputs import Inputs
 from avrsp.report.names import HEARING
 from avrsp.report.page import Block, BulletPoints, Chart, Folded, Grid, Notice, PageSection, Prose
-from avrsp.report.palette import render
 from avrsp.report.tables import NOT_DEFINED
 from avrsp.report.traces import SplitVideoKey, TimeCourse, timeline
 from avrsp.store.video_store import VideoStore

@@ -8,7 +8,7 @@ from pathlib import Path
 from avrsp import forkserver
 
 if __name__ == "__main__":  # its workers' process imports what follows while this one does
-    forkserver.start("avrsp.prediction.testset", "avrsp.stages.networks")
+    forkserver.head_start("avrsp.prediction.testset", "avrsp.stages.networks")
 
 from avrsp import params, paths
 from avrsp.errors import ParamsError, exits_cleanly

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from avrsp import forkserver
 
 if __name__ == "__main__":  # its workers' process imports what follows while this one does
-    forkserver.start("avrsp.reliance.experiment", "avrsp.stages.networks")
+    forkserver.head_start("avrsp.reliance.experiment", "avrsp.stages.networks")
 
 from avrsp import files, params, paths
 from avrsp.errors import exits_cleanly
@@ -78,7 +78,7 @@ def main() -> None:
     said = Said(statements(found, rules), verdict(found.sounds, rules))
     if role == "test":
         write_frames(out / "rows.parquet", found.sounds, by=("split", "dataset", "video"))
-        content = {**content_of(found, said, rules, loaded), "faults": faults}
+        content = content_of(found, said, faults, rules, loaded)
         files.write_json(summary, files.sealed(content))
     for fault in faults:
         sys.stderr.write(f"avrsp: {fault}\n")
@@ -97,7 +97,9 @@ class Said(NamedTuple):
     sentence: str
 
 
-def content_of(found: Measured, said: Said, rules: Rules, loaded: Params) -> dict[str, Any]:
+def content_of(
+    found: Measured, said: Said, faults: list[str], rules: Rules, loaded: Params
+) -> dict[str, Any]:
     """Return what the rows come to, as the report reads it."""
     return {
         "preset": loaded.preset,
@@ -111,6 +113,7 @@ def content_of(found: Measured, said: Said, rules: Rules, loaded: Params) -> dic
             {**each._asdict(), "frames": known(each.frames), "seconds": known(each.seconds)}
             for each in found.pursuits
         ],
+        "faults": faults,
     }
 
 

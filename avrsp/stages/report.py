@@ -9,7 +9,7 @@ from pathlib import Path
 from avrsp import forkserver
 
 if __name__ == "__main__":  # its workers' process imports what follows while this one does
-    forkserver.start("avrsp.report.build_report", "avrsp.tracking.evaluations")
+    forkserver.head_start("avrsp.report.build_report", "avrsp.tracking.evaluations")
 
 from avrsp import datasets, params, paths, tracking
 from avrsp.errors import cleaned, exits_cleanly
@@ -19,9 +19,9 @@ from avrsp.progress import timed
 from avrsp.report.about import About
 from avrsp.report.build_report import write_report
 from avrsp.report.compared import ComparedPlaces
+from avrsp.report.drawing import drawing_elsewhere
 from avrsp.report.inputs import Inputs, ReportPlaces, gather
 from avrsp.report.names import HEARING, KINDS, run_name
-from avrsp.report.palette import drawing_elsewhere
 from avrsp.stages import left_out
 from avrsp.stages.checkout import commit, repository
 from avrsp.stages.places import METHODS

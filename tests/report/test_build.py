@@ -22,8 +22,8 @@ from avrsp.report.about import About
 from avrsp.report.build_report import write_report
 from avrsp.report.charts import moment, strip
 from avrsp.report.comparability import Models, objections
+from avrsp.report.drawing import render
 from avrsp.report.inputs import ReportPlaces, gather
-from avrsp.report.palette import render
 from avrsp.store.video_store import MapStore, VideoStore
 from tests.report.conftest import write_summary
 

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from avrsp.models.layers.conv import (
+    ConvNorm,
     MaxPool,
     as_clip,
     as_frames,
@@ -101,3 +102,14 @@ def test_a_convolution_in_time_is_pytorchs_in_3d(
         y.square().sum().backward()
         gradients.append((given.grad, ours.weight.grad))
     torch.testing.assert_close(*gradients)
+
+
+def test_a_convolution_in_time_with_its_norm_folded_in_is_the_same() -> None:
+    torch.manual_seed(0)
+    block = ConvNorm(temporal(4, 6)).double()
+    nn.init.uniform_(block.norm.weight)
+    block(3 * torch.randn(8, 4, 5, 3, 3, dtype=torch.float64) + 1)
+    block.eval()
+    folded = nn.utils.fusion.fuse_conv_bn_eval(block.conv, block.norm)
+    x = torch.randn(1, 4, 5, 3, 3, dtype=torch.float64)
+    torch.testing.assert_close(folded(x).relu(), block(x))

@@ -8,7 +8,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from avrsp.errors import AvrspError
-from avrsp.report.palette import DARK, LIGHT, Theme, drawing_elsewhere, render
+from avrsp.report.drawing import drawing_elsewhere, render
+from avrsp.report.palette import DARK, LIGHT, Theme
 
 
 def line(points: list[int], theme: Theme) -> Figure:
