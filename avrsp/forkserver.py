@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import forkserver
@@ -57,13 +57,27 @@ def begin() -> None:
 
 
 @contextlib.contextmanager
-def pool(workers: int, first: Callable[[], None] = begin) -> Iterator[ProcessPoolExecutor]:
+def pool(
+    workers: int, modules: Sequence[str], first: Callable[[], None] = begin
+) -> Iterator[ProcessPoolExecutor]:
     """Give work to so many processes, each of which calls `first`; in the end none is left.
+
+    Args:
+        workers: How many.
+        modules: What they need, imported once for all of them.
+        first: What each calls before its first work.
 
     Raises:
         AvrspError: A process was ended from outside, as by a system without memory, or none can be
             started.
     """
+    try:
+        start(*modules)
+    except OSError as error:  # a socket's path has at most 107 bytes
+        raise AvrspError(
+            f"no worker process can be started ({error}); let TMPDIR name a folder with a short "
+            "path, or set OMP_NUM_THREADS=1"
+        ) from None
     context = multiprocessing.get_context("forkserver")
     executor = ProcessPoolExecutor(workers, mp_context=context, initializer=first)
     try:
@@ -72,13 +86,6 @@ def pool(workers: int, first: Callable[[], None] = begin) -> Iterator[ProcessPoo
         raise AvrspError(
             "a worker process was ended from outside (out of memory?); run the same command again "
             "with fewer processes: OMP_NUM_THREADS=1, or of avrsp evaluate fewer --workers"
-        ) from None
-    except OSError as error:
-        if error.errno is not None:
-            raise
-        raise AvrspError(  # a socket's path has at most 107 bytes
-            f"no worker process can be started ({error}); let TMPDIR name a folder with a short "
-            "path, or set OMP_NUM_THREADS=1"
         ) from None
     finally:
         executor.shutdown(wait=True, cancel_futures=True)

@@ -61,8 +61,7 @@ def map_in_workers(
             yield from map(function, work)
         return
     sys.stderr.write(f"avrsp: {workers} processes, one thread each\n")
-    forkserver.start(__name__, _module(function))
-    with forkserver.pool(workers, _begin) as pool:
+    with forkserver.pool(workers, [__name__, _module(function)], _begin) as pool:
         yield from pool.map(function, work)
 
 

@@ -39,7 +39,7 @@ from avrsp.errors import AvrspError
 if __name__ == "__main__":
     forkserver.head_start("json")
     try:
-        with forkserver.pool(1) as pool:
+        with forkserver.pool(1, ["json"]) as pool:
             print(pool.submit(abs, -1).result())
     except AvrspError as error:
         print(error)

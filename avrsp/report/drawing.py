@@ -76,7 +76,7 @@ def drawing_elsewhere(workers: int) -> Iterator[None]:
     if workers <= 1:
         yield
         return
-    with forkserver.pool(workers) as pool:
+    with forkserver.pool(workers, [__name__]) as pool:
         before = _painters.set(pool)
         try:
             yield

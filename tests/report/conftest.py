@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from avrsp.evaluate.score_table import write_frames
-from avrsp.report import charts, palette
+from avrsp.report import charts, drawing
 from avrsp.report.about import About
 from avrsp.report.compared import ComparedPlaces
 from avrsp.report.inputs import ReportPlaces
@@ -84,7 +84,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> ReportPlaces:
 def small_pictures() -> Iterator[None]:
     """Pictures of few pixels, because what they show does not depend on how many."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(palette, "DPI", 24)
+        patch.setattr(drawing, "DPI", 24)
         patch.setattr(charts, "DISPLAY_WIDTH", 60)
         yield
 
