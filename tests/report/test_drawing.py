@@ -22,7 +22,8 @@ def fault(theme: Theme) -> Figure:
     raise AvrspError(f"no picture on {theme.ground}")
 
 
-def test_other_processes_draw_the_same_bytes() -> None:
+def test_other_processes_draw_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("avrsp.report.drawing.DPI", 120)  # which other tests lower, here only
     here = render(partial(line, [1, 3, 2]))
     with drawing_elsewhere(2):
         there, other = render(partial(line, [1, 3, 2])), render(partial(line, [3, 1, 2]))
