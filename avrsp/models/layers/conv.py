@@ -38,15 +38,16 @@ def temporal(inputs: int, outputs: int, *, size: int = 3, stride: int = 1) -> nn
 
 
 class ConvInTime(nn.Conv3d):
-    """A k x 1 x 1 convolution; on a CPU it runs as that of a picture, T high and H W wide.
+    """A k x 1 x 1 convolution; a CPU learns it as that of a picture, T high and H W wide.
 
     With one thread PyTorch computes it in 3D by a matrix product of its own, in up to three times
-    the time that oneDNN takes for the picture's.
+    the time that oneDNN takes for the picture's. That rounds otherwise, which a network that was
+    trained elsewhere must not: max pooling may take another of two nearly equal values.
     """
 
     def forward(self, x: Tensor) -> Tensor:
         """Map B x C x T x H x W to the convolution's shape."""
-        if x.device.type != "cpu":
+        if not self.training or x.device.type != "cpu":
             y: Tensor = self._conv_forward(x, self.weight, self.bias)
             return y
         stride, margin, dilation = self.stride[:2], self.padding[:2], self.dilation[:2]

@@ -110,6 +110,6 @@ def test_a_convolution_in_time_with_its_norm_folded_in_is_the_same() -> None:
     nn.init.uniform_(block.norm.weight)
     block(3 * torch.randn(8, 4, 5, 3, 3, dtype=torch.float64) + 1)
     block.eval()
-    folded = nn.utils.fusion.fuse_conv_bn_eval(block.conv, block.norm)
+    folded = nn.utils.fusion.fuse_conv_bn_eval(block.conv, block.norm).train()
     x = torch.randn(1, 4, 5, 3, 3, dtype=torch.float64)
     torch.testing.assert_close(folded(x).relu(), block(x))
