@@ -13,7 +13,9 @@ from jaxtyping import install_import_hook
 
 install_import_hook(
     [
-        "avrsp.metrics",
+        "avrsp.metrics.definitions",
+        "avrsp.metrics.fixations",
+        "avrsp.metrics.moments",
         "avrsp.models.avrsp",
         "avrsp.models.layers",
         "avrsp.models.registry",

@@ -11,9 +11,11 @@ from torch import Tensor
 
 from avrsp.metrics.fixations import (
     PLANE,
+    Counts,
     Fixations,
     Maps,
     Places,
+    Thresholds,
     at_or_above,
     comparable,
     locate,
@@ -21,10 +23,13 @@ from avrsp.metrics.fixations import (
 )
 from avrsp.metrics.moments import (
     EPSILON,
+    Ends,
     Moments,
     Scores,
+    compared,
     correlation,
     divisor,
+    ends,
     exact,
     information,
     inner,
@@ -90,20 +95,25 @@ def auc_judd(pred: Maps, fixations: Fixations) -> Scores:
     Fixated pixels are the positives and all others the negatives. Both rates count the pixels at
     or above the threshold, so a tie earns half, which is what jitter gives it on average.
     """
-    return _roc_area(pred, locate(pred, fixations))
+    values, own = comparable(pred), ends(pred)
+    limits, fixated = thresholds(values, locate(pred, fixations))
+    return _roc_area(limits, fixated, at_or_above(values, limits, *own), own, _pixels(pred))
 
 
 def together(pred: Maps, density: Maps, fixations: Fixations) -> dict[str, Scores]:
     """Score maps n x H x W by `cc`, `sim`, `nss` and `auc_judd`; what these share is made once."""
-    places, pixels = locate(pred, fixations), _pixels(pred)
-    parts = [_compared(*both) for both in zip(pieces(pred), pieces(density), strict=True)]
-    product, overlap, *rest = (torch.cat(each) for each in zip(*parts, strict=True))
-    p, g = Moments(*rest[:4]), Moments(*rest[4:])
+    places, pixels, cut = locate(pred, fixations), _pixels(pred), pieces(pred)
+    limits, fixated = thresholds(comparable(pred), places)
+    rows = torch.split(limits, [len(piece) for piece in cut])
+    parts = [_compared(*piece) for piece in zip(cut, pieces(density), rows, strict=True)]
+    above, *rest = (torch.cat(each) for each in zip(*parts, strict=True))
+    own, p, g = Ends(*rest[:2]), Moments(*rest[2:6]), Moments(*rest[6:10])
+    product, overlap = rest[10:]
     return {
         "cc": correlation(product, p, g, pixels),
         "sim": overlap,
         "nss": lift(pred, p, places),
-        "auc_judd": _roc_area(pred, places),
+        "auc_judd": _roc_area(limits, fixated, above, own, pixels),
     }
 
 
@@ -124,9 +134,8 @@ def auc_shuffled(pred: Maps, fixations: Fixations, others: Fixations) -> Scores:
     below = torch.searchsorted(negatives, positives).double()
     wins = (below + torch.searchsorted(negatives, positives, right=True)) / 2
     real = torch.arange(positives.shape[-1], device=pred.device) < fixated
-    pairs = fixated * compared * _ordered(values)
-    area = (wins * real).sum(-1, keepdim=True) / pairs
-    return unless_empty(area, pairs).reshape(pred.shape[:-2])
+    pairs = (fixated * compared).reshape(pred.shape[:-2]) * _ordered(ends(pred))
+    return unless_empty((wins * real).sum(-1).reshape(pairs.shape) / pairs, pairs)
 
 
 def _of_baseline(pred: Maps, baseline: Baseline, places: Places) -> Tensor:
@@ -142,28 +151,27 @@ def _pixels(maps: Maps) -> int:
     return maps.shape[-2] * maps.shape[-1]
 
 
-def _compared(pred: Maps, density: Maps) -> tuple[Tensor, ...]:
-    """Return the inner product and the overlap of some maps, and the moments of both."""
-    (x, p), (y, g) = raised(pred), raised(density)
-    return inner(x, y), intersection(x, y, p, g), *p, *g
+def _compared(pred: Maps, density: Maps, limits: Thresholds) -> tuple[Tensor, ...]:
+    """Return the counts of `at_or_above`, the ends of the predictions, and their comparison."""
+    own = ends(pred)
+    p, g, product, overlap = compared(pred, density, own, ends(density))
+    return at_or_above(comparable(pred), limits, *own), *own, *p, *g, product, overlap
 
 
-def _roc_area(pred: Maps, places: Places) -> Scores:
-    values = comparable(pred)
-    limits, fixated = thresholds(values, places)
+def _roc_area(limits: Thresholds, fixated: Tensor, above: Counts, own: Ends, pixels: int) -> Scores:
+    """Return the area below a curve through the rates at each row's limits."""
     hits = fixated - torch.searchsorted(limits, limits)
-    false_alarms = at_or_above(values, limits) - hits
-    others = (values.shape[-1] - fixated).clamp_min(1)
+    others = (pixels - fixated).clamp_min(1)
     first = torch.zeros_like(fixated, dtype=torch.float64)
-    x = torch.cat([first, (false_alarms.double() / others).flip(-1), first + 1], -1)
+    x = torch.cat([first, ((above - hits).double() / others).flip(-1), first + 1], -1)
     y = torch.cat([first, (hits.double() / fixated).flip(-1), first + 1], -1)
-    known = (fixated * _ordered(values)).squeeze(-1)
-    return unless_empty(torch.trapezoid(y, x), known).reshape(pred.shape[:-2])
+    known = fixated.reshape(own.high.shape) * _ordered(own)
+    return unless_empty(torch.trapezoid(y, x).reshape(known.shape), known)
 
 
-def _ordered(values: Tensor) -> Tensor:
-    """Say of which rows of values none is NaN."""
-    return ~values.amax(-1, keepdim=True).isnan()
+def _ordered(own: Ends) -> Tensor:
+    """Say of which maps no value is NaN."""
+    return ~own.high.isnan()
 
 
 def _distribution(maps: Maps) -> Tensor:

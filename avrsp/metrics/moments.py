@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float
+from numpy.typing import NDArray
 from torch import Tensor
 
 from avrsp.metrics.fixations import Maps, Places
 
 Scores: TypeAlias = Float[Tensor, "*batch"]
+Batch: TypeAlias = Float[Tensor, "maps H W"]
 Exact: TypeAlias = Float[Tensor, "*batch H W"]
 
 EPSILON = 2.2204e-16
@@ -37,13 +40,73 @@ class Moments(NamedTuple):
     flat: Bool[Tensor, "*batch"]
 
 
-def raised(maps: Maps) -> tuple[Exact, Moments]:
-    """Return each map less its base, and its moments."""
-    low, high = maps.amin((-2, -1)).double(), maps.amax((-2, -1)).double()
-    flat = high - low <= SMALLEST
-    base = torch.where(flat, 0.0, low)
+class Ends(NamedTuple):
+    """The least and the greatest value of each map, in its own type; NaN of a map that holds it."""
+
+    low: Scores
+    high: Scores
+
+
+def ends(maps: Maps) -> Ends:
+    """Return the ends of the maps' ranges."""
+    return Ends(maps.amin((-2, -1)), maps.amax((-2, -1)))
+
+
+def raised(maps: Maps, known: Ends | None = None) -> tuple[Exact, Moments]:
+    """Return each map less its base, and its moments; ends that are known need not be found."""
+    base, flat = _base(known or ends(maps))
     values = exact(maps).sub_(base[..., None, None])
     return values, Moments(base, values.sum((-2, -1)), inner(values, values), flat)
+
+
+def _base(known: Ends) -> tuple[Scores, Bool[Tensor, "*batch"]]:
+    """Return what is subtracted of each map, and whether it is constant."""
+    low, high = (end.double() for end in known)
+    flat = high - low <= SMALLEST
+    return torch.where(flat, 0.0, low), flat
+
+
+class Comparison(NamedTuple):
+    """What CC and SIM are made of: the moments of two maps, their inner product, and SIM itself."""
+
+    p: Moments
+    g: Moments
+    product: Scores
+    overlap: Scores
+
+
+def compared(pred: Batch, density: Batch, own: Ends, other: Ends) -> Comparison:
+    """Compare each map with the other of its place; their ends are known."""
+    if pred.is_cuda or pred.requires_grad or density.requires_grad:
+        (x, p), (y, g) = raised(pred, own), raised(density, other)
+        return Comparison(p, g, inner(x, y), intersection(x, y, p, g))
+    return _by_loops(pred, density, own, other)
+
+
+def _by_loops(pred: Batch, density: Batch, own: Ends, other: Ends) -> Comparison:
+    """Compare as `compared` does, without copies of the maps in float64: a quarter of the time."""
+    from avrsp.metrics import loops  # noqa: PLC0415 - 0.3 s that only scoring needs
+
+    (p_base, p_flat), (g_base, g_flat) = _base(own), _base(other)
+    pairs = [
+        (_pixels(x), _pixels(y), p, g)
+        for x, y, p, g in zip(pred, density, p_base.tolist(), g_base.tolist(), strict=True)
+    ]
+    found = p_base.new_tensor([loops.sums(*pair) for pair in pairs]).reshape(-1, 5)
+    p_total, p_squares, g_total, g_squares, product = found.unbind(-1)
+    scale = (divisor(p_total) / divisor(g_total)).tolist()
+    smaller = [loops.sum_of_smaller(*pair, by) for pair, by in zip(pairs, scale, strict=True)]
+    return Comparison(
+        Moments(p_base, p_total, p_squares, p_flat),
+        Moments(g_base, g_total, g_squares, g_flat),
+        product,
+        p_base.new_tensor(smaller) / divisor(p_total),
+    )
+
+
+def _pixels(maps: Tensor) -> NDArray[np.floating[Any]]:
+    floating = maps.dtype in {torch.float32, torch.float64}
+    return (maps if floating else maps.double()).reshape(-1).numpy()
 
 
 def exact(maps: Maps) -> Exact:

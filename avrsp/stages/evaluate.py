@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from avrsp import forkserver
 
 if __name__ == "__main__":  # its workers' process imports what follows while this one does
-    forkserver.head_start("avrsp.evaluate.run")
+    forkserver.head_start("avrsp.evaluate.run", "avrsp.metrics.loops")
 
 import pandas as pd
 

@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 from avrsp import forkserver
 
 if __name__ == "__main__":  # its workers' process imports what follows while this one does
-    forkserver.head_start("avrsp.reliance.experiment", "avrsp.stages.networks")
+    forkserver.head_start(
+        "avrsp.reliance.experiment", "avrsp.stages.networks", "avrsp.metrics.loops"
+    )
 
 from avrsp import files, params, paths
 from avrsp.errors import exits_cleanly

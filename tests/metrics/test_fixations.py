@@ -29,7 +29,7 @@ def test_the_histogram_counts_exactly(kind: str) -> None:
     values = rows(kind)
     limits = torch.cat([values[:, :40], values.amax(-1, keepdim=True)], -1).sort(-1).values
     limits[1, -5:] = torch.inf  # a map with fewer fixations
-    counted = fixations.at_or_above(values, limits)
+    counted = fixations.at_or_above(values, limits, values.amin(-1), values.amax(-1))
     assert counted.equal(fixations.by_comparison(values, limits))
     assert counted.equal((values.unsqueeze(1) >= limits.unsqueeze(-1)).sum(-1))
 
