@@ -81,7 +81,7 @@ class Predictor:
     @cached_property
     def speed(self) -> Speed:
         """How the network is run here, from the memory that was free when this was first asked."""
-        return speed(self.device, self.precision, self.spec, self.values)
+        return speed(self.device, self.precision, self.spec, self.values, self.method)
 
     @cached_property
     def engine(self) -> Engine:

@@ -11,6 +11,7 @@ from typing import Final, Literal, TypeVar
 import psutil
 import torch
 
+from avrsp.models.registry import EngineName
 from avrsp.params import Precision
 from avrsp.types import InputSpec
 
@@ -19,6 +20,9 @@ WantedPrecision = Literal["auto", "float32", "bf16"]
 
 MOST_WINDOWS: Final = {"cpu": 8, "cuda": 32}
 """Beyond which a block is not faster."""
+
+MOST_REUSING: Final = {"cpu": 16, "cuda": 32}
+"""The same where windows share what they compute."""
 
 SHARE: Final = 0.25
 """Of the free memory that one block may take."""
@@ -50,7 +54,13 @@ class Speed:
         return f"{self.device.type}, {self.precision}, {self.windows} window{plural} at a time"
 
 
-def speed(device: torch.device, wanted: WantedPrecision, spec: InputSpec, values: float) -> Speed:
+def speed(
+    device: torch.device,
+    wanted: WantedPrecision,
+    spec: InputSpec,
+    values: float,
+    method: EngineName = "windows",
+) -> Speed:
     """Return the fastest way to run a network here, at the precision `wanted`.
 
     Its activations are so many `values` for each pixel of a window (`ModelSpec.values_a_pixel`).
@@ -59,7 +69,8 @@ def speed(device: torch.device, wanted: WantedPrecision, spec: InputSpec, values
     value = 2 if precision == "bf16" else 4
     window = values * spec.height * spec.width * value
     windows = int(SHARE * free(device) / window)
-    return Speed(device, precision, min(max(windows, 1), MOST_WINDOWS[device.type]))
+    most = MOST_REUSING if method == "reuse" else MOST_WINDOWS
+    return Speed(device, precision, min(max(windows, 1), most[device.type]))
 
 
 def has_bf16(device: torch.device) -> bool:

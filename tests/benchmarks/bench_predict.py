@@ -38,7 +38,7 @@ from avrsp.types import InputSpec
 
 SPEC: Final = InputSpec(length=32, height=224, width=384, audio=True)
 FPS: Final = 25.0
-WINDOWS: Final = {"cpu": (4, 8), "cuda": (8, 32)}
+WINDOWS: Final = {"cpu": (4, 16), "cuda": (8, 32)}
 """Windows at a time: of the plain batched loop, of the engine; each does best so."""
 
 FRAMES: Final = {"cpu": 250, "cuda": 2000}

@@ -14,6 +14,7 @@ import torch
 from avrsp.media.decode import read_sound
 from avrsp.media.probe import probe
 from avrsp.media.soundtrack import Soundtrack
+from avrsp.models.registry import EngineName
 from avrsp.prediction import speed as speeds
 from avrsp.prediction.reuse import Prepared, Slide, Task
 from avrsp.prediction.speed import Speed, ahead, has_bf16, speed, worth_compiling
@@ -84,15 +85,16 @@ def test_auto_takes_bf16_where_the_processor_has_it(
 
 
 def test_windows_follow_the_free_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    def windows(gigabytes: float, width: float = 1.0) -> int:
+    def windows(gigabytes: float, width: float = 1.0, method: EngineName = "windows") -> int:
         facts: Any = type("Memory", (), {"available": int(gigabytes * 1e9)})
         monkeypatch.setattr(psutil, "virtual_memory", lambda: facts)
-        return speed(CPU, "float32", FULL, VALUES * width).windows
+        return speed(CPU, "float32", FULL, VALUES * width, method).windows
 
     assert windows(0.1) == 1
     assert 1 < windows(2) < windows(3) <= 8
     assert windows(0.1, width=0.1) > 1
     assert windows(1000) == 8
+    assert windows(1000, method="reuse") == 16
 
 
 def test_only_a_long_video_on_a_gpu_is_compiled_for(monkeypatch: pytest.MonkeyPatch) -> None:
