@@ -164,12 +164,27 @@ class Run:
         before: object = None
         while True:
             try:
-                return self.process.wait(STALL_SECONDS)
+                return self.process.wait(0 if self._watched() else STALL_SECONDS)
             except subprocess.TimeoutExpired:
                 now = None if growing is None else (growing.stat().st_size, growing.stat().st_mtime)
                 if now == before:
                     raise self._hung() from None
                 before = now
+
+    def _watched(self) -> bool:
+        """Wait `STALL_SECONDS` for the end, and say whether the system can tell of it at once.
+
+        `Popen.wait` looks every 50 ms, which is as long as a short film takes.
+        """
+        try:
+            descriptor = os.pidfd_open(self.process.pid)
+        except OSError:  # before Linux 5.3
+            return False
+        try:
+            _ready(descriptor, select.POLLIN)
+        finally:
+            os.close(descriptor)
+        return True
 
     def said(self, start: int = 0) -> bytes:
         """Return what ffmpeg has logged so far, from byte `start` on."""
@@ -179,9 +194,7 @@ class Run:
 
     def _await(self, descriptor: int, event: int) -> None:
         """Wait until the descriptor is ready."""
-        poll = select.poll()
-        poll.register(descriptor, event)
-        if not poll.poll(STALL_SECONDS * 1000):
+        if not _ready(descriptor, event):
             raise self._hung()
 
     def _hung(self) -> RawDataError:
@@ -189,6 +202,13 @@ class Run:
             f"ffmpeg did nothing for {STALL_SECONDS:.0f} s and was stopped; "
             "re-encode the video, or leave it out"
         )
+
+
+def _ready(descriptor: int, event: int) -> bool:
+    """Wait `STALL_SECONDS` for an event, and say whether it came."""
+    poll = select.poll()
+    poll.register(descriptor, event)
+    return bool(poll.poll(STALL_SECONDS * 1000))
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -57,6 +58,24 @@ def test_a_hung_ffmpeg_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipes, "STALL_SECONDS", 0.2)
     with pipes.running(["sleep", "60"]) as run, pytest.raises(RawDataError, match="did nothing"):
         run.read(1)
+    assert run.process.returncode is not None
+
+
+@pytest.mark.parametrize("kernel", ["new", "old"])
+def test_the_end_is_seen_and_an_end_that_does_not_come_too(
+    monkeypatch: pytest.MonkeyPatch, kernel: str
+) -> None:
+    if kernel == "old":  # as before Linux 5.3
+
+        def unknown(_: int) -> int:
+            raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+        monkeypatch.setattr(os, "pidfd_open", unknown)
+    with pipes.running(["sh", "-c", "sleep 0.1; exit 3"]) as run:
+        assert run.finish() == 3
+    monkeypatch.setattr(pipes, "STALL_SECONDS", 0.2)
+    with pipes.running(["sleep", "60"]) as run, pytest.raises(RawDataError, match="did nothing"):
+        run.finish()
     assert run.process.returncode is not None
 
 
