@@ -146,7 +146,7 @@ def load(place: Path, *, device: str = "auto", precision: WantedPrecision = "aut
     digest = files.digest((folder / WEIGHTS if place.is_dir() else place, folder / CONFIG))
     values = entry.values_a_pixel(config.settings)
     if precision == "auto" and entry.engine == "recurrent":
-        precision = "float32"  # bf16 is no faster frame by frame, and a state adds up its rounding
+        precision = "float32"  # bf16 gains a fifth frame by frame, and a state adds up its rounding
     found = speed(target, precision, spec, values).precision
     return Predictor(
         model.to(target),
