@@ -13,7 +13,7 @@ from jaxtyping import install_import_hook
 
 install_import_hook(
     [
-        "avrsp.metrics.definitions",
+        "avrsp.metrics.definitions",  # not all of them: Numba compiles no wrapped loop
         "avrsp.metrics.fixations",
         "avrsp.metrics.moments",
         "avrsp.models.avrsp",

@@ -164,27 +164,27 @@ class Run:
         before: object = None
         while True:
             try:
-                return self.process.wait(0 if self._watched() else STALL_SECONDS)
+                return self.process.wait(self._awaited())
             except subprocess.TimeoutExpired:
                 now = None if growing is None else (growing.stat().st_size, growing.stat().st_mtime)
                 if now == before:
                     raise self._hung() from None
                 before = now
 
-    def _watched(self) -> bool:
-        """Wait `STALL_SECONDS` for the end, and say whether the system can tell of it at once.
+    def _awaited(self) -> float:
+        """Wait `STALL_SECONDS` for the end; return for how many more `Popen.wait` is to wait.
 
-        `Popen.wait` looks every 50 ms, which is as long as a short film takes.
+        By itself it looks every 50 ms only, which is as long as a short film takes.
         """
         try:
             descriptor = os.pidfd_open(self.process.pid)
-        except OSError:  # before Linux 5.3
-            return False
+        except (AttributeError, OSError):  # before Linux 5.3, or a Python that does not know of it
+            return STALL_SECONDS
         try:
-            _ready(descriptor, select.POLLIN)
+            ended = _ready(descriptor, select.POLLIN)
         finally:
             os.close(descriptor)
-        return True
+        return STALL_SECONDS if ended else 0
 
     def said(self, start: int = 0) -> bytes:
         """Return what ffmpeg has logged so far, from byte `start` on."""

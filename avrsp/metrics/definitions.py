@@ -130,11 +130,11 @@ def auc_shuffled(pred: Maps, fixations: Fixations, others: Fixations) -> Scores:
     """
     values = comparable(pred)
     positives, fixated = thresholds(values, locate(pred, fixations))
-    negatives, compared = thresholds(values, locate(pred, others))
+    negatives, drawn = thresholds(values, locate(pred, others))
     below = torch.searchsorted(negatives, positives).double()
     wins = (below + torch.searchsorted(negatives, positives, right=True)) / 2
     real = torch.arange(positives.shape[-1], device=pred.device) < fixated
-    pairs = (fixated * compared).reshape(pred.shape[:-2]) * _ordered(ends(pred))
+    pairs = (fixated * drawn).reshape(pred.shape[:-2]) * _ordered(ends(pred))
     return unless_empty((wins * real).sum(-1).reshape(pairs.shape) / pairs, pairs)
 
 

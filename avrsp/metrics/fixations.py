@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple, TypeAlias
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int, Integer
 from torch import Tensor
@@ -92,11 +91,11 @@ def at_or_above(values: Rows, limits: Thresholds, low: Tensor, high: Tensor) -> 
     `low` and `high` are the least and the greatest value of each row.
     """
     if values.is_cuda or not len(values):
-        # on a GPU bandwidth is cheap, and a histogram's additions collide
+        # on a GPU bandwidth is cheap, and additions to shared counters collide
         return by_comparison(values, limits)
     span = (end.detach().to(values).flatten() for end in (low, high))
     rows = zip(values, limits, *span, strict=True)
-    return torch.stack([_by_levels(*row) for row in rows])
+    return torch.stack([_counted(*row) for row in rows])
 
 
 def by_comparison(values: Rows, limits: Thresholds) -> Counts:
@@ -107,13 +106,16 @@ def by_comparison(values: Rows, limits: Thresholds) -> Counts:
     return counts
 
 
-def _by_levels(values: Tensor, limits: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    """Count through levels that rise with the value, in one pass and exactly."""
+def _counted(values: Tensor, limits: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """Count in one row, exactly and however many limits there are."""
     from avrsp.metrics import loops  # noqa: PLC0415 - 0.3 s that only scoring needs
 
     scale = (loops.LEVELS - 1) / (high - low)
-    if not 0 < scale < torch.inf:  # a constant map, or one with NaN or infinity inside
-        return by_comparison(values.unsqueeze(0), limits.unsqueeze(0)).squeeze(0)
-    bounds = np.append(limits.numpy(), limits.new_tensor(torch.inf).numpy())
-    above = loops.count_at_or_above(values.numpy(), bounds, low.numpy(), scale.numpy())
-    return torch.from_numpy(above[:-1])
+    if values.dtype != torch.float32 or not 0 < scale < torch.inf:  # or constant, or not finite
+        below = torch.searchsorted(values.sort().values, limits)
+        return values.numel() - below
+    bounds = torch.where(limits > high, torch.inf, limits.clamp_min(low))
+    row = values.contiguous().numpy()
+    counts = loops.count_by_rank(row, bounds.numpy(), low.numpy(), scale.numpy())
+    ranked = torch.from_numpy(counts).reshape(-1, loops.LANES).sum(-1)
+    return ranked.flip(0).cumsum(0).flip(0)[1:]

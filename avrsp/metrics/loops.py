@@ -1,7 +1,8 @@
-"""Loops over the pixels of a map, which Numba compiles for the CPU.
+"""Loops over the pixels of maps, which Numba compiles for the CPU.
 
-One of them reads a map once where tensors of the same result are written and read ten times. They
-hold no formula of a metric: they add up, and count.
+Each passes over its maps once, where tensor operations would write and read a copy at every step.
+They take contiguous float32 alone: each is compiled for one kind of arguments, so that processes
+which compile it at the same time write the same files.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["compiled", "count_at_or_above", "sum_of_smaller", "sums"]
+__all__ = ["compiled", "count_by_rank", "sum_of_smaller", "sums"]
 
-Pixels: TypeAlias = NDArray[np.floating[Any]]
+Pixels: TypeAlias = NDArray[np.float32]
 Loop = TypeVar("Loop", bound=Callable[..., Any])
 
 LEVELS: Final = 1 << 14
-"""Levels of values by which `count_at_or_above` guesses which limits a value has passed."""
+"""Levels of values by which `count_by_rank` guesses which limits a value has passed."""
 
 LANES: Final = 4
 """Counters of each limit that take turns, as adding to one that was just written must wait."""
@@ -70,38 +71,38 @@ def sum_of_smaller(x: Pixels, y: Pixels, x_base: float, y_base: float, scale: fl
 
 
 @compiled()
-def count_at_or_above(
-    values: Pixels, limits: Pixels, low: Pixels, scale: Pixels
-) -> NDArray[np.int64]:
-    """Count the values at or above each of the ascending limits, which infinity follows.
+def count_by_rank(values: Pixels, limits: Pixels, low: Pixels, scale: Pixels) -> NDArray[np.int64]:
+    """Count the values that are at or above none of the ascending limits, one of them, and so on.
 
     A value's level, at most `LEVELS` - 1, rises with it, so limits of lower levels are passed and
-    those of higher ones are not: only limits of the same level are compared.
+    those of higher ones are not: only among those of the same level is searched, by halving.
 
     Args:
         values: Finite ones, of a number of pixels.
-        limits: In the same type, infinity at least once at the end.
+        limits: None below the least value, and those above the greatest are infinite.
         low: The least value, an array without axes.
         scale: Levels in a unit of value, likewise.
+
+    Returns:
+        `LANES` counts, to be added up, for each number of limits from 0 on.
     """
     start, step = low.item(), scale.item()
     passed = np.zeros(LEVELS + 1, np.uint32)  # how many limits have a lower level than each
-    known = 0
-    while limits[known] < np.inf:
-        passed[np.uint32((limits[known] - start) * step) + 1] += 1
-        known += 1
+    for limit in limits:
+        if limit < np.inf:
+            passed[np.uint32((limit - start) * step) + 1] += 1
     for level in range(LEVELS):
         passed[level + 1] += passed[level]
-    counts = np.zeros(LANES * limits.size, np.int64)
+    counts = np.zeros(LANES * (limits.size + 1), np.int64)
     for pixel in range(values.size):
         value = values[pixel]
-        rank = np.uint64(passed[np.uint64((value - start) * step)])
-        while limits[rank] <= value:
-            rank += np.uint64(1)
+        place = np.uint64((value - start) * step)
+        rank, end = np.uint64(passed[place]), np.uint64(passed[place + np.uint64(1)])
+        while rank < end:
+            middle = (rank + end) >> np.uint64(1)
+            if limits[middle] <= value:
+                rank = middle + np.uint64(1)
+            else:
+                end = middle
         counts[np.uint64(pixel % LANES) + rank * np.uint64(LANES)] += 1
-    above = np.zeros(limits.size, np.int64)
-    for limit in range(limits.size - 1, 0, -1):
-        above[limit - 1] = above[limit]
-        for lane in range(LANES):
-            above[limit - 1] += counts[limit * LANES + lane]
-    return above
+    return counts

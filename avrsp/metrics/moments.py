@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -76,8 +76,15 @@ class Comparison(NamedTuple):
 
 
 def compared(pred: Batch, density: Batch, own: Ends, other: Ends) -> Comparison:
-    """Compare each map with the other of its place; their ends are known."""
-    if pred.is_cuda or pred.requires_grad or density.requires_grad:
+    """Compare each map with the other of its place; their ends are known.
+
+    Raises:
+        ValueError: The maps differ in size.
+    """
+    if pred.shape != density.shape:
+        raise ValueError(f"maps {tuple(pred.shape)} and {tuple(density.shape)}; expected one size")
+    single = pred.dtype == density.dtype == torch.float32
+    if not single or pred.is_cuda or pred.requires_grad or density.requires_grad:
         (x, p), (y, g) = raised(pred, own), raised(density, other)
         return Comparison(p, g, inner(x, y), intersection(x, y, p, g))
     return _by_loops(pred, density, own, other)
@@ -104,9 +111,9 @@ def _by_loops(pred: Batch, density: Batch, own: Ends, other: Ends) -> Comparison
     )
 
 
-def _pixels(maps: Tensor) -> NDArray[np.floating[Any]]:
-    floating = maps.dtype in {torch.float32, torch.float64}
-    return (maps if floating else maps.double()).reshape(-1).numpy()
+def _pixels(single: Tensor) -> NDArray[np.float32]:
+    """Return a map's values one after the other."""
+    return single.reshape(-1).contiguous().numpy()
 
 
 def exact(maps: Maps) -> Exact:

@@ -4,7 +4,8 @@ The plain loop is what this field's public code does: the network as it was trai
 after another in float32 (the baseline), or in batches. All ways take turns in one run; a rate is
 that of a way's best turn, decoded frames to maps. On a CPU one thread computes and its time is
 counted, that of ffmpeg included where files are, so that what else the machine does matters little.
-At the end all cores compute, and the clock counts: of the engine, and from a file to its overlay.
+On a CPU, all cores compute at the end, and the clock counts: of the engine, and from a file to
+its overlay.
 
 Usage: python tests/benchmarks/bench_predict.py [turns]
 """
@@ -169,7 +170,7 @@ def whole(
 def on_all_cores(model: AVRSP, speed: Speed, frames: int) -> Iterator[str]:
     """Yield what all cores do in a second by the clock: the engine, file to overlay, the engine.
 
-    The engine runs before and after, so that a machine that changes its pace is seen to.
+    The engine runs before and after, so that a machine that changes its pace is noticed.
     """
     torch.set_num_threads(available_threads())
     turn = reusing(model, speed, SPEC)

@@ -4,6 +4,7 @@ import errno
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -61,16 +62,19 @@ def test_a_hung_ffmpeg_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     assert run.process.returncode is not None
 
 
-@pytest.mark.parametrize("kernel", ["new", "old"])
+@pytest.mark.parametrize("system", ["new", "old kernel", "no such call"])
 def test_the_end_is_seen_and_an_end_that_does_not_come_too(
-    monkeypatch: pytest.MonkeyPatch, kernel: str
+    monkeypatch: pytest.MonkeyPatch, system: str
 ) -> None:
-    if kernel == "old":  # as before Linux 5.3
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
 
-        def unknown(_: int) -> int:
-            raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
-
-        monkeypatch.setattr(os, "pidfd_open", unknown)
+    if system == "new":  # nothing looks again and again, asleep in between
+        monkeypatch.setattr(time, "sleep", refuse)
+    elif system == "old kernel":
+        monkeypatch.setattr(os, "pidfd_open", refuse)
+    else:
+        monkeypatch.delattr(os, "pidfd_open")
     with pipes.running(["sh", "-c", "sleep 0.1; exit 3"]) as run:
         assert run.finish() == 3
     monkeypatch.setattr(pipes, "STALL_SECONDS", 0.2)
