@@ -30,7 +30,7 @@ def model(tmp_path: Path) -> Path:
 def test_after_ctrl_c_it_says_one_sentence_and_goes_on(
     make_video: Callable[[str, str], Path], tmp_path: Path, model: Path
 ) -> None:
-    video, out = make_video("film.mkv", CLIP.replace("=4", "=160")), tmp_path / "out"
+    video, out = make_video("film.mkv", CLIP.replace("=4", "=40")), tmp_path / "out"
     command = [sys.executable, "-m", "avrsp", "predict", str(video), "--out", str(out)]
     command += ["--weights", str(model), "--device", "cpu", "--no-overlay"]
     part = out / ".film.maps.part"
