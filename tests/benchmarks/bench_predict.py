@@ -4,7 +4,7 @@ The plain loop is what this field's public code does: the network as it was trai
 after another in float32 (the baseline), or in batches. All ways take turns in one run; a rate is
 that of a way's best turn, decoded frames to maps. On a CPU one thread computes and its time is
 counted, that of ffmpeg included where files are, so that what else the machine does matters little.
-On a CPU, all cores compute at the end, and the clock counts: of the engine, and from a file to
+There, all cores compute at the end, and the clock counts: of the engine, and from a file to
 its overlay.
 
 Usage: python tests/benchmarks/bench_predict.py [turns]

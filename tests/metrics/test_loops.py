@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 
 import numba
 import numpy as np
@@ -14,9 +15,9 @@ from avrsp.metrics import definitions, loops, moments
 DOUBLED = "def doubled(x):\n    return x + x\n"
 
 
-def test_a_loop_works_where_nothing_can_be_kept_on_disk() -> None:
+def test_a_loop_works_where_nothing_can_be_kept_on_disk(tmp_path: Path) -> None:
     names: dict[str, object] = {}
-    exec(compile(DOUBLED, "/nowhere/doubled.py", "exec"), names)
+    exec(compile(DOUBLED, str(tmp_path / "absent.py"), "exec"), names)
     doubled = names["doubled"]
     assert callable(doubled)
     with pytest.raises(RuntimeError, match="no locator"):
