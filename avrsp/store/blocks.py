@@ -15,7 +15,7 @@ import os
 import struct
 import zlib
 from collections import deque
-from collections.abc import Iterable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -46,6 +46,9 @@ def available_threads() -> int:
 
 LEVEL: Final = 3
 """Of Zstandard: the least that finds the earlier frames of a block again."""
+
+TOGETHER: Final = 8
+"""Blocks in memory at a time where rows are far apart."""
 
 THREADS: Final = min(4, available_threads())
 DESCRIPTION: Final = "zarr.json"
@@ -99,11 +102,14 @@ class Blocks:
         if len(indices) and not 0 <= indices.min() <= indices.max() < self.shape[0]:
             raise IndexError(f"{self.name}: rows {indices} of {self.shape[0]}")
         held, place = np.unique(indices // self.length, return_inverse=True)
-        found = self._read(held)
-        rows = place * self.length + indices % self.length
-        if len(rows) and np.array_equal(rows, np.arange(len(rows)) + rows[0]):
-            return found[rows[0] : rows[0] + len(rows)]
-        chosen: NDArray[Any] = found[rows]
+        within = indices % self.length
+        if len(indices) and np.array_equal(indices, np.arange(len(indices)) + indices[0]):
+            return self._read(held)[within[0] : within[0] + len(indices)]
+        chosen = np.empty((len(indices), *self.shape[1:]), self.dtype)
+        for start in range(0, len(held), TOGETHER):
+            found = self._read(held[start : start + TOGETHER])
+            here = (start <= place) & (place < start + TOGETHER)
+            chosen[here] = found[(place[here] - start) * self.length + within[here]]
         return chosen
 
     def _read(self, numbers: Iterable[int]) -> NDArray[Any]:
@@ -117,8 +123,10 @@ class Blocks:
             else:
                 block[...] = 0
 
-        each = map if len(keys) == 1 or _one_of_several else _pool(os.getpid()).map
-        deque(each(fill, keys, blocks), maxlen=0)
+        if len(keys) == 1 or _one_of_several:
+            deque(map(fill, keys, blocks), maxlen=0)
+        else:
+            _share(fill, zip(keys, blocks, strict=True))
         found: NDArray[Any] = blocks.reshape(-1, *self.shape[1:])
         return found
 
@@ -177,7 +185,7 @@ def chunk_key(name: str, number: int, axes: int) -> str:
     return "/".join((name, "c", str(number), *["0"] * (axes - 1)))
 
 
-_one_of_several = False
+_one_of_several = THREADS == 1
 
 
 def use_one_thread() -> None:
@@ -186,10 +194,21 @@ def use_one_thread() -> None:
     _one_of_several = True
 
 
+def _share(fill: Callable[[str, NDArray[Any]], None], work: Iterable[tuple[str, Any]]) -> None:
+    """Fill blocks in several threads; this one takes them from the end, rather than wait idly."""
+    pool = _pool(os.getpid())
+    begun = [(pool.submit(fill, *each), each) for each in work]
+    for future, each in reversed(begun):
+        if future.cancel():
+            fill(*each)
+        else:  # and whatever stands before it has begun too
+            future.result()
+
+
 @functools.lru_cache(maxsize=1)
 def _pool(process: int) -> ThreadPoolExecutor:
-    """Return the threads of this process; those of its parent did not survive a fork."""
-    return ThreadPoolExecutor(THREADS, thread_name_prefix=f"blocks-{process}")
+    """Return the other threads of this process; those of its parent did not survive a fork."""
+    return ThreadPoolExecutor(THREADS - 1, thread_name_prefix=f"blocks-{process}")
 
 
 Buffer: TypeAlias = Any
@@ -306,13 +325,13 @@ class ZipSource:
         if key not in self._entries:
             raise BadZipFile(f"{key}: is missing")
         entry = self._entries[key]
-        found = self._near(entry) if self._remote is None else self._far(self._remote, entry)
-        if not _fits(entry, found) and self._remote:  # what was kept here may have been damaged
+        if self._remote is None:
+            return _checked(entry, self._near(entry))
+        try:
+            return _checked(entry, self._far(self._remote, entry))
+        except BadZipFile:  # what was kept here may have been damaged
             self._remote.forget(key)
-            found = self._far(self._remote, entry)
-        if not _fits(entry, found):
-            raise BadZipFile(f"{key}: its checksum does not fit")
-        return found
+            return _checked(entry, self._far(self._remote, entry))
 
     def _near(self, entry: ZipInfo) -> bytes:
         """Return an entry's bytes from the file."""
@@ -366,5 +385,8 @@ def _checked_entries(file: remote.RemoteFile) -> dict[str, ZipInfo]:
     return found
 
 
-def _fits(entry: ZipInfo, found: bytes) -> bool:
-    return entry.compress_type == ZIP_STORED and zlib.crc32(found) == entry.CRC
+def _checked(entry: ZipInfo, found: bytes) -> bytes:
+    """Return an entry's bytes once their checksum fits; it costs more than to read them."""
+    if entry.compress_type != ZIP_STORED or zlib.crc32(found) != entry.CRC:
+        raise BadZipFile(f"{entry.filename}: its checksum does not fit")
+    return found

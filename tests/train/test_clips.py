@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from avrsp.errors import StoreError
 from avrsp.models.windows import ending_at, excerpt, window_of
+from avrsp.store import blocks
 from avrsp.store.video_store import StoreAttributes, VideoStore, write_store
 from avrsp.train.clips import (
     Batch,
@@ -191,8 +192,11 @@ def test_validation_clips_are_spread_evenly_and_stay(stores: list[VideoStore]) -
 
 @pytest.mark.parametrize(("workers", "threads"), [(0, "[1-9]"), (2, "0")])
 def test_a_loader_process_decompresses_in_one_thread(
-    stores: list[VideoStore], workers: int, threads: str
+    stores: list[VideoStore], workers: int, threads: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    blocks._pool.cache_clear()  # so that two threads read here whatever OMP_NUM_THREADS is
+    monkeypatch.setattr(blocks, "THREADS", 2)
+    monkeypatch.setattr(blocks, "_one_of_several", False)
     told = [ToldThreads(store.path) for store in stores]
     faults = [
         fault for batch in batches_of(told, epoch=0, workers=workers) for fault in batch.faults
