@@ -63,8 +63,7 @@ def _mean_density(store: VideoStore) -> NDArray[np.float64]:
     count = len(store)
     frames = np.unique(np.linspace(0, count - 1, min(count, FRAMES_A_VIDEO)).astype(int))
     total = np.zeros(store.truth_size)
-    for frame in frames:
-        density = store.density(int(frame))
+    for density in store.densities_at(frames):
         if not is_empty(density):
             total += density / density.sum(dtype=np.float64)
     return total / max(float(total.sum()), np.finfo(np.float64).tiny)
@@ -83,5 +82,4 @@ def other_frame(store: VideoStore, seed: int) -> Iterator[ReferenceMap]:
     rng = np.random.default_rng([seed, zlib.crc32(store.attributes.video.encode())])
     others = (np.arange(count) + rng.integers(1, count, size=count)) % count
     for start in range(0, count, CHUNK):
-        chosen = others[start : start + CHUNK]
-        yield np.stack([store.density(int(frame)) for frame in chosen]).astype(np.float32)
+        yield store.densities_at(others[start : start + CHUNK]).astype(np.float32)

@@ -310,6 +310,12 @@ class VideoStore(_Hierarchy):
         found: NDArray[np.uint8] = self._span("density", frame, frame + 1)[0]
         return found
 
+    def densities_at(self, indices: Sequence[int] | NDArray[np.integer]) -> NDArray[np.uint8]:
+        """Return maps n x h x w of frames in the order of `indices`; no chunk is decoded twice."""
+        array = self._array("density")
+        with self._reading("density"):
+            return array.rows(np.asarray(indices, np.int64))
+
     def densities(self, start: int, stop: int) -> NDArray[np.uint8]:
         """Return the ground-truth maps n x h x w of frames `start` up to `stop`."""
         return self._span("density", start, stop)

@@ -111,7 +111,7 @@ def fixation_map(points: NDArray[np.integer], size: tuple[int, int], spec: Input
 def window_truth(source: VideoStore, frame: int, spec: InputSpec) -> tuple[Tensor, Tensor]:
     """Return the densities and fixations of all frames of a window, T x H x W each."""
     shown = window_of(frame, len(source), spec).tolist()
-    densities = [target(source.density(each), spec) for each in shown]
+    densities = [target(each, spec) for each in source.densities_at(shown)]
     empty = torch.zeros(spec.height, spec.width)
     points = [fixation_map(source.fixations(each), source.truth_size, spec) for each in shown]
     return torch.stack([empty if each is None else each for each in densities]), torch.stack(points)

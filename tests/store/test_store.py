@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import pickle  # noqa: TID251 - what a data loader does with a dataset
 import zipfile
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from avrsp.errors import StoreError
 from avrsp.store import blocks
+from avrsp.store.blocks import Blocks
 from avrsp.store.video_store import StoreAttributes, VideoStore, write_store
 
 T, CHUNK = 21, 4
@@ -188,6 +190,59 @@ def test_frames_are_shown_at_their_times(tmp_path: Path, stored: VideoStore) -> 
 def test_frames_that_are_not_there_are_a_defect_of_the_caller(stored: VideoStore) -> None:
     with pytest.raises(IndexError, match=r"frames: rows \[21\] of 21"):
         stored.frames([T])
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("together", [1, 2, 8])
+@pytest.mark.parametrize("order", [[], [20, 0, 7, 7, 1, 13], [*range(9, 2, -1)], [*range(0, T, 2)]])
+def test_rows_in_any_order_take_each_block_once_and_few_at_a_time(
+    stored: VideoStore,
+    monkeypatch: pytest.MonkeyPatch,
+    order: list[int],
+    together: int,
+    threads: int,
+) -> None:
+    decoded: list[str] = []
+    decode, read = blocks.decode, Blocks._read
+
+    def noted(codec: str, key: str, *rest: Any) -> None:
+        decoded.append(key)
+        decode(codec, key, *rest)
+
+    def counted(array: Blocks, numbers: Sequence[int]) -> NDArray[Any]:
+        assert len(numbers) <= together
+        return read(array, numbers)
+
+    read_by(threads, monkeypatch)
+    monkeypatch.setattr(blocks, "decode", noted)
+    monkeypatch.setattr(blocks, "TOGETHER", together)
+    monkeypatch.setattr(Blocks, "_read", counted)
+    found = stored.densities_at(order)
+    np.testing.assert_array_equal(found, content().densities[np.array(order, int)])
+    assert sorted(decoded) == sorted({f"density/c/{frame // CHUNK}/0/0" for frame in order})
+
+
+def read_by(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    blocks._pool.cache_clear()
+    monkeypatch.setattr(blocks, "THREADS", threads)
+    monkeypatch.setattr(blocks, "_one_of_several", threads == 1)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+@pytest.mark.parametrize("damaged", range(6))
+def test_damage_is_seen_whichever_thread_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damaged: int, threads: int
+) -> None:
+    store = write(tmp_path / "a.zarr.zip", content())
+    file = bytearray(store.path.read_bytes())
+    with zipfile.ZipFile(store.path) as archive:
+        entry = archive.getinfo(f"frames/c/{damaged}/0/0/0")
+    file[entry.header_offset + 100] ^= 1
+    store.path.write_bytes(file)
+    read_by(threads, monkeypatch)
+    for _ in range(5):
+        with pytest.raises(StoreError, match=f"frames/c/{damaged}/0/0/0: its checksum"):
+            store.frames(range(T))
 
 
 def test_threads_are_those_that_the_job_or_the_scheduler_grants(
