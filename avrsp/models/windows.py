@@ -9,6 +9,7 @@ and ViNet have it.
 
 from __future__ import annotations
 
+import functools
 from typing import Final
 
 import numpy as np
@@ -125,8 +126,16 @@ def excerpt(
     if stop - start > samples and np.abs(np.diff(shown)).max() > UNEVEN / fps:
         start, stop = (start, start + samples) if backwards else (stop - samples, stop)
     found = waveform[start:stop]
-    weighted = (found * np.hanning(len(found))).astype(np.float32)
+    weighted = (found * _tapering(len(found))).astype(np.float32)
     return _centred(weighted[::-1] if backwards else weighted, samples)
+
+
+@functools.lru_cache(maxsize=8)
+def _tapering(samples: int) -> NDArray[np.float64]:
+    """Return a Hann window; those of a video's excerpts differ in length by a sample or two."""
+    found = np.hanning(samples)
+    found.flags.writeable = False
+    return found
 
 
 def extent(shown: NDArray[np.float64], fps: float) -> tuple[int, int]:
