@@ -102,6 +102,12 @@ class Ranks:
 ALONE = Ranks()
 
 
+_kept: list[object] = []
+"""Groups, up to the end of the process. Were a network that DDP wraps the last to hold one, Gloo's
+threads would be awaited under Python's lock, while one of them may wait for that lock to free what
+it has just reduced: a deadlock, seen once."""
+
+
 @contextlib.contextmanager
 def joined(device: str) -> Iterator[Ranks]:
     """Join the processes that `torchrun` started, or be alone without it.
@@ -119,6 +125,7 @@ def joined(device: str) -> Iterator[Ranks]:
     if chosen.type == "cuda":
         _take_gpu(int(os.environ["LOCAL_RANK"]))
     dist.init_process_group("cpu:gloo,cuda:nccl" if chosen.type == "cuda" else "gloo")
+    _kept.append(dist.group.WORLD)
     try:
         with _leaving_together(ranks):
             yield ranks
