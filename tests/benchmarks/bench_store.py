@@ -2,10 +2,10 @@
 
 The usual loader opens, decodes and resizes the 32 JPEG files of 640 x 480 that a clip needs, with
 PIL; a clip from the store comes with its sound and its target. numcodecs alone reads and
-decompresses the same chunks of frames, density and sound, with as many threads: all, and then one,
-as a loader's workers do. All read from the page cache, in turns, and the median ratio over random
-clips counts. Frames are those of the videos named as arguments; without any, of a picture that
-ffmpeg generates, and then the size is not judged. Exits with 1 where a bar is missed.
+decompresses the same chunks of frames, density and sound, with as many threads: one, as a loader's
+workers do, and all. All read from the page cache, in turns, and the median ratio over random clips
+counts. Frames are those of the videos named as arguments; without any, of a picture that ffmpeg
+generates, and then the size is not judged. Exits with 1 where a bar is missed.
 """
 
 from __future__ import annotations
